@@ -1,0 +1,50 @@
+package pipeline
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"credence/store/credential"
+)
+
+// Keys finds key records. Package extauthz/cache fulfils it.
+type Keys interface {
+	// Cached answers the positive cache entry of the digest, nil when there
+	// is none. It does no I/O, waits for nobody and does not allocate.
+	Cached(digest credential.Digest) *Key
+	// Find answers the key, from the cache or the store. A nil key without an
+	// error means that no such key exists. An error means that nobody knows.
+	Find(ctx context.Context, digest credential.Digest) (*Key, KeySource, error)
+}
+
+// Blacklist refuses clients. Package extauthz/blacklist fulfils it.
+type Blacklist interface {
+	// Refused reports whether a rule that has not ended at now refuses the
+	// address: the global rules for namespace "", else those of the namespace.
+	Refused(client netip.Addr, namespace string, now time.Time) bool
+}
+
+// Limiter counts requests. Package extauthz/limiter fulfils it.
+type Limiter interface {
+	// Take charges cost to every limit and quota, or to none of them, and
+	// appends an outcome for each to out. ok is false when one refused. An
+	// error means that nothing could be counted.
+	Take(ctx context.Context, now time.Time, cost int64, limits []SubjectLimit, quotas []SubjectQuota,
+		out []LimitOutcome) (outcomes []LimitOutcome, ok bool, err error)
+}
+
+// AddressLimiter limits all requests of one client address.
+type AddressLimiter interface {
+	// Take charges one request; ok is false, with the time to wait, when the
+	// address has spent its limit.
+	Take(client netip.Addr, now time.Time) (retryAfter time.Duration, ok bool)
+}
+
+// Failures is the budget of failed credentials of one client address.
+type Failures interface {
+	// Spent reports, without charging, whether the budget is spent.
+	Spent(client netip.Addr, now time.Time) (retryAfter time.Duration, spent bool)
+	// Record charges one failed credential.
+	Record(client netip.Addr, now time.Time)
+}

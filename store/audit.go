@@ -1,0 +1,85 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"net/netip"
+	"strconv"
+	"time"
+)
+
+// AuditEntry is what a person or job did to an object, as stored: details
+// sealed, chained to the entry before it in the same namespace.
+type AuditEntry struct {
+	Namespace string // chain it belongs to; "" for what has no namespace
+	Sequence  int64  // 1, 2, 3, ... within the namespace
+	At        time.Time
+	Actor     string // "token:tok_...", "job:blacklist_expire", "system"
+	Action    string // "key.create", "blacklist.add", ...
+	Object    string // "key:key_...", "plan:basic", ...
+	KeyID     string // where the entry is about a key
+	IPAddress netip.Addr
+	RequestID string
+	Details   []byte // sealed JSON; empty when there is none
+	Previous  [32]byte
+	Hash      [32]byte
+}
+
+// AuditAssociatedData is what the sealed details of an entry are bound to, so
+// that a ciphertext cannot be moved to another entry, chain or table.
+func AuditAssociatedData(namespace string, sequence int64) []byte {
+	return []byte("api_key_audit_log\x00" + namespace + "\x00" + strconv.FormatInt(sequence, 10))
+}
+
+// ChainHash is the hash of the entry over all its fields but Hash itself,
+// each with its length before it. It needs no key to recompute.
+func (e *AuditEntry) ChainHash() [32]byte {
+	h := sha256.New()
+	var n [8]byte
+	field := func(b []byte) {
+		binary.BigEndian.PutUint64(n[:], uint64(len(b)))
+		h.Write(n[:])
+		h.Write(b)
+	}
+	field([]byte("credence audit 1"))
+	field(e.Previous[:])
+	field([]byte(e.Namespace))
+	field([]byte(strconv.FormatInt(e.Sequence, 10)))
+	field([]byte(e.At.UTC().Format(time.RFC3339Nano)))
+	field([]byte(e.Actor))
+	field([]byte(e.Action))
+	field([]byte(e.Object))
+	field([]byte(e.KeyID))
+	field([]byte(auditAddress(e.IPAddress)))
+	field([]byte(e.RequestID))
+	field(e.Details)
+	var sum [32]byte
+	h.Sum(sum[:0])
+	return sum
+}
+
+func auditAddress(a netip.Addr) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.String()
+}
+
+// AuditReader reads audit entries.
+type AuditReader interface {
+	// AuditEntries MUST answer entries of one namespace after the sequence,
+	// in order of sequence, at most limit.
+	AuditEntries(ctx context.Context, namespace string, after int64, limit int) ([]AuditEntry, error)
+}
+
+// AuditWriter extends the chains inside a transaction; only [Store.InTx]
+// calls it.
+type AuditWriter interface {
+	// AuditHead MUST lock the namespace's chain until the transaction ends
+	// and answer its last sequence and hash; zeros for a new chain.
+	AuditHead(ctx context.Context, namespace string) (sequence int64, hash [32]byte, err error)
+	// AppendAudit MUST write the entry, and ErrConflict when its sequence
+	// exists.
+	AppendAudit(ctx context.Context, e AuditEntry) error
+}

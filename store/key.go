@@ -1,0 +1,132 @@
+package store
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"credence/store/credential"
+	"credence/store/limit"
+)
+
+// KeyType says what kind of caller a key is for.
+type KeyType string
+
+// The key types.
+const (
+	KeyTypeUser        KeyType = "user"
+	KeyTypeService     KeyType = "service"
+	KeyTypeIntegration KeyType = "integration"
+	KeyTypeSystem      KeyType = "system"
+	KeyTypeEmergency   KeyType = "emergency"
+)
+
+// KeyTypes lists every key type, in the order people read them.
+func KeyTypes() []KeyType {
+	return []KeyType{KeyTypeUser, KeyTypeService, KeyTypeIntegration, KeyTypeSystem, KeyTypeEmergency}
+}
+
+// Status is the stored state of a key. Expiry is computed, never stored.
+type Status string
+
+// The statuses.
+const (
+	StatusActive    Status = "active"
+	StatusDisabled  Status = "disabled"  // by a person, reversible
+	StatusSuspended Status = "suspended" // by the system, reversible
+	StatusRevoked   Status = "revoked"   // final
+	StatusPurged    Status = "purged"    // row kept, everything but the id erased
+)
+
+// Key is one API key record. The key text is not part of it.
+type Key struct {
+	KeyID        string // "key_" + time-ordered id; public
+	Namespace    string
+	Name         string
+	Owner        string // name of an owner in the namespace, or ""
+	KeyType      KeyType
+	Status       Status
+	StatusReason string // why it was disabled, suspended or revoked
+	Environment  string
+	Plan         string // name of a plan in the namespace, or ""
+	Scopes       []string
+	Limits       []limit.Limit
+	Quotas       []limit.Quota
+	Networks     []netip.Prefix // client networks allowed; empty: all
+	Hosts        []string       // hosts allowed, exact or "*.example.com"; empty: all
+	Methods      []string       // methods allowed; empty: all
+	Paths        []string       // strict paths allowed, "/a/b" or "/a/*"; empty: all
+	Labels       map[string]string
+	NotBefore    time.Time // zero: none
+	ExpiresAt    time.Time // zero: never
+	Hash         credential.Hash
+	PepperID     string // which pepper made Hash; "" without one
+	ChecksumID   string // which checksum secret signed the text; "" for foreign keys
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
+	StatusAt     time.Time // when Status was last set
+	Version      int64
+}
+
+// Expired reports whether the key's life has ended at now. The end itself is
+// already outside.
+func (k *Key) Expired(now time.Time) bool {
+	return !k.ExpiresAt.IsZero() && !now.Before(k.ExpiresAt)
+}
+
+// KeyFilter narrows a list of keys; empty fields do not narrow.
+type KeyFilter struct {
+	Namespaces []string // any of; empty: all
+	Owner      string
+	Plan       string
+	KeyType    KeyType
+	Status     Status
+	NamePrefix string
+	Scope      string    // keys that hold this scope
+	Label      [2]string // keys that carry this label and value
+	ExpiresBy  time.Time // keys whose life ends before this
+	ExpiredAt  time.Time // keys whose life has ended at this instant
+}
+
+// KeyReader reads keys for the control plane.
+type KeyReader interface {
+	// Key MUST answer ErrNotFound for an unknown id; a purged key is found.
+	Key(ctx context.Context, keyID string) (Key, error)
+	// Keys MUST answer pages ordered by key id, newest first, and MUST NOT
+	// list purged keys unless the filter's status asks for them.
+	Keys(ctx context.Context, filter KeyFilter, page Page) ([]Key, Cursor, error)
+}
+
+// KeyWriter changes keys inside a transaction.
+type KeyWriter interface {
+	// InsertKey MUST answer ErrConflict when the id or the hash exists, and
+	// ErrMissingReference when its namespace, plan or owner does not.
+	InsertKey(ctx context.Context, k Key) error
+	// UpdateKey MUST write only when the stored version is k.Version, answer
+	// ErrStale otherwise, ErrNotFound when there is no such key,
+	// ErrMissingReference as InsertKey does, and store k.Version+1. It MUST
+	// NOT change KeyID, Namespace, Hash, PepperID, ChecksumID or CreatedAt.
+	UpdateKey(ctx context.Context, k Key) error
+	// PurgeKey MUST erase everything but id, key id, namespace and times, set
+	// the status purged, keep the row, and free the hash's uniqueness.
+	PurgeKey(ctx context.Context, keyID string, version int64, at time.Time) error
+}
+
+// KeyRecord is what the data plane decides from: a key with the limits that
+// it shares through its plan and its owner, read in one query.
+type KeyRecord struct {
+	Key
+	PlanLimits  []limit.Limit
+	PlanQuotas  []limit.Quota
+	OwnerLimits []limit.Limit
+	OwnerQuotas []limit.Quota
+}
+
+// KeyFinder finds keys for the data plane.
+type KeyFinder interface {
+	// FindKey MUST answer the key that has one of the hashes, with the limits
+	// of its plan and owner, in at most one indexed query, and ErrNotFound
+	// when there is none. It MUST answer revoked and disabled keys too: the
+	// reason is the caller's to give. Purged keys are not found.
+	FindKey(ctx context.Context, hashes []credential.Hash) (KeyRecord, error)
+}

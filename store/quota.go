@@ -1,0 +1,27 @@
+package store
+
+import (
+	"context"
+	"time"
+)
+
+// QuotaWindow names one calendar window of one quota of one subject.
+type QuotaWindow struct {
+	Subject string    // "key:<key id>" or "owner:<namespace>/<name>"
+	Name    string    // of the quota
+	Start   time.Time // UTC start of the day or month
+	End     time.Time
+}
+
+// QuotaCounters keeps calendar budgets across restarts. Replicas reserve
+// blocks and spend them in memory; a crash loses at most one block each.
+type QuotaCounters interface {
+	// ReserveQuota MUST atomically add min(want, limit-used) to what is used
+	// in the window and answer that amount and the new total; 0 when the
+	// window is spent. Two callers never get the same units.
+	ReserveQuota(ctx context.Context, w QuotaWindow, want, limit int64) (granted, used int64, err error)
+	// ReturnQuota MUST give back units reserved and not spent.
+	ReturnQuota(ctx context.Context, w QuotaWindow, units int64) error
+	// RemoveQuotas MUST delete windows that ended before the instant.
+	RemoveQuotas(ctx context.Context, before time.Time) (int, error)
+}

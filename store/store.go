@@ -1,0 +1,71 @@
+package store
+
+import "context"
+
+// Reader is everything the control plane reads, outside or inside a
+// transaction.
+type Reader interface {
+	NamespaceReader
+	KeyReader
+	OwnerReader
+	PlanReader
+	BlacklistReader
+	TokenReader
+	AuditReader
+	IdempotencyReader
+}
+
+// Writer is everything a transaction can change. Backends implement it; only
+// [Tx] calls it.
+type Writer interface {
+	Reader
+	NamespaceWriter
+	KeyWriter
+	OwnerWriter
+	PlanWriter
+	BlacklistWriter
+	TokenWriter
+	IdempotencyWriter
+	JobWriter
+	AuditWriter
+	ChangeWriter
+}
+
+// DataPlane is everything the data plane needs of a database.
+type DataPlane interface {
+	KeyFinder
+	BlacklistReader
+	ChangeFeed
+	ReplicaRegistry
+	QuotaCounters
+}
+
+// Transactor runs transactions.
+type Transactor interface {
+	// Transact MUST run fn in one serializable transaction: commit when fn
+	// answers nil, otherwise roll everything back and answer fn's error. It
+	// MUST NOT run fn again by itself.
+	Transact(ctx context.Context, fn func(ctx context.Context, w Writer) error) error
+}
+
+// Backend is a database.
+type Backend interface {
+	Reader
+	DataPlane
+	Transactor
+	JobRunner
+	Deployment
+	// Close releases everything; the backend is of no use afterwards.
+	Close() error
+}
+
+// Deployment is what a database knows about the deployment it belongs to.
+type Deployment interface {
+	// Ping MUST answer nil when the database can answer now, an error that
+	// wraps ErrUnavailable otherwise.
+	Ping(ctx context.Context) error
+	// ClaimSecrets MUST store the fingerprint when there is none yet (answer
+	// claimed true), answer nil when it is the stored one, and
+	// ErrForeignSecrets when another one is stored.
+	ClaimSecrets(ctx context.Context, fingerprint string) (claimed bool, err error)
+}

@@ -1,0 +1,250 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"time"
+)
+
+// Sealer encrypts audit details. [credence/store/seal] fulfils it.
+type Sealer interface {
+	// Seal encrypts plaintext and binds it to associated.
+	Seal(plaintext, associated []byte) ([]byte, error)
+}
+
+// Store is the way to change things: a backend, and the keyset that seals the
+// audit entries of what is changed.
+type Store struct {
+	Backend
+
+	sealer Sealer
+	now    func() time.Time
+}
+
+// New makes a Store. now is the clock of audit entries and changes.
+func New(backend Backend, sealer Sealer, now func() time.Time) *Store {
+	return &Store{Backend: backend, sealer: sealer, now: now}
+}
+
+// AuditRecord is what a use-case says of a change. InTx turns it into an
+// [AuditEntry]: it takes its place in the chain and its details are sealed.
+type AuditRecord struct {
+	Namespace string
+	Actor     string
+	Action    string
+	Object    string
+	KeyID     string
+	IPAddress netip.Addr
+	RequestID string
+	Details   any // marshalled as JSON and sealed; nil for none
+}
+
+// InTx runs fn in one transaction and answers the position of its last change
+// (the zero Position when it changed nothing the data plane must know). See
+// the package comment for what the transaction holds. fn's error rolls
+// everything back.
+func (s *Store) InTx(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) (Position, error) {
+	var at Position
+	err := s.Transact(ctx, func(ctx context.Context, w Writer) error {
+		tx := &Tx{Reader: w, w: w, now: s.now().UTC().Truncate(time.Microsecond)}
+		if err := fn(ctx, tx); err != nil {
+			return err
+		}
+		if tx.wrote && len(tx.audits) == 0 {
+			return ErrUnaudited
+		}
+		for i := range tx.audits {
+			if err := s.appendAudit(ctx, w, tx.now, &tx.audits[i]); err != nil {
+				return err
+			}
+		}
+		if len(tx.changes) == 0 {
+			return nil
+		}
+		var err error
+		at, err = w.AppendChanges(ctx, tx.changes)
+		return err
+	})
+	if err != nil {
+		return Position{}, err
+	}
+	return at, nil
+}
+
+func (s *Store) appendAudit(ctx context.Context, w Writer, now time.Time, r *AuditRecord) error {
+	sequence, previous, err := w.AuditHead(ctx, r.Namespace)
+	if err != nil {
+		return fmt.Errorf("audit %s: %w", r.Action, err)
+	}
+	entry := AuditEntry{
+		Namespace: r.Namespace, Sequence: sequence + 1, At: now, Actor: r.Actor, Action: r.Action,
+		Object: r.Object, KeyID: r.KeyID, IPAddress: r.IPAddress, RequestID: r.RequestID, Previous: previous,
+	}
+	if r.Details != nil {
+		plain, err := json.Marshal(r.Details)
+		if err != nil {
+			return fmt.Errorf("audit %s: details: %w", r.Action, err)
+		}
+		entry.Details, err = s.sealer.Seal(plain, AuditAssociatedData(entry.Namespace, entry.Sequence))
+		if err != nil {
+			return fmt.Errorf("audit %s: seal details: %w", r.Action, err)
+		}
+	}
+	entry.Hash = entry.ChainHash()
+	if err := w.AppendAudit(ctx, entry); err != nil {
+		return fmt.Errorf("audit %s: %w", r.Action, err)
+	}
+	return nil
+}
+
+// Tx is one transaction of [Store.InTx]. Its reads see its own writes. Each
+// write notes what the data plane must learn of it.
+type Tx struct {
+	Reader
+
+	w       Writer
+	now     time.Time
+	wrote   bool
+	audits  []AuditRecord
+	changes []Change
+}
+
+// Now is the one instant of the transaction, in UTC with microseconds.
+func (tx *Tx) Now() time.Time { return tx.now }
+
+// Audit records who did what. The entry is written when fn has returned.
+func (tx *Tx) Audit(r AuditRecord) { tx.audits = append(tx.audits, r) }
+
+// Enqueue adds a job that exists exactly if the transaction commits.
+func (tx *Tx) Enqueue(ctx context.Context, j Job) error {
+	tx.wrote = true
+	return tx.w.InsertJob(ctx, j)
+}
+
+// wrote records a successful write and, unless kind is "", its change.
+func (tx *Tx) changed(err error, c Change) error {
+	if err != nil {
+		return err
+	}
+	tx.wrote = true
+	if c.Kind != "" {
+		c.At = tx.now
+		tx.changes = append(tx.changes, c)
+	}
+	return nil
+}
+
+// InsertNamespace makes a namespace.
+func (tx *Tx) InsertNamespace(ctx context.Context, n Namespace) error {
+	return tx.changed(tx.w.InsertNamespace(ctx, n),
+		Change{Kind: ChangeNamespace, Namespace: n.Name, ObjectID: n.Name, Created: true})
+}
+
+// UpdateNamespace changes a namespace.
+func (tx *Tx) UpdateNamespace(ctx context.Context, n Namespace) error {
+	return tx.changed(tx.w.UpdateNamespace(ctx, n),
+		Change{Kind: ChangeNamespace, Namespace: n.Name, ObjectID: n.Name})
+}
+
+// DeleteNamespace removes an empty namespace.
+func (tx *Tx) DeleteNamespace(ctx context.Context, name string, version int64) error {
+	return tx.changed(tx.w.DeleteNamespace(ctx, name, version),
+		Change{Kind: ChangeNamespace, Namespace: name, ObjectID: name})
+}
+
+// InsertKey makes a key.
+func (tx *Tx) InsertKey(ctx context.Context, k Key) error {
+	return tx.changed(tx.w.InsertKey(ctx, k),
+		Change{Kind: ChangeKey, Namespace: k.Namespace, ObjectID: k.KeyID, Created: true, Hash: k.Hash})
+}
+
+// UpdateKey changes a key.
+func (tx *Tx) UpdateKey(ctx context.Context, k Key) error {
+	return tx.changed(tx.w.UpdateKey(ctx, k),
+		Change{Kind: ChangeKey, Namespace: k.Namespace, ObjectID: k.KeyID, Hash: k.Hash})
+}
+
+// PurgeKey erases a key's content.
+func (tx *Tx) PurgeKey(ctx context.Context, k Key) error {
+	return tx.changed(tx.w.PurgeKey(ctx, k.KeyID, k.Version, tx.now),
+		Change{Kind: ChangeKey, Namespace: k.Namespace, ObjectID: k.KeyID, Hash: k.Hash})
+}
+
+// InsertOwner makes an owner.
+func (tx *Tx) InsertOwner(ctx context.Context, o Owner) error {
+	return tx.changed(tx.w.InsertOwner(ctx, o),
+		Change{Kind: ChangeOwner, Namespace: o.Namespace, ObjectID: o.Name, Created: true})
+}
+
+// UpdateOwner changes an owner.
+func (tx *Tx) UpdateOwner(ctx context.Context, o Owner) error {
+	return tx.changed(tx.w.UpdateOwner(ctx, o),
+		Change{Kind: ChangeOwner, Namespace: o.Namespace, ObjectID: o.Name})
+}
+
+// DeleteOwner removes an owner that no key names.
+func (tx *Tx) DeleteOwner(ctx context.Context, namespace, name string, version int64) error {
+	return tx.changed(tx.w.DeleteOwner(ctx, namespace, name, version),
+		Change{Kind: ChangeOwner, Namespace: namespace, ObjectID: name})
+}
+
+// InsertPlan makes a plan.
+func (tx *Tx) InsertPlan(ctx context.Context, p Plan) error {
+	return tx.changed(tx.w.InsertPlan(ctx, p),
+		Change{Kind: ChangePlan, Namespace: p.Namespace, ObjectID: p.Name, Created: true})
+}
+
+// UpdatePlan changes a plan.
+func (tx *Tx) UpdatePlan(ctx context.Context, p Plan) error {
+	return tx.changed(tx.w.UpdatePlan(ctx, p),
+		Change{Kind: ChangePlan, Namespace: p.Namespace, ObjectID: p.Name})
+}
+
+// DeletePlan removes a plan that no key names.
+func (tx *Tx) DeletePlan(ctx context.Context, namespace, name string, version int64) error {
+	return tx.changed(tx.w.DeletePlan(ctx, namespace, name, version),
+		Change{Kind: ChangePlan, Namespace: namespace, ObjectID: name})
+}
+
+// InsertBlacklistRule makes a rule.
+func (tx *Tx) InsertBlacklistRule(ctx context.Context, r BlacklistRule) error {
+	return tx.changed(tx.w.InsertBlacklistRule(ctx, r),
+		Change{Kind: ChangeBlacklist, Namespace: r.Namespace, ObjectID: r.ID, Created: true})
+}
+
+// DeleteBlacklistRule removes a rule.
+func (tx *Tx) DeleteBlacklistRule(ctx context.Context, r BlacklistRule) error {
+	return tx.changed(tx.w.DeleteBlacklistRule(ctx, r.ID),
+		Change{Kind: ChangeBlacklist, Namespace: r.Namespace, ObjectID: r.ID})
+}
+
+// InsertToken makes an admin token. The data plane need not know.
+func (tx *Tx) InsertToken(ctx context.Context, t Token) error {
+	return tx.changed(tx.w.InsertToken(ctx, t), Change{})
+}
+
+// RevokeToken ends an admin token. The data plane need not know.
+func (tx *Tx) RevokeToken(ctx context.Context, id string) error {
+	return tx.changed(tx.w.RevokeToken(ctx, id, tx.now), Change{})
+}
+
+// InsertIdempotency remembers the answer to a create.
+func (tx *Tx) InsertIdempotency(ctx context.Context, r IdempotencyRecord) error {
+	return tx.changed(tx.w.InsertIdempotency(ctx, r), Change{})
+}
+
+// Housekeeping removes what nobody needs any more. It changes nothing that an
+// audit entry would be about, so it needs none.
+func (s *Store) Housekeeping(ctx context.Context, changesBefore, idempotencyBefore time.Time) error {
+	return s.Transact(ctx, func(ctx context.Context, w Writer) error {
+		if _, err := w.PruneChanges(ctx, changesBefore); err != nil {
+			return fmt.Errorf("prune changes: %w", err)
+		}
+		if _, err := w.RemoveIdempotency(ctx, idempotencyBefore); err != nil {
+			return fmt.Errorf("remove idempotency records: %w", err)
+		}
+		return nil
+	})
+}
