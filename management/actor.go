@@ -1,0 +1,29 @@
+package management
+
+import (
+	"net/netip"
+	"slices"
+
+	"credence/store"
+)
+
+// Actor is who asks, and from where.
+type Actor struct {
+	ID         string     // "token:tok_...", "job:blacklist_expire", "system"
+	Role       store.Role // judged by the API's operation table, not here
+	Namespaces []string   // that it may act in; empty: global
+	IPAddress  netip.Addr
+	RequestID  string
+}
+
+// Global reports whether the actor may act in every namespace.
+func (a Actor) Global() bool { return a.ID != "" && len(a.Namespaces) == 0 }
+
+// May reports whether the actor may act in the namespace. An actor without an
+// id may act nowhere.
+func (a Actor) May(namespace string) bool {
+	if a.Global() {
+		return true
+	}
+	return a.ID != "" && slices.Contains(a.Namespaces, namespace)
+}

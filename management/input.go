@@ -1,0 +1,48 @@
+package management
+
+import (
+	"credence/store"
+)
+
+// Patch is a field of an update: absent (keep), null (back to empty) or a new
+// value. The zero Patch is absent.
+type Patch[T any] struct {
+	present bool
+	value   T
+}
+
+// Set is a patch that sets the field. The zero value of T stands for null.
+func Set[T any](value T) Patch[T] { return Patch[T]{present: true, value: value} }
+
+// Null is a patch that empties the field.
+func Null[T any]() Patch[T] { return Patch[T]{present: true} }
+
+// Present reports whether the update says anything of the field.
+func (p Patch[T]) Present() bool { return p.present }
+
+// Idempotency makes a create repeatable. The zero value means: it is not.
+type Idempotency struct {
+	Key         string   // the Idempotency-Key header, 1 to 128 visible ASCII characters
+	RequestHash [32]byte // of method, path and body
+}
+
+// LimitInput is a named rate as people write it.
+type LimitInput struct {
+	Name   string
+	Limit  int64
+	Period string // a Go duration: "1s", "1m", "24h"
+	Burst  int64  // 0 means Limit
+}
+
+// QuotaInput is a calendar budget as people write it.
+type QuotaInput struct {
+	Name   string
+	Limit  int64
+	Period string // "day" or "month"
+}
+
+// PageInput asks for a part of a list.
+type PageInput struct {
+	Limit  int // 1 to store.MaxPage; 0 means store.DefaultPage
+	Cursor store.Cursor
+}

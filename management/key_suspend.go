@@ -1,0 +1,10 @@
+package management
+
+import (
+	"context"
+)
+
+// KeySuspend refuses a key until a person enables it again; the system does this.
+func (s *Service) KeySuspend(ctx context.Context, a Actor, in KeyStatusChange) (KeyChanged, error) {
+	return KeyChanged{}, errUnwritten
+}

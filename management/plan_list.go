@@ -1,0 +1,24 @@
+package management
+
+import (
+	"context"
+
+	"credence/store"
+)
+
+// PlanList is the input of [Service.PlanList].
+type PlanList struct {
+	Namespace string // "" for all that the actor may see
+	Page      PageInput
+}
+
+// PlanPage is a part of a list of plans, by namespace and name.
+type PlanPage struct {
+	Items []store.Plan
+	Next  store.Cursor // "" when nothing follows
+}
+
+// PlanList lists the plans that the actor may see.
+func (s *Service) PlanList(ctx context.Context, a Actor, in PlanList) (PlanPage, error) {
+	return PlanPage{}, errUnwritten
+}

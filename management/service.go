@@ -1,0 +1,48 @@
+package management
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"time"
+
+	"credence/store"
+	"credence/store/credential"
+)
+
+// Options is what a Service needs. All fields are required.
+type Options struct {
+	Store   *store.Store
+	Secrets *credential.Secrets
+	Random  io.Reader        // cryptographically secure
+	Now     func() time.Time // the wall clock
+	Logger  *slog.Logger
+}
+
+// Service is the use-cases of the control plane. It keeps no state of its own
+// and is safe for concurrent use.
+type Service struct {
+	store   *store.Store
+	secrets *credential.Secrets
+	random  io.Reader
+	now     func() time.Time
+	logger  *slog.Logger
+}
+
+// New makes a Service. It answers an error that names the option that is
+// missing.
+func New(o Options) (*Service, error) {
+	switch {
+	case o.Store == nil:
+		return nil, errors.New("management: option Store is missing")
+	case o.Secrets == nil:
+		return nil, errors.New("management: option Secrets is missing")
+	case o.Random == nil:
+		return nil, errors.New("management: option Random is missing")
+	case o.Now == nil:
+		return nil, errors.New("management: option Now is missing")
+	case o.Logger == nil:
+		return nil, errors.New("management: option Logger is missing")
+	}
+	return &Service{store: o.Store, secrets: o.Secrets, random: o.Random, now: o.Now, logger: o.Logger}, nil
+}

@@ -1,0 +1,5 @@
+package management
+
+import "errors"
+
+var errUnwritten = errors.New("not written yet")
