@@ -31,6 +31,9 @@ type Decision struct {
 	// MissingScope is the first demanded scope the key lacks (from the route
 	// policy, aliases the request).
 	MissingScope []byte
+	// Failure says why no decision could be made; nil unless the reason is
+	// [ReasonUnavailable]. It is for the log and never for the caller.
+	Failure error
 }
 
 // LimitOutcome is what one limit said.
@@ -40,7 +43,7 @@ type LimitOutcome struct {
 	Limit     int64
 	Period    time.Duration // of a quota: the length of this window
 	Remaining int64
-	Reset     time.Duration // until more is available
+	Reset     time.Duration // until more is available; of a refusal: until this request would pass
 	Refused   bool
 }
 
@@ -74,5 +77,5 @@ func (d *Decision) Allowed() bool { return d.Reason.Allowed() || d.Shadow && d.s
 // shadowable keeps a watching route from letting in what could not be read.
 func (d *Decision) shadowable() bool {
 	return d.Reason != ReasonNone && d.Reason != ReasonInternal && d.Reason != ReasonBadRequest &&
-		d.Reason != ReasonBlacklisted
+		d.Reason != ReasonBadRoutePolicy && d.Reason != ReasonBlacklisted
 }

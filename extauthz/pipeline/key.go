@@ -28,6 +28,9 @@ type Key struct {
 	NotBefore   time.Time
 	ExpiresAt   time.Time
 	Hash        credential.Hash
+	// Foreign is true for a key that was made elsewhere: its text carries no
+	// checksum of ours.
+	Foreign bool
 	// Limits are the rates of key, plan and owner with the subject each is
 	// counted for; Quotas likewise.
 	Limits []SubjectLimit
@@ -44,4 +47,9 @@ type SubjectLimit struct {
 type SubjectQuota struct {
 	Subject string
 	limit.Quota
+}
+
+// NewKey makes the Key of a record.
+func NewKey(r store.KeyRecord) (*Key, error) {
+	return &Key{KeyID: r.KeyID}, nil
 }

@@ -18,10 +18,23 @@ type Keys interface {
 	Find(ctx context.Context, digest credential.Digest) (*Key, KeySource, error)
 }
 
+// Secrets knows the deployment's secrets. A credential.Secrets fulfils it.
+type Secrets interface {
+	// Minted reports whether the checksum of the key text is right under any
+	// valid secret. It takes the same time for every text of one length.
+	Minted(text []byte) bool
+	// Matches reports in constant time whether the store's hash is that of
+	// the digest, with any of the peppers or without one.
+	Matches(digest credential.Digest, hash credential.Hash) bool
+}
+
 // Blacklist refuses clients. Package extauthz/blacklist fulfils it.
 type Blacklist interface {
 	// Refused reports whether a rule that has not ended at now refuses the
 	// address: the global rules for namespace "", else those of the namespace.
+	// The address is unmapped and has no zone. An invalid address (the client
+	// has none) is refused as soon as one such rule exists, since nobody can
+	// say that it is outside of the refused network.
 	Refused(client netip.Addr, namespace string, now time.Time) bool
 }
 
@@ -34,14 +47,16 @@ type Limiter interface {
 		out []LimitOutcome) (outcomes []LimitOutcome, ok bool, err error)
 }
 
-// AddressLimiter limits all requests of one client address.
+// AddressLimiter limits all requests of one client address. The address
+// arrives as it is counted: of IPv6 the first address of its /64.
 type AddressLimiter interface {
 	// Take charges one request; ok is false, with the time to wait, when the
 	// address has spent its limit.
 	Take(client netip.Addr, now time.Time) (retryAfter time.Duration, ok bool)
 }
 
-// Failures is the budget of failed credentials of one client address.
+// Failures is the budget of failed credentials of one client address, which
+// arrives as it does at an [AddressLimiter].
 type Failures interface {
 	// Spent reports, without charging, whether the budget is spent.
 	Spent(client netip.Addr, now time.Time) (retryAfter time.Duration, spent bool)
