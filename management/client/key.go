@@ -1,0 +1,135 @@
+package client
+
+import "time"
+
+// Key is one API key record.
+type Key struct {
+	KeyID        string            `json:"key_id" doc:"Public id of the key"`
+	Namespace    string            `json:"namespace" doc:"Tenant boundary the key lives in"`
+	Name         string            `json:"name" doc:"Name for people"`
+	Owner        string            `json:"owner" doc:"Team, user or service the key belongs to; empty for none"`
+	KeyType      string            `json:"key_type" doc:"user, service, integration, system or emergency"`
+	Status       string            `json:"status" doc:"active, disabled, suspended, revoked or purged"`
+	StatusReason string            `json:"status_reason" doc:"Why the key was disabled, suspended or revoked"`
+	StatusAt     time.Time         `json:"status_at,omitzero" doc:"When the status was last set"`
+	Expired      bool              `json:"expired" doc:"Whether the key's life had ended when this was answered"`
+	Environment  string            `json:"environment" doc:"Word in the key text, e.g. live or test"`
+	Plan         string            `json:"plan" doc:"Plan whose limits the key shares; empty for none"`
+	Scopes       []string          `json:"scopes" doc:"Permission words"`
+	Limits       []Limit           `json:"limits" doc:"Rates of this key alone"`
+	Quotas       []Quota           `json:"quotas" doc:"Calendar budgets of this key alone"`
+	Networks     []string          `json:"networks" doc:"Client networks allowed, in CIDR notation; empty for all"`
+	Hosts        []string          `json:"hosts" doc:"Hosts allowed; empty for all"`
+	Methods      []string          `json:"methods" doc:"HTTP methods allowed; empty for all"`
+	Paths        []string          `json:"paths" doc:"Paths allowed, /a/b or /a/*; empty for all"`
+	Labels       map[string]string `json:"labels" doc:"Words for people and filters"`
+	NotBefore    time.Time         `json:"not_before,omitzero" doc:"The key is refused before this instant"`
+	ExpiresAt    time.Time         `json:"expires_at,omitzero" doc:"The key is refused from this instant on; absent for never"`
+	CreatedAt    time.Time         `json:"created_at"`
+	UpdatedAt    time.Time         `json:"updated_at"`
+	Version      int64             `json:"version" doc:"Grows with every change; the ETag is made of it"`
+}
+
+// ETag is what If-Match wants for this state of the key.
+func (k Key) ETag() string { return ETag(k.Version) }
+
+// KeyCreate asks for a new key.
+type KeyCreate struct {
+	Name        string            `json:"name" doc:"Name for people"`
+	Namespace   string            `json:"namespace,omitempty" doc:"Namespace to make it in; default if unsaid"`
+	Owner       string            `json:"owner,omitempty" doc:"Name of an owner in the namespace"`
+	KeyType     string            `json:"key_type,omitempty" enum:"user,service,integration,system,emergency" doc:"What kind of caller it is for; service if unsaid"`
+	Plan        string            `json:"plan,omitempty" doc:"Name of a plan in the namespace"`
+	Scopes      []string          `json:"scopes,omitempty" doc:"Permission words, e.g. orders:read"`
+	Limits      []Limit           `json:"limits,omitempty" doc:"Rates of this key alone"`
+	Quotas      []Quota           `json:"quotas,omitempty" doc:"Calendar budgets of this key alone"`
+	ExpiresAt   time.Time         `json:"expires_at,omitzero" doc:"End of its life; not together with expires_in"`
+	ExpiresIn   string            `json:"expires_in,omitempty" doc:"Length of its life from now, e.g. 720h; not together with expires_at"`
+	NotBefore   time.Time         `json:"not_before,omitzero" doc:"Refuse it before this instant"`
+	Networks    []string          `json:"networks,omitempty" doc:"Client networks allowed, in CIDR notation"`
+	Hosts       []string          `json:"hosts,omitempty" doc:"Hosts allowed, exact or *.example.com"`
+	Methods     []string          `json:"methods,omitempty" doc:"HTTP methods allowed"`
+	Paths       []string          `json:"paths,omitempty" doc:"Paths allowed, /a/b or /a/*"`
+	Environment string            `json:"environment,omitempty" doc:"Word in the key text; the namespace's if unsaid"`
+	Labels      map[string]string `json:"labels,omitempty" doc:"Words for people and filters"`
+}
+
+// KeyCreated is a new key and, this once, its text.
+type KeyCreated struct {
+	Key     Key     `json:"key"`
+	KeyText KeyText `json:"key_text,omitempty" doc:"The secret; shown this once and never stored"`
+	Code    string  `json:"code,omitempty" doc:"key_text_not_repeatable when this repeats an earlier answer to the same Idempotency-Key: the text is not shown again"`
+}
+
+// ETag is what If-Match wants for the new key.
+func (k KeyCreated) ETag() string { return k.Key.ETag() }
+
+// KeyUpdate is a JSON merge patch (RFC 7396) of a key: fields that are not
+// set stay, null clears. Of labels, single ones can be set and cleared.
+type KeyUpdate struct {
+	Name      Patch[string]             `json:"name,omitzero" doc:"Name for people"`
+	Owner     Patch[string]             `json:"owner,omitzero" doc:"Name of an owner in the namespace"`
+	KeyType   Patch[string]             `json:"key_type,omitzero" doc:"user, service, integration, system or emergency"`
+	Plan      Patch[string]             `json:"plan,omitzero" doc:"Name of a plan in the namespace"`
+	Scopes    Patch[[]string]           `json:"scopes,omitzero" doc:"All permission words"`
+	Limits    Patch[[]Limit]            `json:"limits,omitzero" doc:"All rates of this key alone"`
+	Quotas    Patch[[]Quota]            `json:"quotas,omitzero" doc:"All calendar budgets of this key alone"`
+	ExpiresAt Patch[time.Time]          `json:"expires_at,omitzero" doc:"End of its life; null for never"`
+	NotBefore Patch[time.Time]          `json:"not_before,omitzero" doc:"Refuse it before this instant"`
+	Networks  Patch[[]string]           `json:"networks,omitzero" doc:"All client networks allowed"`
+	Hosts     Patch[[]string]           `json:"hosts,omitzero" doc:"All hosts allowed"`
+	Methods   Patch[[]string]           `json:"methods,omitzero" doc:"All HTTP methods allowed"`
+	Paths     Patch[[]string]           `json:"paths,omitzero" doc:"All paths allowed"`
+	Labels    Patch[map[string]*string] `json:"labels,omitzero" doc:"Labels to set; null clears one"`
+}
+
+// Reason says why something was done; it is kept in the audit log and, where
+// a key's status is concerned, shown with the key.
+type Reason struct {
+	Reason string `json:"reason,omitempty" doc:"Why, for the audit log"`
+}
+
+// KeyCreateInput is the request of KeyCreate.
+type KeyCreateInput struct {
+	IdempotencyKey string `header:"Idempotency-Key" doc:"A repeated request with the same value makes nothing twice"`
+	Body           KeyCreate
+}
+
+// KeyListInput is the request of KeyList; empty fields do not narrow.
+type KeyListInput struct {
+	Namespace     string    `query:"namespace" doc:"Only keys of this namespace"`
+	Owner         string    `query:"owner" doc:"Only keys of this owner"`
+	Plan          string    `query:"plan" doc:"Only keys on this plan"`
+	KeyType       string    `query:"key_type" enum:"user,service,integration,system,emergency" doc:"Only keys of this type"`
+	Status        string    `query:"status" enum:"active,disabled,suspended,revoked,purged,expired" doc:"Only keys of this status; expired: those whose life has ended"`
+	NamePrefix    string    `query:"name_prefix" doc:"Only keys whose name begins so"`
+	Scope         string    `query:"scope" doc:"Only keys that hold this scope"`
+	Label         string    `query:"label" doc:"Only keys that carry this label, written name=value"`
+	ExpiresBefore time.Time `query:"expires_before" doc:"Only keys whose life ends before this instant (RFC 3339)"`
+	PageInput
+}
+
+// KeyShowInput is the request of KeyShow.
+type KeyShowInput struct {
+	KeyID string `path:"key_id" doc:"Public id of the key"`
+}
+
+// KeyUpdateInput is the request of KeyUpdate.
+type KeyUpdateInput struct {
+	KeyID   string `path:"key_id" doc:"Public id of the key"`
+	IfMatch string `header:"If-Match" doc:"ETag of the state this change is meant for"`
+	Body    KeyUpdate
+}
+
+// KeyPurgeInput is the request of KeyPurge.
+type KeyPurgeInput struct {
+	KeyID   string `path:"key_id" doc:"Public id of the key"`
+	IfMatch string `header:"If-Match" doc:"ETag of the state this change is meant for"`
+}
+
+// KeyStatusInput is the request of KeyRevoke, KeyDisable, KeyEnable and
+// KeySuspend.
+type KeyStatusInput struct {
+	KeyID string  `path:"key_id" doc:"Public id of the key"`
+	Body  *Reason `doc:"Why; may be left out"`
+}

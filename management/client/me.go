@@ -1,0 +1,20 @@
+package client
+
+// Me is who the caller is.
+type Me struct {
+	TokenID    string   `json:"token_id" doc:"Public id of the admin token"`
+	Name       string   `json:"name" doc:"Name of the admin token"`
+	Role       string   `json:"role" doc:"viewer, auditor, operator or admin"`
+	Namespaces []string `json:"namespaces" doc:"Namespaces the token is limited to; empty for all"`
+}
+
+// MeInput is the request of Me.
+type MeInput struct{}
+
+// Health says that the process answers.
+type Health struct {
+	Status string `json:"status" doc:"ok"`
+}
+
+// HealthInput is the request of Healthz and Readyz.
+type HealthInput struct{}
