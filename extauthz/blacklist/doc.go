@@ -1,0 +1,2 @@
+// Package blacklist holds the blacklist rules as an immutable snapshot.
+package blacklist

@@ -1,0 +1,2 @@
+// Package cache is the key cache of the data plane.
+package cache

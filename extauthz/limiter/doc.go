@@ -1,0 +1,2 @@
+// Package limiter counts requests in the memory of one replica.
+package limiter
