@@ -1,0 +1,199 @@
+package arch_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// mayImport is the import picture: what each package may import of this
+// module, outside its tests. A package that is not in it may not exist; a line
+// that changes says in its commit why.
+var mayImport = map[string][]string{
+	// Wiring: may import anything, is imported by nothing.
+	".": {"*"},
+
+	// Data plane. Pipeline declares the small interfaces it needs; those that
+	// fulfil them import its types, it imports none of them.
+	"extauthz":           {"extauthz/pipeline", "store", "store/credential", "store/limit"},
+	"extauthz/probe":     {"extauthz", "extauthz/pipeline", "store", "store/credential"},
+	"extauthz/pipeline":  {"store", "store/credential", "store/limit"},
+	"extauthz/cache":     {"extauthz/pipeline", "store", "store/credential", "store/limit"},
+	"extauthz/feed":      {"store"},
+	"extauthz/blacklist": {"extauthz/pipeline", "store"},
+	"extauthz/limiter":   {"extauthz/pipeline", "store", "store/limit"},
+
+	// Control plane. The CLI is a client of the HTTP API and nothing else.
+	"management":        {"management/audit", "store", "store/credential", "store/limit", "store/seal"},
+	"management/audit":  {"store", "store/seal"},
+	"management/jobs":   {"store"},
+	"management/api":    {"management", "management/client", "store", "store/credential", "store/limit"},
+	"management/client": {},
+	"management/cli":    {"management/client", "store/credential", "store/limit"},
+
+	// The contract, its leaves, and the backends, which never import each
+	// other or a consumer.
+	"store":            {"store/credential", "store/limit"},
+	"store/credential": {},
+	"store/limit":      {},
+	"store/seal":       {},
+	"store/sqlite":     {"store", "store/credential", "store/limit", "migrations"},
+	"store/storetest":  {"store", "store/credential", "store/limit", "store/seal"},
+	"migrations":       {},
+
+	// Tests and the demo may import anything, but start the real binary.
+	"test/arch":    {},
+	"test/harness": {},
+	"test/e2e":     {"*"},
+	"test/demo":    {"test/harness"},
+}
+
+// livesIn says for each dependency from outside (a path or a prefix of it)
+// where it may be imported, outside tests and test/. What is not listed may
+// not be imported at all: a new dependency gets its line here.
+var livesIn = map[string][]string{
+	// The standard library's doors to the world.
+	"database/sql": {"store/sqlite"},
+	"net/http":     {".", "extauthz", "extauthz/probe", "management/api", "management/client", "management/cli"},
+	"os/exec":      {},
+
+	// Envoy's types stop in the data plane's root package.
+	"github.com/envoyproxy/go-control-plane": {"extauthz", "extauthz/probe"},
+	"google.golang.org/genproto":             {"extauthz", "extauthz/probe"},
+	"google.golang.org/grpc":                 {".", "extauthz", "extauthz/probe"},
+	"google.golang.org/protobuf":             {"extauthz", "extauthz/probe"},
+
+	// Databases.
+	"github.com/jackc/pgx":                           {"store/postgres"},
+	"github.com/redis/go-redis":                      {"store/redis"},
+	"modernc.org/sqlite":                             {"store/sqlite"},
+	"github.com/pressly/goose/v3":                    {"store/sqlite"},
+	"github.com/riverqueue/river":                    {"store/sqlite"},
+	"github.com/tink-crypto/tink-go/v2":              {"store/seal"},
+	"github.com/maypok86/otter/v2":                   {"extauthz/cache"},
+	"github.com/gaissmai/bart":                       {"extauthz/blacklist"},
+	"github.com/spf13/viper":                         {"."},
+	"github.com/spf13/cobra":                         {".", "management/cli"},
+	"github.com/spf13/pflag":                         {".", "management/cli"},
+	"github.com/danielgtaylor/huma/v2":               {"management/api"},
+	"github.com/prometheus/client_golang":            {".", "extauthz", "extauthz/cache", "extauthz/feed", "extauthz/limiter", "management/api", "management/jobs"},
+	"golang.org/x/sync":                              {".", "extauthz", "extauthz/cache", "extauthz/feed"},
+	"golang.org/x/net":                               {},
+	"golang.org/x/sys":                               {".", "extauthz"},
+	"golang.org/x/text":                              {},
+	"github.com/mattn/go-isatty":                     {"management/cli"},
+	"golang.org/x/term":                              {"management/cli"},
+	"pgregory.net/rapid":                             {"store/storetest"},
+	"github.com/google/go-cmp":                       {"store/storetest"},
+	"github.com/stretchr/testify":                    {},
+	"go.uber.org/goleak":                             {"store/storetest"},
+	"github.com/rogpeppe/go-internal/testscript":     {},
+	"go.yaml.in/yaml/v3":                             {},
+	"github.com/google/uuid":                         {},
+	"github.com/riverqueue/river/riverdriver":        {"store/sqlite"},
+	"github.com/envoyproxy/protoc-gen-validate":      {},
+	"github.com/prometheus/client_model":             {},
+	"github.com/prometheus/common":                   {},
+	"github.com/standard-webhooks/standard-webhooks": {},
+}
+
+func TestPackagesImportOnlyWhatThePictureAllows(t *testing.T) {
+	sources := load(t)
+	for _, folder := range sources.folders() {
+		allowed, known := mayImport[folder]
+		if !known {
+			t.Errorf("%s: a package that is not in the picture; add it to mayImport and say why", folder)
+			continue
+		}
+		for _, file := range sources[folder] {
+			if file.test || slices.Contains(allowed, "*") {
+				continue
+			}
+			for _, imported := range file.imports() {
+				inside, ours := strings.CutPrefix(imported, module+"/")
+				if ours && !slices.Contains(allowed, inside) {
+					t.Errorf("%s imports %s; %s may import %v of this module", file.path, inside, folder, allowed)
+				}
+			}
+		}
+	}
+}
+
+func TestThePictureHoldsNoPackageThatIsGone(t *testing.T) {
+	sources := load(t)
+	for folder, allowed := range mayImport {
+		if len(sources[folder]) == 0 {
+			t.Errorf("%s is in mayImport but has no Go file", folder)
+		}
+		for _, inside := range allowed {
+			if inside != "*" && len(sources[inside]) == 0 {
+				t.Errorf("%s may import %s, which has no Go file", folder, inside)
+			}
+		}
+	}
+}
+
+func TestDependenciesLiveWhereTheyAreWrappedOnly(t *testing.T) {
+	sources := load(t)
+	for _, folder := range sources.folders() {
+		if strings.HasPrefix(folder, "test/") {
+			continue
+		}
+		for _, file := range sources[folder] {
+			if file.test {
+				continue
+			}
+			for _, imported := range file.imports() {
+				places, listed := placesOf(imported)
+				if listed && !slices.Contains(places, folder) {
+					t.Errorf("%s imports %s, which belongs to %v only", file.path, imported, places)
+				}
+				if !listed && isOutside(imported) {
+					t.Errorf("%s imports %s, which has no line in livesIn", file.path, imported)
+				}
+			}
+		}
+	}
+}
+
+// The planes meet in the store, in their tests too: otherwise a test would be
+// the only proof that they fit, and a change of one would break the other.
+func TestThePlanesDoNotKnowEachOther(t *testing.T) {
+	sources := load(t)
+	for _, folder := range sources.folders() {
+		var other string
+		switch plane, _, _ := strings.Cut(folder, "/"); plane {
+		case "extauthz":
+			other = module + "/management"
+		case "management":
+			other = module + "/extauthz"
+		default:
+			continue
+		}
+		for _, file := range sources[folder] {
+			for _, imported := range file.imports() {
+				if imported == other || strings.HasPrefix(imported, other+"/") {
+					t.Errorf("%s imports %s: the planes meet in the store", file.path, imported)
+				}
+			}
+		}
+	}
+}
+
+// placesOf answers the line of livesIn with the longest matching prefix.
+func placesOf(imported string) (places []string, listed bool) {
+	longest := ""
+	for prefix, in := range livesIn {
+		if (imported == prefix || strings.HasPrefix(imported, prefix+"/")) && len(prefix) > len(longest) {
+			longest, places, listed = prefix, in, true
+		}
+	}
+	return places, listed
+}
+
+// isOutside reports whether the path is neither the standard library's nor
+// this module's. Only the standard library's have no dot in the first element.
+func isOutside(imported string) bool {
+	first, _, _ := strings.Cut(imported, "/")
+	return strings.Contains(first, ".")
+}
