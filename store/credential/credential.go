@@ -1,5 +1,10 @@
 package credential
 
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+)
+
 // Digest is the SHA-256 of a key text. It finds the key in caches and is
 // never shown.
 type Digest [32]byte
@@ -7,3 +12,53 @@ type Digest [32]byte
 // Hash is what the store holds: the digest, or HMAC-SHA-256(pepper, digest)
 // when a pepper is configured.
 type Hash [32]byte
+
+// DigestOf is the digest of a key text or an admin token text. The caller has
+// bounded the text: see [WellFormed].
+func DigestOf(text []byte) Digest { return sha256.Sum256(text) }
+
+// Minted reports whether this deployment minted the text: its structure is
+// ours and its checksum is right under a valid secret. All secrets are tried
+// each time, so the time taken does not tell which one fitted.
+func (s *Secrets) Minted(text []byte) bool {
+	body, sum, ok := split(text)
+	if !ok {
+		return false
+	}
+	right := 0
+	for i := range s.checksums {
+		right |= equalSum(s.checksums[i].mac.checksum(body), sum)
+	}
+	return right == 1
+}
+
+// Hash is what the store is to hold for a key of this digest, and the id of
+// the pepper that made it; "" when no pepper is current.
+func (s *Secrets) Hash(d Digest) (h Hash, pepperID string) {
+	if s.pepper < 0 {
+		return Hash(d), ""
+	}
+	current := &s.peppers[s.pepper]
+	return Hash(current.mac.sum(d[:])), current.id
+}
+
+// Candidates appends to dst every hash under which the store may hold the
+// digest: under each pepper, and under none. With dst of capacity
+// [MaxCandidates] it allocates nothing.
+func (s *Secrets) Candidates(d Digest, dst []Hash) []Hash {
+	for i := range s.peppers {
+		dst = append(dst, Hash(s.peppers[i].mac.sum(d[:])))
+	}
+	return append(dst, Hash(d))
+}
+
+// Matches reports whether h is the hash of d under any pepper or none. It
+// takes the same time whatever h is.
+func (s *Secrets) Matches(d Digest, h Hash) bool {
+	equal := subtle.ConstantTimeCompare(d[:], h[:])
+	for i := range s.peppers {
+		candidate := s.peppers[i].mac.sum(d[:])
+		equal |= subtle.ConstantTimeCompare(candidate[:], h[:])
+	}
+	return equal == 1
+}
