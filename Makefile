@@ -15,7 +15,7 @@ LINT_VERSION   := v2.15.0
 FUZZTIME  ?= 30s
 BENCHTIME ?= 1s
 BENCH     ?= .
-ARGS      ?= --data-dir data
+ARGS      ?=
 
 export ENVOY_VERSION
 
@@ -30,7 +30,7 @@ help: ## list what can be made
 demo: tools-test ## a real Envoy with Credence in front of an echo upstream, until Ctrl-C
 	@go run ./test/demo
 
-run: build ## start credence serve (ARGS="--data-dir DIR ...")
+run: build ## start credence serve (ARGS="--api-addr 127.0.0.1:8088 ...")
 	./credence serve $(ARGS)
 
 build: ## build the binary ./credence

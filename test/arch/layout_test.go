@@ -55,7 +55,7 @@ func TestTheRootHoldsNothingNew(t *testing.T) {
 	for _, entry := range entries {
 		name := entry.Name()
 		switch {
-		case strings.HasPrefix(name, "."), name == "data" && entry.IsDir(), strings.HasSuffix(name, "_test.go"):
+		case strings.HasPrefix(name, "."), name == "credence-data", strings.HasSuffix(name, "_test.go"):
 			// Dot files, what `make run` leaves, and tests are not layout.
 		case entry.IsDir() && !slices.Contains(folders, name):
 			t.Errorf("%s/: a new folder at the root; it belongs in one of %v", name, folders)

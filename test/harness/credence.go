@@ -1,0 +1,156 @@
+package harness
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Build compiles the credence binary into folder and answers its path. A test
+// under the race detector gets a binary under it too.
+func Build(ctx context.Context, folder string) (string, error) {
+	root, err := Root()
+	if err != nil {
+		return "", err
+	}
+	binary := filepath.Join(folder, "credence")
+	args := []string{"build", "-o", binary}
+	if raceDetector {
+		args = append(args, "-race")
+	}
+	build := exec.CommandContext(ctx, "go", append(args, ".")...) //nolint:gosec // fixed words and our own paths
+	build.Dir = root
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return binary, nil
+}
+
+// Credence is a running `credence serve`.
+type Credence struct {
+	*Process
+
+	DataDir string
+	Check   netip.AddrPort // where Envoy sends its Checks
+	Status  string         // host:port of health and metrics
+	API     string         // host:port of the management API
+
+	binary string
+	log    string
+}
+
+// StartCredence runs `credence serve` with its data in folder/data and free
+// ports, and waits until it is ready. More flags may follow; a later flag wins.
+func StartCredence(ctx context.Context, binary, folder string, flags ...string) (*Credence, error) {
+	c := &Credence{DataDir: filepath.Join(folder, "data"), binary: binary, log: filepath.Join(folder, "credence.log")}
+	addresses := filepath.Join(c.DataDir, "addresses.json")
+	if err := os.Remove(addresses); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("start credence: %w", err)
+	}
+	log, err := os.OpenFile(c.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("start credence: %w", err)
+	}
+	defer log.Close() //nolint:errcheck // the child has its own descriptor
+	args := append([]string{
+		"serve", "--data-dir", c.DataDir, "--check-addr", "127.0.0.1:0",
+		"--status-addr", "127.0.0.1:0", "--api-addr", "127.0.0.1:0",
+	}, flags...)
+	serve := exec.Command(binary, args...) //nolint:gosec,noctx // the path is ours; Stop ends it
+	serve.Stdout, serve.Stderr = log, log
+	serve.Env = environment()
+	if c.Process, err = start("credence serve", serve); err != nil {
+		return nil, err
+	}
+	if err := c.ready(ctx, addresses); err != nil {
+		c.Kill()
+		return nil, fmt.Errorf("%w\n%s", err, tail(c.log))
+	}
+	return c, nil
+}
+
+// ready waits for the addresses, then for the first snapshot.
+func (c *Credence) ready(ctx context.Context, addresses string) error {
+	return c.await(ctx, "credence serve", func() error {
+		text, err := os.ReadFile(addresses)
+		if err != nil {
+			return err
+		}
+		var at struct {
+			Check  string `json:"check"`
+			Status string `json:"status"`
+			API    string `json:"api"`
+		}
+		if err := json.Unmarshal(text, &at); err != nil {
+			return fmt.Errorf("addresses.json: %w", err)
+		}
+		if c.Check, err = netip.ParseAddrPort(at.Check); err != nil {
+			return fmt.Errorf("addresses.json: check: %w", err)
+		}
+		c.Status, c.API = at.Status, at.API
+		_, err = get(ctx, "http://"+c.Status+"/readyz")
+		return err
+	})
+}
+
+// Log is everything the process has written.
+func (c *Credence) Log() ([]byte, error) {
+	text, err := os.ReadFile(c.log)
+	if err != nil {
+		return nil, fmt.Errorf("read the log of credence: %w", err)
+	}
+	return text, nil
+}
+
+// Close stops the process as an operator would.
+func (c *Credence) Close() error { return c.Stop(15 * time.Second) }
+
+// CommandError is a command of the CLI that did not succeed.
+type CommandError struct {
+	Args   []string
+	Code   int
+	Stderr string
+}
+
+func (e *CommandError) Error() string {
+	return fmt.Sprintf("credence %s: exit code %d: %s", strings.Join(e.Args, " "), e.Code, e.Stderr)
+}
+
+// CLI runs a command of the same binary against this server, as a person
+// would, and answers what it printed. A command that exits with another code
+// than 0 is a [CommandError].
+func (c *Credence) CLI(ctx context.Context, stdin io.Reader, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, c.binary, args...) //nolint:gosec // the path is ours
+	cmd.Env = append(environment(), "CREDENCE_DATA_DIR="+c.DataDir)
+	cmd.Stdin = stdin
+	var out, problems bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &problems
+	err := cmd.Run()
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return out.String(), &CommandError{Args: args, Code: exit.ExitCode(), Stderr: strings.TrimSpace(problems.String())}
+	}
+	if err != nil {
+		return "", fmt.Errorf("credence %s: %w", strings.Join(args, " "), err)
+	}
+	return out.String(), nil
+}
+
+// environment is ours without what would configure credence.
+func environment() []string {
+	var kept []string
+	for _, pair := range os.Environ() {
+		if !strings.HasPrefix(pair, "CREDENCE_") {
+			kept = append(kept, pair)
+		}
+	}
+	return kept
+}

@@ -1,0 +1,6 @@
+//go:build !race
+
+package harness
+
+// raceDetector says that this program was built with -race.
+const raceDetector = false
