@@ -17,6 +17,9 @@ var (
 	// ErrMissingReference: the object names another one that does not exist
 	// (a key's namespace, plan or owner).
 	ErrMissingReference = errors.New("refers to something that does not exist")
+	// ErrInvalid: a value breaks a rule of the schema that the caller should
+	// have checked. A programming error; trying again does not help.
+	ErrInvalid = errors.New("value not allowed by the schema")
 	// ErrUnavailable: the database cannot answer now; trying again may help.
 	ErrUnavailable = errors.New("store unavailable")
 	// ErrUnaudited: a transaction changed something and recorded no audit

@@ -1,0 +1,219 @@
+-- The first schema. How values are stored: see the package comment.
+
+-- +goose Up
+
+-- "CRDN": tells our files from those of other programs.
+PRAGMA application_id = 1129464910;
+
+CREATE TABLE namespaces (
+    name        TEXT    NOT NULL PRIMARY KEY
+                CHECK (length(name) BETWEEN 1 AND 63 AND name NOT GLOB '*[^a-z0-9-]*'),
+    description TEXT    NOT NULL,
+    key_prefix  TEXT    NOT NULL,
+    environment TEXT    NOT NULL,
+    created_at  INTEGER NOT NULL,
+    updated_at  INTEGER NOT NULL,
+    version     INTEGER NOT NULL CHECK (version >= 0)
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO namespaces (name, description, key_prefix, environment, created_at, updated_at, version)
+VALUES ('default', 'Everything that names no namespace', 'crd', 'live',
+        CAST(unixepoch('subsec') * 1000 AS INTEGER) * 1000,
+        CAST(unixepoch('subsec') * 1000 AS INTEGER) * 1000, 1);
+
+CREATE TABLE owners (
+    namespace   TEXT    NOT NULL REFERENCES namespaces (name),
+    name        TEXT    NOT NULL CHECK (name <> ''),
+    description TEXT    NOT NULL,
+    contact     TEXT    NOT NULL,
+    limits      TEXT    NOT NULL CHECK (json_type(limits) = 'array'),
+    quotas      TEXT    NOT NULL CHECK (json_type(quotas) = 'array'),
+    created_at  INTEGER NOT NULL,
+    updated_at  INTEGER NOT NULL,
+    version     INTEGER NOT NULL CHECK (version >= 0),
+    PRIMARY KEY (namespace, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE plans (
+    namespace   TEXT    NOT NULL REFERENCES namespaces (name),
+    name        TEXT    NOT NULL CHECK (name <> ''),
+    description TEXT    NOT NULL,
+    limits      TEXT    NOT NULL CHECK (json_type(limits) = 'array'),
+    quotas      TEXT    NOT NULL CHECK (json_type(quotas) = 'array'),
+    created_at  INTEGER NOT NULL,
+    updated_at  INTEGER NOT NULL,
+    version     INTEGER NOT NULL CHECK (version >= 0),
+    PRIMARY KEY (namespace, name)
+) STRICT, WITHOUT ROWID;
+
+-- A purged key keeps its row (the audit log refers to it) and loses the rest:
+-- no hash, no owner, no plan.
+CREATE TABLE api_keys (
+    id            INTEGER NOT NULL PRIMARY KEY,
+    key_id        TEXT    NOT NULL UNIQUE CHECK (key_id <> ''),
+    namespace     TEXT    NOT NULL REFERENCES namespaces (name),
+    name          TEXT    NOT NULL,
+    owner         TEXT,
+    key_type      TEXT    NOT NULL
+                  CHECK (key_type IN ('user', 'service', 'integration', 'system', 'emergency') OR status = 'purged'),
+    status        TEXT    NOT NULL
+                  CHECK (status IN ('active', 'disabled', 'suspended', 'revoked', 'purged')),
+    status_reason TEXT    NOT NULL,
+    environment   TEXT    NOT NULL,
+    plan          TEXT,
+    scopes        TEXT    NOT NULL CHECK (json_type(scopes) = 'array'),
+    limits        TEXT    NOT NULL CHECK (json_type(limits) = 'array'),
+    quotas        TEXT    NOT NULL CHECK (json_type(quotas) = 'array'),
+    networks      TEXT    NOT NULL CHECK (json_type(networks) = 'array'),
+    hosts         TEXT    NOT NULL CHECK (json_type(hosts) = 'array'),
+    methods       TEXT    NOT NULL CHECK (json_type(methods) = 'array'),
+    paths         TEXT    NOT NULL CHECK (json_type(paths) = 'array'),
+    labels        TEXT    NOT NULL CHECK (json_type(labels) = 'object'),
+    not_before    INTEGER,
+    expires_at    INTEGER,
+    key_hash      BLOB    CHECK (length(key_hash) = 32),
+    pepper_id     TEXT    NOT NULL,
+    checksum_id   TEXT    NOT NULL,
+    created_at    INTEGER NOT NULL,
+    updated_at    INTEGER NOT NULL,
+    status_at     INTEGER,
+    version       INTEGER NOT NULL CHECK (version >= 0),
+    CHECK ((key_hash IS NULL) = (status = 'purged')),
+    FOREIGN KEY (namespace, owner) REFERENCES owners (namespace, name),
+    FOREIGN KEY (namespace, plan) REFERENCES plans (namespace, name)
+) STRICT;
+
+CREATE UNIQUE INDEX api_keys_key_hash ON api_keys (key_hash) WHERE key_hash IS NOT NULL;
+CREATE INDEX api_keys_namespace ON api_keys (namespace, key_id);
+CREATE INDEX api_keys_owner ON api_keys (namespace, owner) WHERE owner IS NOT NULL;
+CREATE INDEX api_keys_plan ON api_keys (namespace, plan) WHERE plan IS NOT NULL;
+CREATE INDEX api_keys_expires_at ON api_keys (expires_at) WHERE expires_at IS NOT NULL;
+
+-- A rule without namespace refuses everywhere.
+CREATE TABLE ip_blacklist (
+    id         TEXT    NOT NULL PRIMARY KEY CHECK (id <> ''),
+    namespace  TEXT    REFERENCES namespaces (name),
+    network    TEXT    NOT NULL,
+    reason     TEXT    NOT NULL,
+    ends_at    INTEGER,
+    created_by TEXT    NOT NULL,
+    created_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE UNIQUE INDEX ip_blacklist_network ON ip_blacklist (network, ifnull(namespace, ''));
+CREATE INDEX ip_blacklist_namespace ON ip_blacklist (namespace) WHERE namespace IS NOT NULL;
+
+-- The feed that the data plane follows. The counter is a row of its own, so
+-- that pruning the feed never gives a revision twice.
+CREATE TABLE changes (
+    revision  INTEGER NOT NULL PRIMARY KEY CHECK (revision >= 1),
+    change_id TEXT    NOT NULL UNIQUE,
+    kind      TEXT    NOT NULL CHECK (kind IN ('key', 'owner', 'plan', 'namespace', 'blacklist')),
+    namespace TEXT    NOT NULL,
+    object_id TEXT    NOT NULL,
+    created   INTEGER NOT NULL CHECK (created IN (0, 1)),
+    key_hash  BLOB    CHECK (length(key_hash) = 32),
+    at        INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX changes_at ON changes (at);
+
+CREATE TABLE revision_counter (
+    only_row INTEGER NOT NULL PRIMARY KEY CHECK (only_row = 1),
+    revision INTEGER NOT NULL CHECK (revision >= 0)
+) STRICT;
+
+INSERT INTO revision_counter (only_row, revision) VALUES (1, 0);
+
+CREATE TABLE replicas (
+    replica_id       TEXT    NOT NULL PRIMARY KEY CHECK (replica_id <> ''),
+    name             TEXT    NOT NULL,
+    address          TEXT    NOT NULL,
+    version          TEXT    NOT NULL,
+    applied_revision INTEGER NOT NULL CHECK (applied_revision >= 0),
+    applied_id       TEXT    NOT NULL,
+    started_at       INTEGER NOT NULL,
+    seen_at          INTEGER NOT NULL,
+    left_at          INTEGER
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE admin_tokens (
+    token_id   TEXT    NOT NULL PRIMARY KEY CHECK (token_id <> ''),
+    name       TEXT    NOT NULL,
+    role       TEXT    NOT NULL CHECK (role IN ('viewer', 'auditor', 'operator', 'admin')),
+    namespaces TEXT    NOT NULL CHECK (json_type(namespaces) = 'array'),
+    token_hash BLOB    NOT NULL UNIQUE CHECK (length(token_hash) = 32),
+    expires_at INTEGER,
+    revoked_at INTEGER,
+    created_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- One chain of entries per namespace; '' is the chain of what has none. The
+-- chain outlives the namespace, so it is no foreign key.
+CREATE TABLE api_key_audit_log (
+    id            INTEGER NOT NULL PRIMARY KEY,
+    key_id        TEXT    REFERENCES api_keys (key_id),
+    action        TEXT    NOT NULL CHECK (action <> ''),
+    ip_address    TEXT,
+    details       BLOB,
+    namespace     TEXT    NOT NULL,
+    sequence      INTEGER NOT NULL CHECK (sequence >= 1),
+    at            INTEGER NOT NULL,
+    actor         TEXT    NOT NULL,
+    object        TEXT    NOT NULL,
+    request_id    TEXT    NOT NULL,
+    previous_hash BLOB    NOT NULL CHECK (length(previous_hash) = 32),
+    entry_hash    BLOB    NOT NULL CHECK (length(entry_hash) = 32),
+    UNIQUE (namespace, sequence)
+) STRICT;
+
+CREATE INDEX api_key_audit_log_key_id ON api_key_audit_log (key_id) WHERE key_id IS NOT NULL;
+
+-- What was written stays as it was written. Retention may remove entries from
+-- the old end of a chain; nothing may rewrite one.
+-- +goose StatementBegin
+CREATE TRIGGER api_key_audit_log_is_append_only BEFORE UPDATE ON api_key_audit_log
+BEGIN
+    SELECT RAISE(ABORT, 'audit entries are never changed');
+END;
+-- +goose StatementEnd
+
+-- Where each chain ends, also when all its entries have been removed.
+CREATE TABLE audit_heads (
+    namespace  TEXT    NOT NULL PRIMARY KEY,
+    sequence   INTEGER NOT NULL CHECK (sequence >= 1),
+    entry_hash BLOB    NOT NULL CHECK (length(entry_hash) = 32)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE quota_counters (
+    subject  TEXT    NOT NULL CHECK (subject <> ''),
+    name     TEXT    NOT NULL,
+    start_at INTEGER NOT NULL,
+    end_at   INTEGER NOT NULL CHECK (end_at > start_at),
+    used     INTEGER NOT NULL CHECK (used >= 0),
+    PRIMARY KEY (subject, name, start_at)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX quota_counters_end_at ON quota_counters (end_at);
+
+CREATE TABLE idempotency_keys (
+    actor           TEXT    NOT NULL CHECK (actor <> ''),
+    idempotency_key TEXT    NOT NULL CHECK (idempotency_key <> ''),
+    request_hash    BLOB    NOT NULL CHECK (length(request_hash) = 32),
+    object_id       TEXT    NOT NULL,
+    created_at      INTEGER NOT NULL,
+    PRIMARY KEY (actor, idempotency_key)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX idempotency_keys_created_at ON idempotency_keys (created_at);
+
+-- What the database knows of the deployment it belongs to.
+CREATE TABLE deployment (
+    only_row            INTEGER NOT NULL PRIMARY KEY CHECK (only_row = 1),
+    secrets_fingerprint TEXT    NOT NULL CHECK (secrets_fingerprint <> '')
+) STRICT;
+
+-- +goose Down
+-- There is no way back: an older program refuses a newer schema, and a backup
+-- taken before the migration is the way to return.
+SELECT 1;

@@ -1,0 +1,249 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"credence/store"
+	"credence/store/credential"
+	"credence/store/limit"
+)
+
+const keyColumns = `k.key_id, k.namespace, k.name, k.owner, k.key_type, k.status, k.status_reason, k.environment, k.plan,
+	k.scopes, k.limits, k.quotas, k.networks, k.hosts, k.methods, k.paths, k.labels,
+	k.not_before, k.expires_at, k.key_hash, k.pepper_id, k.checksum_id,
+	k.created_at, k.updated_at, k.status_at, k.version`
+
+// keyDestinations is where keyColumns go.
+func keyDestinations(k *store.Key) []any {
+	return []any{
+		&k.KeyID, &k.Namespace, &k.Name, optionalText{&k.Owner}, &k.KeyType, &k.Status, &k.StatusReason, &k.Environment,
+		optionalText{&k.Plan}, items[string]{&k.Scopes}, items[limit.Limit]{&k.Limits}, items[limit.Quota]{&k.Quotas},
+		items[netip.Prefix]{&k.Networks}, items[string]{&k.Hosts}, items[string]{&k.Methods}, items[string]{&k.Paths},
+		pairs{&k.Labels}, instant{&k.NotBefore}, instant{&k.ExpiresAt}, hash{(*[32]byte)(&k.Hash)}, &k.PepperID,
+		&k.ChecksumID, instant{&k.CreatedAt}, instant{&k.UpdatedAt}, instant{&k.StatusAt}, &k.Version,
+	}
+}
+
+func scanKey(r row, k *store.Key) error { return r.Scan(keyDestinations(k)...) }
+
+// Key implements [store.KeyReader].
+func (r reader) Key(ctx context.Context, keyID string) (store.Key, error) {
+	var k store.Key
+	err := scanKey(r.q.QueryRowContext(ctx, "SELECT "+keyColumns+" FROM api_keys AS k WHERE k.key_id = ?", keyID), &k)
+	if err != nil {
+		return store.Key{}, fmt.Errorf("key %q: %w", keyID, translate(err))
+	}
+	return k, nil
+}
+
+// Keys implements [store.KeyReader].
+func (r reader) Keys(ctx context.Context, filter store.KeyFilter, page store.Page) ([]store.Key, store.Cursor, error) {
+	c := keyConditions(&filter)
+	if page.After != "" {
+		c.add("k.key_id < ?", string(page.After))
+	}
+	query := c.query("SELECT "+keyColumns+" FROM api_keys AS k", " ORDER BY k.key_id DESC LIMIT ?")
+	found, err := listRows(ctx, r.q, query, append(c.args, page.Size()+1), scanKey)
+	if err != nil {
+		return nil, "", fmt.Errorf("keys: %w", err)
+	}
+	found, next := cutPage(found, page, func(k *store.Key) store.Cursor { return store.Cursor(k.KeyID) })
+	return found, next, nil
+}
+
+func keyConditions(f *store.KeyFilter) *conditions {
+	var c conditions
+	c.anyOf("k.namespace", f.Namespaces)
+	if f.Owner != "" {
+		c.add("k.owner = ?", f.Owner)
+	}
+	if f.Plan != "" {
+		c.add("k.plan = ?", f.Plan)
+	}
+	if f.KeyType != "" {
+		c.add("k.key_type = ?", string(f.KeyType))
+	}
+	if f.Status != "" {
+		c.add("k.status = ?", string(f.Status))
+	} else {
+		c.add("k.status <> 'purged'")
+	}
+	if f.NamePrefix != "" {
+		// Not LIKE: it folds case and has characters of its own.
+		c.add("substr(k.name, 1, length(?)) = ?", f.NamePrefix, f.NamePrefix)
+	}
+	if f.Scope != "" {
+		c.add("EXISTS (SELECT 1 FROM json_each(k.scopes) AS s WHERE s.value = ?)", f.Scope)
+	}
+	if f.Label[0] != "" {
+		c.add("EXISTS (SELECT 1 FROM json_each(k.labels) AS l WHERE l.key = ? AND l.value = ?)", f.Label[0], f.Label[1])
+	}
+	if !f.ExpiresBy.IsZero() {
+		c.add("k.expires_at < ?", micros(f.ExpiresBy))
+	}
+	if !f.ExpiredAt.IsZero() {
+		c.add("k.expires_at <= ?", micros(f.ExpiredAt))
+	}
+	return &c
+}
+
+// InsertKey implements [store.KeyWriter].
+func (w *writer) InsertKey(ctx context.Context, k store.Key) error {
+	changing, err := keyChanging(&k)
+	if err != nil {
+		return fmt.Errorf("insert key %q: %w", k.KeyID, err)
+	}
+	args := append(changing, k.KeyID, k.Namespace, k.Hash[:], k.PepperID, k.ChecksumID, micros(k.CreatedAt), k.Version)
+	_, err = w.tx.ExecContext(ctx,
+		`INSERT INTO api_keys (name, owner, key_type, status, status_reason, environment, plan,
+			scopes, limits, quotas, networks, hosts, methods, paths, labels,
+			not_before, expires_at, updated_at, status_at,
+			key_id, namespace, key_hash, pepper_id, checksum_id, created_at, version)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, args...)
+	if err != nil {
+		return fmt.Errorf("insert key %q: %w", k.KeyID, translate(err))
+	}
+	return nil
+}
+
+// keyChanging is the columns that UpdateKey may change, in the order of both
+// statements.
+func keyChanging(k *store.Key) ([]any, error) {
+	var columns [8]string
+	var errs [8]error
+	columns[0], errs[0] = list(k.Scopes)
+	columns[1], errs[1] = list(k.Limits)
+	columns[2], errs[2] = list(k.Quotas)
+	columns[3], errs[3] = list(k.Networks)
+	columns[4], errs[4] = list(k.Hosts)
+	columns[5], errs[5] = list(k.Methods)
+	columns[6], errs[6] = list(k.Paths)
+	columns[7], errs[7] = object(k.Labels)
+	if err := errors.Join(errs[:]...); err != nil {
+		return nil, err
+	}
+	args := []any{
+		k.Name, textOrNull(k.Owner), string(k.KeyType), string(k.Status), k.StatusReason, k.Environment, textOrNull(k.Plan),
+	}
+	for _, column := range columns {
+		args = append(args, column)
+	}
+	return append(args, micros(k.NotBefore), micros(k.ExpiresAt), micros(k.UpdatedAt), micros(k.StatusAt)), nil
+}
+
+const keyVersion = "SELECT version FROM api_keys WHERE key_id = ?"
+
+// UpdateKey implements [store.KeyWriter].
+func (w *writer) UpdateKey(ctx context.Context, k store.Key) error {
+	changing, err := keyChanging(&k)
+	if err != nil {
+		return fmt.Errorf("update key %q: %w", k.KeyID, err)
+	}
+	result, err := w.tx.ExecContext(ctx,
+		`UPDATE api_keys SET name = ?, owner = ?, key_type = ?, status = ?, status_reason = ?, environment = ?, plan = ?,
+			scopes = ?, limits = ?, quotas = ?, networks = ?, hosts = ?, methods = ?, paths = ?, labels = ?,
+			not_before = ?, expires_at = ?, updated_at = ?, status_at = ?, version = version + 1
+		WHERE key_id = ? AND version = ?`, append(changing, k.KeyID, k.Version)...)
+	if err != nil {
+		return fmt.Errorf("update key %q: %w", k.KeyID, translate(err))
+	}
+	if err := w.versioned(ctx, result, keyVersion, k.KeyID); err != nil {
+		return fmt.Errorf("update key %q: %w", k.KeyID, err)
+	}
+	return nil
+}
+
+// PurgeKey implements [store.KeyWriter].
+func (w *writer) PurgeKey(ctx context.Context, keyID string, version int64, at time.Time) error {
+	result, err := w.tx.ExecContext(ctx,
+		`UPDATE api_keys SET name = '', owner = NULL, key_type = '', status = 'purged', status_reason = '',
+			environment = '', plan = NULL, scopes = '[]', limits = '[]', quotas = '[]', networks = '[]', hosts = '[]',
+			methods = '[]', paths = '[]', labels = '{}', key_hash = NULL, pepper_id = '', checksum_id = '',
+			updated_at = ?, status_at = ?, version = version + 1
+		WHERE key_id = ? AND version = ?`, micros(at), micros(at), keyID, version)
+	if err != nil {
+		return fmt.Errorf("purge key %q: %w", keyID, translate(err))
+	}
+	if err := w.versioned(ctx, result, keyVersion, keyID); err != nil {
+		return fmt.Errorf("purge key %q: %w", keyID, err)
+	}
+	return nil
+}
+
+// maxFindHashes bounds the candidates of one FindKey: one per pepper that is
+// still valid, and one without.
+const maxFindHashes = 32
+
+// findStatements keeps the prepared statements of FindKey, one per number of
+// candidate hashes; a deployment uses one or two of them.
+type findStatements struct {
+	mu       sync.Mutex
+	prepared [maxFindHashes + 1]*sql.Stmt
+}
+
+func findQuery(hashes int) string {
+	return "SELECT " + keyColumns + `, p.limits, p.quotas, o.limits, o.quotas
+	FROM api_keys AS k
+	LEFT JOIN plans AS p ON p.namespace = k.namespace AND p.name = k.plan
+	LEFT JOIN owners AS o ON o.namespace = k.namespace AND o.name = k.owner
+	WHERE k.key_hash IN (?` + strings.Repeat(", ?", hashes-1) + ") LIMIT 1"
+}
+
+func (f *findStatements) get(ctx context.Context, pool *sql.DB, hashes int) (*sql.Stmt, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.prepared[hashes] == nil {
+		stmt, err := pool.PrepareContext(ctx, findQuery(hashes))
+		if err != nil {
+			return nil, err
+		}
+		f.prepared[hashes] = stmt
+	}
+	return f.prepared[hashes], nil
+}
+
+func (f *findStatements) close() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var errs []error
+	for i, stmt := range f.prepared {
+		if stmt != nil {
+			errs = append(errs, stmt.Close())
+			f.prepared[i] = nil
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// FindKey implements [store.KeyFinder].
+func (db *DB) FindKey(ctx context.Context, hashes []credential.Hash) (store.KeyRecord, error) {
+	if len(hashes) == 0 {
+		return store.KeyRecord{}, fmt.Errorf("find key: %w", store.ErrNotFound)
+	}
+	if len(hashes) > maxFindHashes {
+		return store.KeyRecord{}, fmt.Errorf("find key: %w: %d candidate hashes, at most %d", store.ErrInvalid, len(hashes), maxFindHashes)
+	}
+	stmt, err := db.find.get(ctx, db.read, len(hashes))
+	if err != nil {
+		return store.KeyRecord{}, fmt.Errorf("find key: %w", translate(err))
+	}
+	args := make([]any, len(hashes))
+	for i := range hashes {
+		args[i] = hashes[i][:]
+	}
+	var k store.KeyRecord
+	destinations := append(keyDestinations(&k.Key),
+		items[limit.Limit]{&k.PlanLimits}, items[limit.Quota]{&k.PlanQuotas},
+		items[limit.Limit]{&k.OwnerLimits}, items[limit.Quota]{&k.OwnerQuotas})
+	if err := stmt.QueryRowContext(ctx, args...).Scan(destinations...); err != nil {
+		return store.KeyRecord{}, fmt.Errorf("find key: %w", translate(err))
+	}
+	return k, nil
+}

@@ -1,0 +1,53 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"credence/store"
+)
+
+const replicaColumns = "replica_id, name, address, version, applied_revision, applied_id, started_at, seen_at, left_at"
+
+func scanReplica(r row, p *store.Replica) error {
+	return r.Scan(&p.ID, &p.Name, &p.Address, &p.Version, &p.Applied.Revision, &p.Applied.ID,
+		instant{&p.StartedAt}, instant{&p.SeenAt}, instant{&p.LeftAt})
+}
+
+// PutReplica implements [store.ReplicaRegistry].
+func (db *DB) PutReplica(ctx context.Context, p store.Replica) error {
+	_, err := db.write.ExecContext(ctx,
+		"INSERT INTO replicas ("+replicaColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (replica_id) DO UPDATE SET name = excluded.name, address = excluded.address, version = excluded.version,
+			applied_revision = excluded.applied_revision, applied_id = excluded.applied_id,
+			started_at = excluded.started_at, seen_at = excluded.seen_at, left_at = excluded.left_at`,
+		p.ID, p.Name, p.Address, p.Version, int64(p.Applied.Revision), p.Applied.ID,
+		micros(p.StartedAt), micros(p.SeenAt), micros(p.LeftAt))
+	if err != nil {
+		return fmt.Errorf("put replica %q: %w", p.ID, translate(err))
+	}
+	return nil
+}
+
+// Replicas implements [store.ReplicaRegistry].
+func (db *DB) Replicas(ctx context.Context, since time.Time) ([]store.Replica, error) {
+	var c conditions
+	if !since.IsZero() {
+		c.add("seen_at > ?", micros(since))
+	}
+	found, err := listRows(ctx, db.read, c.query("SELECT "+replicaColumns+" FROM replicas", " ORDER BY replica_id"), c.args, scanReplica)
+	if err != nil {
+		return nil, fmt.Errorf("replicas: %w", err)
+	}
+	return found, nil
+}
+
+// RemoveReplicas implements [store.ReplicaRegistry].
+func (db *DB) RemoveReplicas(ctx context.Context, before time.Time) (int, error) {
+	n, err := removed(db.write.ExecContext(ctx, "DELETE FROM replicas WHERE seen_at < ?", micros(before)))
+	if err != nil {
+		return 0, fmt.Errorf("remove replicas: %w", err)
+	}
+	return n, nil
+}

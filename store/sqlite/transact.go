@@ -1,0 +1,47 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/riverqueue/river"
+
+	"credence/store"
+)
+
+// writer is one transaction. It implements [store.Writer]; its reads see its
+// own writes.
+type writer struct {
+	reader
+
+	tx      *sql.Tx
+	now     func() time.Time
+	random  io.Reader
+	jobs    *river.Client[*sql.Tx]
+	changed bool // rows of changes were written
+}
+
+// Transact implements [store.Transactor]. There is one writer connection and
+// the transaction is immediate, so transactions run one after the other:
+// serializable without ever failing for it.
+func (db *DB) Transact(ctx context.Context, fn func(ctx context.Context, w store.Writer) error) error {
+	tx, err := db.write.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin: %w", translate(err))
+	}
+	defer tx.Rollback() // also when fn panics; after Commit it does nothing
+	w := &writer{reader: reader{q: tx}, tx: tx, now: db.now, random: db.random, jobs: db.jobs}
+	if err := fn(ctx, w); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", translate(err))
+	}
+	if w.changed {
+		db.wakers.wake()
+	}
+	return nil
+}
