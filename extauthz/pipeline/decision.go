@@ -74,8 +74,9 @@ func (d *Decision) Reset() { *d = Decision{Limits: d.Limits[:0]} }
 // Allowed reports whether the request may pass.
 func (d *Decision) Allowed() bool { return d.Reason.Allowed() || d.Shadow && d.shadowable() }
 
-// shadowable keeps a watching route from letting in what could not be read.
+// shadowable keeps a watching route from letting in what could not be read,
+// and whom the blacklist refuses or could not judge.
 func (d *Decision) shadowable() bool {
 	return d.Reason != ReasonNone && d.Reason != ReasonInternal && d.Reason != ReasonBadRequest &&
-		d.Reason != ReasonBadRoutePolicy && d.Reason != ReasonBlacklisted
+		d.Reason != ReasonBadRoutePolicy && d.Reason != ReasonBlacklisted && d.Reason != ReasonBadClientAddress
 }

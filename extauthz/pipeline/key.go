@@ -22,7 +22,7 @@ type Key struct {
 	Scopes      []string // sorted
 	ScopeText   string   // the scopes joined with a space
 	Networks    []netip.Prefix
-	Hosts       []string
+	Hosts       []string // lower-case
 	Methods     []string
 	Paths       []string
 	NotBefore   time.Time
@@ -40,16 +40,15 @@ type Key struct {
 // SubjectLimit is a rate and whom it is counted for.
 type SubjectLimit struct {
 	Subject string // "key:<key id>" or "owner:<namespace>/<name>"
+	// Label names the limit in answers ([LimitOutcome.Name]) and is unique
+	// among the limits and quotas of the key. It is no part of what is counted.
+	Label string
 	limit.Limit
 }
 
 // SubjectQuota is a calendar budget and whom it is counted for.
 type SubjectQuota struct {
 	Subject string
+	Label   string // as in [SubjectLimit]
 	limit.Quota
-}
-
-// NewKey makes the Key of a record.
-func NewKey(r store.KeyRecord) (*Key, error) {
-	return &Key{KeyID: r.KeyID}, nil
 }

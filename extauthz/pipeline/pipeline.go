@@ -3,35 +3,18 @@ package pipeline
 import (
 	"context"
 	"time"
+
+	"credence/store/credential"
 )
 
-// Options are what a Pipeline needs. Validate says what is missing.
-type Options struct {
-	// Client says where the client's address is taken from. The zero value is
-	// the transport peer.
-	Client ClientOptions
-	// Places are the places where a credential may stand; empty means
-	// [DefaultPlaces].
-	Places []Place
-	// AcceptForeignKeys has text without a checksum of ours looked up, for
-	// keys that were made elsewhere.
-	AcceptForeignKeys bool
-
-	Secrets   Secrets
-	Keys      Keys
-	Blacklist Blacklist
-	Limiter   Limiter
-	// Addresses limits all requests of one address; nil switches it off.
-	Addresses AddressLimiter
-	// Failures is the budget of failed credentials; nil switches it off.
-	Failures Failures
-	// Now is asked once for each Check.
-	Now func() time.Time
-}
-
-// Pipeline decides. It is immutable and safe for concurrent use.
+// Pipeline decides. It is immutable and safe for concurrent use; it takes no
+// lock and, on a key that is cached, allocates nothing.
 type Pipeline struct {
-	options Options
+	options    Options
+	source     clientSource
+	headers    []Place // the places that are headers
+	parameter  string  // the query parameter that is a place; "" for none
+	noSuchHash credential.Hash
 }
 
 // New makes a Pipeline of valid options.
@@ -39,17 +22,70 @@ func New(o Options) (*Pipeline, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	return &Pipeline{options: o}, nil
+	source, err := o.Client.source()
+	if err != nil {
+		return nil, err
+	}
+	p := &Pipeline{options: o, source: source}
+	for _, place := range o.places() {
+		if place.Kind == PlaceQuery {
+			p.parameter = place.Name
+		} else {
+			p.headers = append(p.headers, place)
+		}
+	}
+	return p, nil
 }
 
-// Validate reports the first option that makes no sense, by its name.
-func (o *Options) Validate() error {
-	return nil
+// check is what the stages of one Check hand on to each other. It lives on the
+// stack of Decide.
+type check struct {
+	r     *Request
+	d     *Decision
+	now   time.Time
+	route routePolicy
+	text  []byte // the key text: aliases the request, leaves with it
 }
 
-// Decide fills d with the decision on r. It never panics by itself; d denies
-// from the first line on, so that a panic of a port leaves a denial behind.
-func (p *Pipeline) Decide(_ context.Context, _ *Request, d *Decision) {
+// Decide fills d with the decision on r. d denies from the first line on, so
+// that a panic in a port, which the transport recovers, leaves a denial.
+func (p *Pipeline) Decide(ctx context.Context, r *Request, d *Decision) {
 	d.Reset()
 	d.Reason, d.Stage = ReasonInternal, StageEnd
+	c := check{r: r, d: d, now: p.options.Now()}
+	switch {
+	case c.ends(StageRead, p.read(&c)):
+	case c.ends(StageClient, p.client(&c)):
+	case c.ends(StageBlacklist, p.blacklist(&c)):
+	case c.ends(StageAddressLimit, p.addressLimit(&c)):
+	case c.ends(StageExtract, p.extract(&c)):
+	case c.ends(StageVerify, p.verify(ctx, &c)):
+	case c.ends(StageState, p.state(&c)):
+	case c.ends(StageAuthorize, p.authorize(&c)):
+	case c.ends(StageLimit, p.limit(ctx, &c)):
+	default:
+		c.ends(StageEnd, ReasonInternal)
+	}
+}
+
+// ends writes the decision down when the stage gave a reason.
+func (c *check) ends(stage Stage, reason Reason) bool {
+	if reason == ReasonNone {
+		return false
+	}
+	c.d.Stage, c.d.Reason = stage, reason
+	return true
+}
+
+// read refuses what is no HTTP check, and reads the route's policy first,
+// because it says what becomes of all later refusals.
+func (p *Pipeline) read(c *check) Reason {
+	if c.r.Malformed || !c.r.HTTP {
+		return ReasonBadRequest
+	}
+	if !c.route.read(c.r.Extensions) {
+		return ReasonBadRoutePolicy
+	}
+	c.d.Shadow = c.route.shadow
+	return ReasonNone
 }

@@ -1,0 +1,136 @@
+package pipeline
+
+import (
+	"bytes"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// authorize asks whether the key may be used here: by what the route demands,
+// and by what the key itself is bound to.
+func (p *Pipeline) authorize(c *check) Reason {
+	key := c.d.Key
+	if !c.route.allowsNamespace(key.Namespace) {
+		return ReasonNamespaceNotAllowed
+	}
+	if reason := p.blacklisted(c, key.Namespace); reason != ReasonNone {
+		return reason
+	}
+	if !allowsClient(key.Networks, c.d.Client) {
+		return ReasonNetworkNotAllowed
+	}
+	if !allowsRoute(key, c.r, c.route.environment) {
+		return ReasonRouteNotAllowed
+	}
+	if missing := c.route.missingScope(key.Scopes); missing != nil {
+		c.d.MissingScope = missing
+		return ReasonScopeMissing
+	}
+	return ReasonNone
+}
+
+// allowsClient reports whether one of the networks holds the client. A client
+// without an address is in none.
+func allowsClient(networks []netip.Prefix, client netip.Addr) bool {
+	return len(networks) == 0 || containsAddress(networks, client)
+}
+
+// allowsRoute reports whether the key's bounds admit the request. What a key
+// does not mention does not bind it.
+func allowsRoute(key *Key, r *Request, environment []byte) bool {
+	return (len(environment) == 0 || key.Environment == string(environment)) &&
+		(len(key.Hosts) == 0 || allowsHost(key.Hosts, r.Host)) &&
+		(len(key.Methods) == 0 || slices.ContainsFunc(key.Methods, func(m string) bool { return m == string(r.Method) })) &&
+		(len(key.Paths) == 0 || allowsPath(key.Paths, r.Path))
+}
+
+// allowsHost compares the host without its port, letter case aside. Two Host
+// lines arrive as "a,b", so what is no host at all is not compared.
+func allowsHost(rules []string, authority []byte) bool {
+	host, ok := cutPort(authority)
+	if !ok || len(host) == 0 || bytes.ContainsFunc(host, notInHost) {
+		return false
+	}
+	for _, rule := range rules {
+		suffix, wild := strings.CutPrefix(rule, "*")
+		if wild && len(host) > len(suffix) && equalFold(host[len(host)-len(suffix):], suffix) ||
+			!wild && equalFold(host, rule) {
+			return true
+		}
+	}
+	return false
+}
+
+func notInHost(r rune) bool {
+	return r >= 0x80 || !isAlphanumeric(byte(r)) && r != '-' && r != '.' && r != '_'
+}
+
+// allowsPath compares the path without its query with the rules, all of them
+// strict: "/a/b" is that path, "/a/*" everything below "/a/". A path that the
+// upstream might read differently matches no rule.
+func allowsPath(rules []string, path []byte) bool {
+	path, _, _ = cutByte(path, '#')
+	path, _, _ = cutByte(path, '?')
+	if !isPlainPath(path) {
+		return false
+	}
+	for _, rule := range rules {
+		prefix, wild := strings.CutSuffix(rule, "*")
+		if wild && len(path) >= len(prefix) && string(path[:len(prefix)]) == prefix || !wild && string(path) == rule {
+			return true
+		}
+	}
+	return false
+}
+
+// isPlainPath reports whether every server reads the same path in it: nothing
+// that some normalise, decode or cut off. Refusing beats guessing.
+func isPlainPath(path []byte) bool {
+	if len(path) == 0 || path[0] != '/' {
+		return false
+	}
+	for i := 0; i < len(path); {
+		b, size := unescape(path[i:])
+		escaped := size > 1
+		switch {
+		case size == 0, b < ' ', b == 0x7f, b == '\\', b == ';':
+			return false
+		case escaped && (b == '/' || b == '.' || b == '%'):
+			return false
+		case !escaped && (b == ' ' || b > 0x7f):
+			return false
+		}
+		i += size
+	}
+	return !hasOddSegment(path)
+}
+
+// hasOddSegment reports an empty segment before the last, or one that is "."
+// or "..".
+func hasOddSegment(path []byte) bool {
+	for rest, more := path[1:], true; more; {
+		var segment []byte
+		segment, rest, more = cutByte(rest, '/')
+		if len(segment) == 0 && more || string(segment) == "." || string(segment) == ".." {
+			return true
+		}
+	}
+	return false
+}
+
+// holdsScope reports whether one of the held scopes covers the demanded one:
+// by being it, or by being "prefix:*" where it begins with "prefix:".
+func holdsScope(held []string, demanded []byte) bool {
+	for _, scope := range held {
+		if scope == string(demanded) {
+			return true
+		}
+		prefix, wild := strings.CutSuffix(scope, "*")
+		if wild && strings.HasSuffix(prefix, ":") && len(demanded) > len(prefix) &&
+			string(demanded[:len(prefix)]) == prefix {
+			return true
+		}
+	}
+	return false
+}
