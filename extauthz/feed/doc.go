@@ -1,3 +1,40 @@
-// Package feed follows the change feed of the store and keeps what a replica
-// holds in memory in step with it.
+// Package feed follows the store's change feed and keeps what a replica holds
+// in memory in step with it: the key cache, the blacklist, and whatever else
+// subscribes.
+//
+// # The algorithm
+//
+//	head of the feed > every subscriber loads > ready
+//	then, every second and whenever the store says "look now":
+//	read the changes after the applied position > every subscriber applies
+//	them > the applied position moves > the replica reports it
+//
+// The head is read before anything is loaded, so a change that happens during
+// the load is either in what was loaded or comes through the feed, or both;
+// applying one twice does no harm. The channel of pushes is taken before the
+// first read and holds one value, so a push that comes while the follower
+// works is not lost; a push that never comes costs one poll interval.
+//
+// # What is promised
+//
+//   - [Follower.Applied] moves only when every subscriber has applied.
+//   - [Follower.LastRead] is the instant before a read began that left nothing
+//     unapplied. A read that filled its page, or whose changes a subscriber
+//     could not apply, does not move it. The ceiling is counted from it.
+//   - One subscriber's error keeps no change from the others.
+//   - Changes arrive in order and without gaps. If the store says that the
+//     feed does not continue ([store.ErrFeedGap]), or a revision is missing,
+//     every subscriber restarts and is loaded again.
+//
+// # What happens when things fail
+//
+//	store fails or hangs    each call has a deadline; tried again after a pause
+//	                        that doubles up to MaxBackoff, or at the next push;
+//	                        LastRead stays, so the ceiling draws nearer
+//	subscriber fails        the same changes are applied again after the pause
+//	feed was restored,      subscribers restart and load; until then the key
+//	pruned or failed over   cache answers nothing
+//	report fails            logged; tried again with the next report
+//	process ends            the replica's row says so (LeftAt); after a crash it
+//	                        goes silent instead
 package feed
