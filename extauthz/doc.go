@@ -1,0 +1,2 @@
+// Package extauthz answers Envoy.
+package extauthz

@@ -1,0 +1,119 @@
+package extauthz
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"credence/extauthz/pipeline"
+)
+
+// metrics are the numbers of the Check server. Every counter that a Check
+// touches is resolved here once; the path looks no label up.
+type metrics struct {
+	allow, deny, shadow []prometheus.Counter // by reason
+	sources             []prometheus.Counter // by key source
+	duration            prometheus.Histogram
+	inFlight            prometheus.Gauge
+	malformed           prometheus.Counter
+	unreadable          prometheus.Counter
+	late                prometheus.Counter
+	panics              prometheus.Counter
+}
+
+func newMetrics(reg prometheus.Registerer, s Sources, now func() time.Time) (*metrics, error) {
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
+	}
+	checks := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "credence_checks_total", Help: "Checks answered, by decision and reason.",
+	}, []string{"decision", "reason"})
+	lookups := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "credence_key_lookups_total", Help: "Checks by where the key record came from.",
+	}, []string{"source"})
+	m := &metrics{
+		duration: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "credence_check_duration_seconds", Help: "Time from the bytes of a Check to its answer.",
+			Buckets: []float64{25e-6, 50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, .1, .2, .5, 1},
+		}),
+		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "credence_checks_in_flight", Help: "Checks being answered now.",
+		}),
+		malformed: counter("credence_check_malformed_total", "Checks whose bytes were no CheckRequest; denied."),
+		unreadable: counter("credence_check_unreadable_total",
+			"Checks that never came in whole, such as messages over the cap; failed RPCs."),
+		late:   counter("credence_check_late_answers_total", "Answers not sent because the caller's deadline had passed."),
+		panics: counter("credence_check_panics_total", "Panics during a Check; failed RPCs."),
+	}
+	m.resolve(checks, lookups)
+	all := append([]prometheus.Collector{
+		checks, lookups, m.duration, m.inFlight, m.malformed, m.unreadable, m.late, m.panics,
+	}, gauges(s, now)...)
+	for _, c := range all {
+		if err := reg.Register(c); err != nil {
+			return nil, fmt.Errorf("metrics: %w", err)
+		}
+	}
+	return m, nil
+}
+
+// gauges are read from other parts when the metrics are.
+func gauges(s Sources, now func() time.Time) []prometheus.Collector {
+	var all []prometheus.Collector
+	gauge := func(name, help string, value func() float64) {
+		all = append(all, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
+	}
+	if s.CacheEntries != nil {
+		gauge("credence_cache_entries", "Keys in the cache.", func() float64 { return float64(s.CacheEntries()) })
+	}
+	if s.Applied != nil {
+		gauge("credence_applied_revision", "The last revision applied.",
+			func() float64 { return float64(s.Applied().Revision) })
+	}
+	if s.LastRead != nil {
+		gauge("credence_feed_age_seconds", "Time since the change feed was last read.",
+			func() float64 { return now().Sub(s.LastRead()).Seconds() })
+	}
+	return all
+}
+
+func (m *metrics) resolve(checks, lookups *prometheus.CounterVec) {
+	resolve := func(decision string, r pipeline.Reason, of func(pipeline.Reason) bool) prometheus.Counter {
+		if !of(r) {
+			return nil
+		}
+		return checks.WithLabelValues(decision, r.String())
+	}
+	refuses := func(r pipeline.Reason) bool { return !r.Allowed() }
+	m.allow, m.deny, m.shadow = []prometheus.Counter{nil}, []prometheus.Counter{nil}, []prometheus.Counter{nil}
+	for _, r := range pipeline.Reasons() {
+		m.allow = append(m.allow, resolve(decisionAllow, r, pipeline.Reason.Allowed))
+		m.deny = append(m.deny, resolve(decisionDeny, r, refuses))
+		m.shadow = append(m.shadow, resolve(decisionShadowDeny, r, refuses))
+	}
+	for _, source := range []string{"none", "cache", "store", "negative"} { // in the order of KeySource
+		m.sources = append(m.sources, lookups.WithLabelValues(source))
+	}
+}
+
+// observe counts one answered Check. The answer table has given every
+// decision a reason by now.
+func (m *metrics) observe(c *check, took time.Duration) {
+	d := &c.decision
+	switch {
+	case d.Reason.Allowed():
+		m.allow[d.Reason].Inc()
+	case d.Allowed():
+		m.shadow[d.Reason].Inc()
+	default:
+		m.deny[d.Reason].Inc()
+	}
+	if int(d.Source) < len(m.sources) {
+		m.sources[d.Source].Inc()
+	}
+	if c.request.Malformed {
+		m.malformed.Inc()
+	}
+	m.duration.Observe(took.Seconds())
+}

@@ -1,0 +1,219 @@
+package extauthz
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
+
+	"credence/extauthz/pipeline"
+)
+
+// ServiceName is the gRPC service that Envoy calls, and the name under which
+// its health is asked for.
+const ServiceName = "envoy.service.auth.v3.Authorization"
+
+// errNoStatus refuses to send an answer that Envoy would read as "allow"
+// because nothing stands in it.
+var errNoStatus = status.Error(codes.Internal, "answer without a status")
+
+// decider makes the decision; *pipeline.Pipeline is one.
+type decider interface {
+	Decide(ctx context.Context, r *pipeline.Request, d *pipeline.Decision)
+}
+
+// Server answers Checks. Make it with [New], run it with [Server.Serve].
+type Server struct {
+	pipeline decider
+	answers  *answerer
+	metrics  *metrics
+	record   *recorder
+	logger   *slog.Logger
+	now      func() time.Time
+	checks   *checkPool
+	health   *healthServer
+	ready    <-chan struct{}
+	drain    DrainOptions
+	grpc     *grpc.Server
+}
+
+// New builds a server. The error names the option, its problem and the remedy.
+func New(o Options) (*Server, error) {
+	if err := o.validate(); err != nil {
+		return nil, fmt.Errorf("check server: %w", err)
+	}
+	answers, err := newAnswerer(o.Answer)
+	if err != nil {
+		return nil, fmt.Errorf("check server: %w", err)
+	}
+	m, err := newMetrics(o.Registerer, o.Sources, o.Now)
+	if err != nil {
+		return nil, fmt.Errorf("check server: %w", err)
+	}
+	s := &Server{
+		pipeline: o.Pipeline, answers: answers, metrics: m,
+		record: newRecorder(o.Logger, o.Record), logger: o.Logger, now: o.Now,
+		checks: newCheckPool(), health: newHealthServer(), ready: o.Ready,
+		drain: o.Drain.withDefaults(),
+	}
+	s.grpc = grpc.NewServer(o.Transport.withDefaults().serverOptions()...)
+	s.grpc.RegisterService(checkService(), s)
+	grpc_health_v1.RegisterHealthServer(s.grpc, s.health)
+	return s, nil
+}
+
+// checkService is what protoc would generate for the service, except that the
+// message goes to the handler as bytes (codec.go). Interceptors are left out
+// on purpose: nothing stands between the last line of check and the wire.
+func checkService() *grpc.ServiceDesc {
+	return &grpc.ServiceDesc{
+		ServiceName: ServiceName,
+		HandlerType: (*checker)(nil),
+		Methods: []grpc.MethodDesc{{
+			MethodName: "Check",
+			Handler: func(srv any, ctx context.Context, dec func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
+				s, ok := srv.(checker)
+				if !ok {
+					return nil, errNoStatus
+				}
+				return s.check(ctx, dec)
+			},
+		}},
+		Metadata: "envoy/service/auth/v3/external_auth.proto",
+	}
+}
+
+type checker interface {
+	check(ctx context.Context, dec func(any) error) (any, error)
+}
+
+// check is one Check: bytes > request > decision > answer > record. An error
+// makes the RPC fail, which Envoy counts as "error" and may let pass if the
+// operator asked for that; therefore nothing that a request contains leads to
+// one.
+func (s *Server) check(ctx context.Context, dec func(any) error) (reply any, err error) {
+	start := s.now()
+	c := s.checks.get()
+	s.metrics.inFlight.Inc()
+	defer func() {
+		s.metrics.inFlight.Dec()
+		if p := recover(); p != nil {
+			// The state is dropped, not pooled: nobody knows who still holds it.
+			reply, err = nil, s.panicked(ctx, p)
+		} else if err != nil {
+			c.release()
+		}
+	}()
+
+	if err := dec(c); err != nil {
+		s.metrics.unreadable.Inc()
+		return nil, fmt.Errorf("read check: %w", err)
+	}
+	c.read()
+	s.pipeline.Decide(ctx, &c.request, &c.decision)
+	s.answers.answer(c)
+
+	return s.finish(ctx, c, start)
+}
+
+// finish holds the two last lines before the wire: an answer must carry an
+// explicit status, and after the caller's deadline only the context's error
+// may be sent, because Envoy still accepts a late "allow" in a race.
+func (s *Server) finish(ctx context.Context, c *check, start time.Time) (any, error) {
+	if !c.answered() {
+		return nil, errNoStatus
+	}
+	if late := ctx.Err(); late != nil {
+		s.metrics.late.Inc()
+		return nil, status.FromContextError(late).Err()
+	}
+	took := s.now().Sub(start)
+	s.metrics.observe(c, took)
+	s.record.check(ctx, c, took)
+	return c, nil
+}
+
+// panicked counts and logs a panic. The value of a panic can quote what the
+// request contained, so only those of the Go runtime are printed.
+func (s *Server) panicked(ctx context.Context, p any) error {
+	s.metrics.panics.Inc()
+	what := fmt.Sprintf("%T", p)
+	var re runtime.Error
+	if e, ok := p.(error); ok && errors.As(e, &re) {
+		what = re.Error()
+	}
+	s.logger.LogAttrs(ctx, slog.LevelError, "check panicked",
+		slog.String("panic", what), slog.String("stack", string(debug.Stack())))
+	return status.Error(codes.Internal, "internal error")
+}
+
+// Serve answers Checks on the listeners until ctx ends, then drains: health
+// turns NOT_SERVING, running Checks finish, and what has not finished after
+// [DrainOptions.Timeout] is cut off. It closes the listeners, returns when no
+// goroutine is left, and can be called once. The error is that of the first
+// listener that failed.
+func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for _, l := range listeners {
+		g.Go(func() error {
+			if err := s.grpc.Serve(l); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+				return fmt.Errorf("serve checks on %s: %w", l.Addr(), err)
+			}
+			return nil
+		})
+	}
+	g.Go(func() error {
+		s.serveWhenReady(ctx)
+		<-ctx.Done()
+		s.stop()
+		return nil
+	})
+	return g.Wait()
+}
+
+// serveWhenReady turns health to SERVING once the first snapshot is loaded.
+func (s *Server) serveWhenReady(ctx context.Context) {
+	if s.ready != nil {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.ready:
+		}
+	}
+	s.health.serving()
+}
+
+// stop drains the server, see [Server.Serve].
+func (s *Server) stop() {
+	s.health.drain()
+	wait(s.drain.Delay)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.grpc.GracefulStop()
+	}()
+	timer := time.NewTimer(s.drain.Timeout)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+		s.grpc.Stop()
+		<-done
+	}
+}
+
+func wait(d time.Duration) {
+	if d > 0 {
+		<-time.After(d)
+	}
+}
