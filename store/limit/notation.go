@@ -178,9 +178,9 @@ func formatPeriod(period time.Duration) string {
 		}
 	}
 	for _, u := range units() {
-		if n := period / u.size; n > 0 {
-			b.WriteString(strconv.FormatInt(int64(n), 10) + u.letters)
-			period -= n * u.size
+		if n := int64(period / u.size); n > 0 {
+			b.WriteString(strconv.FormatInt(n, 10) + u.letters)
+			period %= u.size
 		}
 	}
 	return b.String()

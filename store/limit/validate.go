@@ -68,17 +68,18 @@ func (l Limit) checkAmounts() *Error {
 // Validate reports the first thing that is wrong with the quota, as an
 // [*Error]; nil when it can be used.
 func (q Quota) Validate() error {
+	switch q.Period {
+	case QuotaDay, QuotaMonth:
+	default:
+		return &Error{"period", fmt.Sprintf("%.40q is no calendar period", string(q.Period)), `give "day" or "month"`}
+	}
 	if err := checkName(q.Name); err != nil {
 		return err
 	}
 	if q.Limit < 1 || q.Limit > MaxQuotaLimit {
 		return outOfRange("limit", q.Limit, 1, MaxQuotaLimit)
 	}
-	switch q.Period {
-	case QuotaDay, QuotaMonth:
-		return nil
-	}
-	return &Error{"period", fmt.Sprintf("%.40q is no calendar period", string(q.Period)), `give "day" or "month"`}
+	return nil
 }
 
 // ValidateCost reports what is wrong with the cost of a request, as an

@@ -18,7 +18,7 @@ const Mode fs.FileMode = 0o600
 // largest real file, a keyset after many rotations, is a few KiB.
 const MaxSize = 64 << 10
 
-// ErrTooWide: the file may be touched by others than its owner.
+// ErrTooWide means that the file may be touched by others than its owner.
 var ErrTooWide = errors.New("others than the owner may use it")
 
 // Read answers the content of the file at path. It refuses what is not a
