@@ -27,3 +27,17 @@ func (a Actor) May(namespace string) bool {
 	}
 	return a.ID != "" && slices.Contains(a.Namespaces, namespace)
 }
+
+// visible answers the namespaces that a list is to show: the one asked for, or
+// all that the actor may see. some is false when that is none; an empty list
+// with some true means every namespace.
+func (a Actor) visible(asked string) (namespaces []string, some bool) {
+	switch {
+	case asked != "":
+		return []string{asked}, a.May(asked)
+	case a.Global():
+		return nil, true
+	default:
+		return a.Namespaces, a.ID != "" && len(a.Namespaces) > 0
+	}
+}

@@ -1,6 +1,8 @@
 package management
 
 import (
+	"strconv"
+
 	"credence/store"
 )
 
@@ -45,4 +47,19 @@ type QuotaInput struct {
 type PageInput struct {
 	Limit  int // 1 to store.MaxPage; 0 means store.DefaultPage
 	Cursor store.Cursor
+}
+
+// patch sets a field to what the update says of it, checked by parse.
+func patch[T, S any](field *T, to Patch[S], parse func(S) T) {
+	if to.present {
+		*field = parse(to.value)
+	}
+}
+
+// page checks which part of a list is asked for.
+func (p *problems) page(in PageInput) store.Page {
+	if in.Limit < 0 || in.Limit > store.MaxPage {
+		p.add("limit", strconv.Itoa(in.Limit)+" is out of range", "use 1 to "+strconv.Itoa(store.MaxPage))
+	}
+	return store.Page{Limit: in.Limit, After: in.Cursor}
 }

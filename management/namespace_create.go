@@ -23,7 +23,46 @@ type NamespaceCreated struct {
 	Position  store.Position // of the change; zero when Replayed
 }
 
-// NamespaceCreate makes a namespace. Only global actors may.
+// NamespaceCreate makes a namespace. Only global actors may: a new tenant is
+// outside of what an actor with namespaces was given.
 func (s *Service) NamespaceCreate(ctx context.Context, a Actor, in NamespaceCreate) (NamespaceCreated, error) {
-	return NamespaceCreated{}, errUnwritten
+	what := "namespace " + quoted(in.Name)
+	if !a.Global() {
+		return NamespaceCreated{}, globalOnly(what, "made")
+	}
+	out, position, err := transact(ctx, s, a, what, func(ctx context.Context, t *transaction) (NamespaceCreated, error) {
+		switch name, err := t.replayed(ctx, in.Idempotency); {
+		case err != nil:
+			return NamespaceCreated{}, err
+		case name != "":
+			n, err := readNamespace(ctx, t, a, name)
+			return NamespaceCreated{Namespace: n, Replayed: true}, err
+		}
+		p := &problems{now: t.Now()}
+		n := store.Namespace{
+			Name: p.namespaceName(in.Name), Description: p.description(in.Description),
+			KeyPrefix: p.keyPrefix(in.KeyPrefix), Environment: p.environment(in.Environment),
+			CreatedAt: t.Now(), UpdatedAt: t.Now(), Version: 1,
+		}
+		p.idempotencyKey(in.Idempotency)
+		if err := p.err(what); err != nil {
+			return NamespaceCreated{}, err
+		}
+		if err := t.InsertNamespace(ctx, n); err != nil {
+			return NamespaceCreated{}, err
+		}
+		t.record(n.Name, "namespace.create", "namespace:"+n.Name, "", details{After: namespaceFacts(&n)})
+		return NamespaceCreated{Namespace: n}, t.remember(ctx, in.Idempotency, n.Name)
+	})
+	if err != nil {
+		return NamespaceCreated{}, err
+	}
+	out.Position = position
+	return out, nil
+}
+
+// globalOnly is the answer to an actor with namespaces, whether what it names
+// exists or not.
+func globalOnly(what, done string) error {
+	return refuse(CodeForbidden, "%s: can be %s only by a token that is not limited to namespaces", what, done)
 }

@@ -15,5 +15,20 @@ type OwnerDelete struct {
 
 // OwnerDelete removes an owner that no key names.
 func (s *Service) OwnerDelete(ctx context.Context, a Actor, in OwnerDelete) (store.Position, error) {
-	return store.Position{}, errUnwritten
+	what := "owner " + quoted(in.Name)
+	_, position, err := transact(ctx, s, a, what, func(ctx context.Context, t *transaction) (store.Owner, error) {
+		o, err := t.owner(ctx, in.Namespace, in.Name)
+		if err != nil {
+			return store.Owner{}, err
+		}
+		if err := checkVersion(what, in.Version, o.Version); err != nil {
+			return store.Owner{}, err
+		}
+		if err := t.DeleteOwner(ctx, o.Namespace, o.Name, o.Version); err != nil {
+			return store.Owner{}, err
+		}
+		t.record(o.Namespace, "owner.delete", "owner:"+o.Name, "", details{Before: ownerFacts(&o)})
+		return o, nil
+	})
+	return position, err
 }

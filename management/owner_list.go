@@ -20,5 +20,18 @@ type OwnerPage struct {
 
 // OwnerList lists the owners that the actor may see.
 func (s *Service) OwnerList(ctx context.Context, a Actor, in OwnerList) (OwnerPage, error) {
-	return OwnerPage{}, errUnwritten
+	p := &problems{}
+	page := p.page(in.Page)
+	if err := p.err("list owners"); err != nil {
+		return OwnerPage{}, err
+	}
+	namespaces, some := a.visible(in.Namespace)
+	if !some {
+		return OwnerPage{}, nil
+	}
+	items, next, err := s.store.Owners(ctx, namespaces, page)
+	if err != nil {
+		return OwnerPage{}, failed("list owners", err)
+	}
+	return OwnerPage{Items: items, Next: next}, nil
 }

@@ -26,5 +26,45 @@ type PlanCreated struct {
 
 // PlanCreate makes a plan: a named set of limits that many keys share.
 func (s *Service) PlanCreate(ctx context.Context, a Actor, in PlanCreate) (PlanCreated, error) {
-	return PlanCreated{}, errUnwritten
+	in.Namespace = orDefault(in.Namespace, store.DefaultNamespace)
+	what := "plan " + quoted(in.Name)
+	out, position, err := transact(ctx, s, a, what, func(ctx context.Context, t *transaction) (PlanCreated, error) {
+		switch id, err := t.replayed(ctx, in.Idempotency); {
+		case err != nil:
+			return PlanCreated{}, err
+		case id != "":
+			p, err := t.plan(ctx, in.Namespace, id)
+			return PlanCreated{Plan: p, Replayed: true}, err
+		}
+		p, err := t.newPlan(ctx, &in)
+		if err != nil {
+			return PlanCreated{}, err
+		}
+		if err := t.InsertPlan(ctx, p); err != nil {
+			return PlanCreated{}, err
+		}
+		t.record(p.Namespace, "plan.create", "plan:"+p.Name, "", details{After: planFacts(&p)})
+		return PlanCreated{Plan: p}, t.remember(ctx, in.Idempotency, p.Name)
+	})
+	if err != nil {
+		return PlanCreated{}, err
+	}
+	out.Position = position
+	return out, nil
+}
+
+// newPlan checks the input and answers the plan it describes.
+func (t *transaction) newPlan(ctx context.Context, in *PlanCreate) (store.Plan, error) {
+	p := &problems{now: t.Now()}
+	if _, err := t.home(ctx, p, in.Namespace); err != nil {
+		return store.Plan{}, err
+	}
+	plan := store.Plan{
+		Namespace: in.Namespace, Name: p.slug("name", in.Name), Description: p.description(in.Description),
+		Limits: p.limits(in.Limits), Quotas: p.quotas(in.Quotas),
+		CreatedAt: t.Now(), UpdatedAt: t.Now(), Version: 1,
+	}
+	p.budgets(plan.Limits, plan.Quotas)
+	p.idempotencyKey(in.Idempotency)
+	return plan, p.err("plan " + quoted(in.Name))
 }

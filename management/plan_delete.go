@@ -15,5 +15,20 @@ type PlanDelete struct {
 
 // PlanDelete removes a plan that no key names.
 func (s *Service) PlanDelete(ctx context.Context, a Actor, in PlanDelete) (store.Position, error) {
-	return store.Position{}, errUnwritten
+	what := "plan " + quoted(in.Name)
+	_, position, err := transact(ctx, s, a, what, func(ctx context.Context, t *transaction) (store.Plan, error) {
+		p, err := t.plan(ctx, in.Namespace, in.Name)
+		if err != nil {
+			return store.Plan{}, err
+		}
+		if err := checkVersion(what, in.Version, p.Version); err != nil {
+			return store.Plan{}, err
+		}
+		if err := t.DeletePlan(ctx, p.Namespace, p.Name, p.Version); err != nil {
+			return store.Plan{}, err
+		}
+		t.record(p.Namespace, "plan.delete", "plan:"+p.Name, "", details{Before: planFacts(&p)})
+		return p, nil
+	})
+	return position, err
 }

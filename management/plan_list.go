@@ -20,5 +20,18 @@ type PlanPage struct {
 
 // PlanList lists the plans that the actor may see.
 func (s *Service) PlanList(ctx context.Context, a Actor, in PlanList) (PlanPage, error) {
-	return PlanPage{}, errUnwritten
+	p := &problems{}
+	page := p.page(in.Page)
+	if err := p.err("list plans"); err != nil {
+		return PlanPage{}, err
+	}
+	namespaces, some := a.visible(in.Namespace)
+	if !some {
+		return PlanPage{}, nil
+	}
+	items, next, err := s.store.Plans(ctx, namespaces, page)
+	if err != nil {
+		return PlanPage{}, failed("list plans", err)
+	}
+	return PlanPage{Items: items, Next: next}, nil
 }

@@ -2,6 +2,7 @@ package management
 
 import (
 	"context"
+	"errors"
 
 	"credence/store"
 )
@@ -26,5 +27,44 @@ type PlanChanged struct {
 
 // PlanUpdate changes a plan. The name never changes.
 func (s *Service) PlanUpdate(ctx context.Context, a Actor, in PlanUpdate) (PlanChanged, error) {
-	return PlanChanged{}, errUnwritten
+	what := "plan " + quoted(in.Name)
+	out, position, err := transact(ctx, s, a, what, func(ctx context.Context, t *transaction) (PlanChanged, error) {
+		before, err := t.plan(ctx, in.Namespace, in.Name)
+		if err != nil {
+			return PlanChanged{}, err
+		}
+		if err := errors.Join(requireVersion(what, in.Version), checkVersion(what, in.Version, before.Version)); err != nil {
+			return PlanChanged{}, err
+		}
+		after, err := in.patched(before)
+		if err != nil {
+			return PlanChanged{}, err
+		}
+		d := changedFacts(planFacts(&before), planFacts(&after))
+		if d.none() {
+			return PlanChanged{Plan: before}, nil
+		}
+		after.UpdatedAt = t.Now()
+		if err := t.UpdatePlan(ctx, after); err != nil {
+			return PlanChanged{}, err
+		}
+		after.Version++
+		t.record(after.Namespace, "plan.update", "plan:"+after.Name, "", d)
+		return PlanChanged{Plan: after, Changed: true}, nil
+	})
+	if err != nil {
+		return PlanChanged{}, err
+	}
+	out.Position = position
+	return out, nil
+}
+
+// patched answers the plan with the patch applied, all of it checked.
+func (in *PlanUpdate) patched(after store.Plan) (store.Plan, error) {
+	p := &problems{}
+	patch(&after.Description, in.Description, p.description)
+	patch(&after.Limits, in.Limits, p.limits)
+	patch(&after.Quotas, in.Quotas, p.quotas)
+	p.budgets(after.Limits, after.Quotas)
+	return after, p.err("plan " + quoted(in.Name))
 }
