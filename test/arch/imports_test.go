@@ -28,15 +28,16 @@ var mayImport = map[string][]string{
 	"management/audit":  {"store", "store/seal"},
 	"management/jobs":   {"store"},
 	"management/api":    {"management", "management/client", "store", "store/credential", "store/limit"},
-	"management/client": {},
+	"management/client": {"store/credential"},
 	"management/cli":    {"management/client", "store/credential", "store/limit"},
 
 	// The contract, its leaves, and the backends, which never import each
 	// other or a consumer.
 	"store":            {"store/credential", "store/limit"},
-	"store/credential": {},
+	"store/credential": {"store/secretfile"},
 	"store/limit":      {},
-	"store/seal":       {},
+	"store/seal":       {"store/secretfile"},
+	"store/secretfile": {},
 	"store/sqlite":     {"store", "store/credential", "store/limit", "migrations"},
 	"store/storetest":  {"store", "store/credential", "store/limit", "store/seal"},
 	"migrations":       {},

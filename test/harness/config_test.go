@@ -35,7 +35,7 @@ func TestAPlaceThatIsNotThereIsAnError(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, place := range []string{"static_resource", "static_resources/listeners/other/address", HCMPlace + "/use_remote_addres"} {
+	for _, place := range []string{"static_resource", "static_resources/listeners/other/address", HCMPlace + "/use_remote_port"} {
 		if err := c.Set(place, true); err == nil || !strings.Contains(err.Error(), place) {
 			t.Errorf("Set(%s) = %v; want an error that names the place", place, err)
 		}

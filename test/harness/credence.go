@@ -27,7 +27,7 @@ func Build(ctx context.Context, folder string) (string, error) {
 	if raceDetector {
 		args = append(args, "-race")
 	}
-	build := exec.CommandContext(ctx, "go", append(args, ".")...) //nolint:gosec // fixed words and our own paths
+	build := exec.CommandContext(ctx, "go", append(args, ".")...)
 	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
@@ -65,7 +65,7 @@ func StartCredence(ctx context.Context, binary, folder string, flags ...string) 
 		"serve", "--data-dir", c.DataDir, "--check-addr", "127.0.0.1:0",
 		"--status-addr", "127.0.0.1:0", "--api-addr", "127.0.0.1:0",
 	}, flags...)
-	serve := exec.Command(binary, args...) //nolint:gosec,noctx // the path is ours; Stop ends it
+	serve := exec.Command(binary, args...) //nolint:noctx // Stop ends it
 	serve.Stdout, serve.Stderr = log, log
 	serve.Env = environment()
 	if c.Process, err = start("credence serve", serve); err != nil {
@@ -129,7 +129,7 @@ func (e *CommandError) Error() string {
 // would, and answers what it printed. A command that exits with another code
 // than 0 is a [CommandError].
 func (c *Credence) CLI(ctx context.Context, stdin io.Reader, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, c.binary, args...) //nolint:gosec // the path is ours
+	cmd := exec.CommandContext(ctx, c.binary, args...)
 	cmd.Env = append(environment(), "CREDENCE_DATA_DIR="+c.DataDir)
 	cmd.Stdin = stdin
 	var out, problems bytes.Buffer

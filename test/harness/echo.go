@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/http/httputil"
 	"net/netip"
 	"strconv"
@@ -187,7 +188,7 @@ func answer(conn io.Writer, echoed *Echoed) error {
 	}
 	body = append(body, '\n')
 	head := fmt.Sprintf("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n", len(body))
-	if echoed.Method == "HEAD" {
+	if echoed.Method == http.MethodHead {
 		body = nil
 	}
 	_, err = conn.Write(append([]byte(head), body...))

@@ -98,7 +98,7 @@ func StartEnvoy(ctx context.Context, folder string, c *Config) (*Envoy, error) {
 	}
 	// One worker: one connection pool, so that counts are exact. No hot
 	// restart: no shared memory, so any number of Envoys can run.
-	e.Process, err = start("envoy", exec.Command(binary, //nolint:gosec,noctx // the path is ours; Stop ends it
+	e.Process, err = start("envoy", exec.Command(binary, //nolint:noctx // Stop ends it
 		"-c", config, "--admin-address-path", adminFile, "--log-path", e.log, "-l", "warning",
 		"--disable-hot-restart", "--concurrency", "1", "--file-flush-interval-msec", "50",
 		"--drain-time-s", "1", "--drain-strategy", "immediate", "--parent-shutdown-time-s", "2"))
