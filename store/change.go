@@ -65,6 +65,7 @@ type ChangeWriter interface {
 	// revisions in order and random ids, write them, and answer the last.
 	// It is the last statement of the transaction.
 	AppendChanges(ctx context.Context, changes []Change) (Position, error)
-	// PruneChanges MUST delete changes older than before, but never the newest.
+	// PruneChanges MUST delete at most RemoveBatch changes made before the
+	// instant, oldest first and never the newest, and answer how many.
 	PruneChanges(ctx context.Context, before time.Time) (int, error)
 }

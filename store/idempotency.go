@@ -25,6 +25,7 @@ type IdempotencyReader interface {
 type IdempotencyWriter interface {
 	// InsertIdempotency MUST answer ErrConflict when the actor's key exists.
 	InsertIdempotency(ctx context.Context, r IdempotencyRecord) error
-	// RemoveIdempotency MUST delete records made before the instant.
+	// RemoveIdempotency MUST delete at most RemoveBatch records made before
+	// the instant, oldest first, and answer how many.
 	RemoveIdempotency(ctx context.Context, before time.Time) (int, error)
 }

@@ -22,6 +22,7 @@ type QuotaCounters interface {
 	ReserveQuota(ctx context.Context, w QuotaWindow, want, limit int64) (granted, used int64, err error)
 	// ReturnQuota MUST give back units reserved and not spent.
 	ReturnQuota(ctx context.Context, w QuotaWindow, units int64) error
-	// RemoveQuotas MUST delete windows that ended before the instant.
+	// RemoveQuotas MUST delete at most RemoveBatch windows that ended before
+	// the instant, oldest first, and answer how many.
 	RemoveQuotas(ctx context.Context, before time.Time) (int, error)
 }

@@ -25,6 +25,7 @@ type ReplicaRegistry interface {
 	// Replicas MUST answer every replica seen after since, ordered by id,
 	// those that signed off included.
 	Replicas(ctx context.Context, since time.Time) ([]Replica, error)
-	// RemoveReplicas MUST delete the rows last seen before the instant.
+	// RemoveReplicas MUST delete at most RemoveBatch rows last seen before the
+	// instant, oldest first, and answer how many.
 	RemoveReplicas(ctx context.Context, before time.Time) (int, error)
 }

@@ -235,16 +235,32 @@ func (tx *Tx) InsertIdempotency(ctx context.Context, r IdempotencyRecord) error 
 	return tx.changed(tx.w.InsertIdempotency(ctx, r), Change{})
 }
 
-// Housekeeping removes what nobody needs any more. It changes nothing that an
-// audit entry would be about, so it needs none.
-func (s *Store) Housekeeping(ctx context.Context, changesBefore, idempotencyBefore time.Time) error {
-	return s.Transact(ctx, func(ctx context.Context, w Writer) error {
-		if _, err := w.PruneChanges(ctx, changesBefore); err != nil {
-			return fmt.Errorf("prune changes: %w", err)
-		}
-		if _, err := w.RemoveIdempotency(ctx, idempotencyBefore); err != nil {
-			return fmt.Errorf("remove idempotency records: %w", err)
-		}
-		return nil
+// Reschedule enqueues a job that is to run again later, outside of any change.
+// It changes nothing that an audit entry would be about, so it needs none.
+func (s *Store) Reschedule(ctx context.Context, j Job) error {
+	return s.Transact(ctx, func(ctx context.Context, w Writer) error { return w.InsertJob(ctx, j) })
+}
+
+// RemoveBatch is the most rows that one removal of what is old takes away: the
+// others who write must not wait long. Who wants more removes again.
+const RemoveBatch = 500
+
+// PruneChanges removes a batch of changes made before the instant, outside of
+// any change: nobody needs them any more.
+func (s *Store) PruneChanges(ctx context.Context, before time.Time) (removed int, err error) {
+	err = s.Transact(ctx, func(ctx context.Context, w Writer) error {
+		removed, err = w.PruneChanges(ctx, before)
+		return err
 	})
+	return removed, err
+}
+
+// RemoveIdempotency removes a batch of idempotency records made before the
+// instant, outside of any change.
+func (s *Store) RemoveIdempotency(ctx context.Context, before time.Time) (removed int, err error) {
+	err = s.Transact(ctx, func(ctx context.Context, w Writer) error {
+		removed, err = w.RemoveIdempotency(ctx, before)
+		return err
+	})
+	return removed, err
 }
