@@ -45,7 +45,9 @@ func (db *DB) Replicas(ctx context.Context, since time.Time) ([]store.Replica, e
 
 // RemoveReplicas implements [store.ReplicaRegistry].
 func (db *DB) RemoveReplicas(ctx context.Context, before time.Time) (int, error) {
-	n, err := removed(db.write.ExecContext(ctx, "DELETE FROM replicas WHERE seen_at < ?", micros(before)))
+	n, err := removed(db.write.ExecContext(ctx,
+		`DELETE FROM replicas WHERE replica_id IN (SELECT replica_id FROM replicas
+			WHERE seen_at < ? ORDER BY seen_at LIMIT ?)`, micros(before), store.RemoveBatch))
 	if err != nil {
 		return 0, fmt.Errorf("remove replicas: %w", err)
 	}
