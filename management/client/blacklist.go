@@ -17,9 +17,10 @@ type BlacklistRule struct {
 type BlacklistAdd struct {
 	Network   string    `json:"network" doc:"Address or network in CIDR notation, IPv4 or IPv6"`
 	Namespace string    `json:"namespace,omitempty" doc:"Where it refuses; everywhere if unsaid"`
-	Reason    string    `json:"reason,omitempty" doc:"Why"`
-	EndsAt    time.Time `json:"ends_at,omitzero" doc:"When it ends by itself; not together with ends_in"`
-	EndsIn    string    `json:"ends_in,omitempty" doc:"How long it stays, e.g. 1h; not together with ends_at"`
+	Reason    string    `json:"reason" doc:"Why, for people and the audit log"`
+	EndsAt    time.Time `json:"ends_at,omitzero" doc:"When it ends by itself; not together with for"`
+	For       string    `json:"for,omitempty" doc:"How long it stays, e.g. 1h; not together with ends_at"`
+	Force     bool      `json:"force,omitempty" doc:"Let very wide networks through"`
 }
 
 // BlacklistAddInput is the request of BlacklistAdd.
@@ -31,6 +32,7 @@ type BlacklistAddInput struct {
 // BlacklistListInput is the request of BlacklistList.
 type BlacklistListInput struct {
 	Namespace string `query:"namespace" doc:"Only rules of this namespace"`
+	Global    bool   `query:"global" doc:"Only rules that refuse everywhere; not together with namespace"`
 	PageInput
 }
 

@@ -66,15 +66,16 @@ func (k KeyCreated) ETag() string { return k.Key.ETag() }
 
 // KeyUpdate is a JSON merge patch (RFC 7396) of a key: fields that are not
 // set stay, null clears. Of labels, single ones can be set and cleared.
+// Namespace, key type and environment of a key never change.
 type KeyUpdate struct {
 	Name      Patch[string]             `json:"name,omitzero" doc:"Name for people"`
 	Owner     Patch[string]             `json:"owner,omitzero" doc:"Name of an owner in the namespace"`
-	KeyType   Patch[string]             `json:"key_type,omitzero" doc:"user, service, integration, system or emergency"`
 	Plan      Patch[string]             `json:"plan,omitzero" doc:"Name of a plan in the namespace"`
 	Scopes    Patch[[]string]           `json:"scopes,omitzero" doc:"All permission words"`
 	Limits    Patch[[]Limit]            `json:"limits,omitzero" doc:"All rates of this key alone"`
 	Quotas    Patch[[]Quota]            `json:"quotas,omitzero" doc:"All calendar budgets of this key alone"`
 	ExpiresAt Patch[time.Time]          `json:"expires_at,omitzero" doc:"End of its life; null for never"`
+	ExpiresIn Patch[string]             `json:"expires_in,omitzero" doc:"Length of its life from now, e.g. 720h; not together with expires_at"`
 	NotBefore Patch[time.Time]          `json:"not_before,omitzero" doc:"Refuse it before this instant"`
 	Networks  Patch[[]string]           `json:"networks,omitzero" doc:"All client networks allowed"`
 	Hosts     Patch[[]string]           `json:"hosts,omitzero" doc:"All hosts allowed"`
@@ -130,6 +131,7 @@ type KeyPurgeInput struct {
 // KeyStatusInput is the request of KeyRevoke, KeyDisable, KeyEnable and
 // KeySuspend.
 type KeyStatusInput struct {
-	KeyID string  `path:"key_id" doc:"Public id of the key"`
-	Body  *Reason `doc:"Why; may be left out"`
+	KeyID   string  `path:"key_id" doc:"Public id of the key"`
+	IfMatch string  `header:"If-Match" doc:"ETag of the state this change is meant for; whatever it is now if unsaid"`
+	Body    *Reason `doc:"Why; may be left out"`
 }

@@ -2,8 +2,7 @@ package client
 
 // Me is who the caller is.
 type Me struct {
-	TokenID    string   `json:"token_id" doc:"Public id of the admin token"`
-	Name       string   `json:"name" doc:"Name of the admin token"`
+	Actor      string   `json:"actor" doc:"As the audit log names it, e.g. token:tok_..."`
 	Role       string   `json:"role" doc:"viewer, auditor, operator or admin"`
 	Namespaces []string `json:"namespaces" doc:"Namespaces the token is limited to; empty for all"`
 }

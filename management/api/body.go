@@ -1,0 +1,119 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"credence/management"
+	"credence/management/client"
+)
+
+// maxBody bounds a request's body.
+const maxBody = 1 << 20
+
+// readBody reads the body and leaves it in r for huma to read again. schema
+// is nil for operations that take none.
+func readBody(w http.ResponseWriter, r *http.Request, registry huma.Registry, schema *huma.Schema, required bool) ([]byte, error) {
+	if schema == nil {
+		return nil, nil
+	}
+	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return nil, newProblem(http.StatusRequestEntityTooLarge, codePayloadTooLarge,
+			"the body is larger than "+strconv.Itoa(maxBody)+" bytes; send less in one request")
+	}
+	if err != nil {
+		return nil, malformed("body", "did not arrive whole", "send it again")
+	}
+	r.Body = io.NopCloser(bytes.NewReader(raw))
+	if len(raw) == 0 && !required {
+		return raw, nil
+	}
+	if err := mediaType(r); err != nil {
+		return nil, err
+	}
+	var value any
+	if err := json.Unmarshal(raw, &value); err != nil {
+		return nil, malformed("body", jsonProblem(raw, err), "send one JSON object")
+	}
+	var unknown []client.FieldError
+	exactNames(registry, schema, "", value, &unknown)
+	if len(unknown) > 0 {
+		slices.SortFunc(unknown, func(a, b client.FieldError) int { return strings.Compare(a.Field, b.Field) })
+		return nil, newProblem(http.StatusUnprocessableEntity, string(management.CodeInvalidInput), "the body holds unknown fields", unknown...)
+	}
+	return raw, nil
+}
+
+// mediaType accepts JSON, and the merge patch type on PATCH.
+func mediaType(r *http.Request) error {
+	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	charset := strings.ToLower(params["charset"])
+	if err == nil && (charset == "" || charset == "utf-8") &&
+		(kind == "application/json" || kind == "application/merge-patch+json" && r.Method == http.MethodPatch) {
+		return nil
+	}
+	return newProblem(http.StatusUnsupportedMediaType, codeUnsupportedMediaType,
+		"the body must be JSON: send Content-Type: application/json").with("Accept", "application/json")
+}
+
+// jsonProblem says where the JSON ends to be JSON, and nothing of its content.
+func jsonProblem(raw []byte, err error) string {
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) && len(raw) > 0 {
+		return "is not JSON: line " + strconv.Itoa(1+bytes.Count(raw[:min(int(syntax.Offset), len(raw))], []byte("\n"))) +
+			", byte " + strconv.FormatInt(syntax.Offset, 10)
+	}
+	return "is not JSON"
+}
+
+// exactNames finds fields that the schema does not know. huma and
+// encoding/json match names without regard to case, so that "Name" beside
+// "name" would pass one and win in the other.
+func exactNames(registry huma.Registry, s *huma.Schema, path string, value any, unknown *[]client.FieldError) {
+	for s != nil && s.Ref != "" {
+		s = registry.SchemaFromRef(s.Ref)
+	}
+	if s == nil {
+		return
+	}
+	switch v := value.(type) {
+	case []any:
+		for i, item := range v {
+			exactNames(registry, s.Items, path+"["+strconv.Itoa(i)+"]", item, unknown)
+		}
+	case map[string]any:
+		if s.Properties == nil {
+			return
+		}
+		for name, member := range v {
+			at := strings.TrimPrefix(path+"."+name, ".")
+			if known, ok := s.Properties[name]; ok {
+				exactNames(registry, known, at, member, unknown)
+				continue
+			}
+			*unknown = append(*unknown, client.FieldError{
+				Field: at, Problem: "is not a field here", Remedy: "leave it out; known are " + strings.Join(names(s), ", "),
+			})
+		}
+	}
+}
+
+func names(s *huma.Schema) []string {
+	known := make([]string, 0, len(s.Properties))
+	for name := range s.Properties {
+		known = append(known, name)
+	}
+	slices.Sort(known)
+	return known
+}

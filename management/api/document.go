@@ -1,0 +1,82 @@
+package api
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"reflect"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"credence/management/client"
+)
+
+// documentConfig is huma without the parts that would serve pages, schemas
+// or a document of their own.
+func documentConfig(version string) huma.Config {
+	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
+	// On the wire a field of a merge patch is its value or null.
+	patched[string](registry)
+	patched[[]string](registry)
+	patched[time.Time](registry)
+	patched[[]client.Limit](registry)
+	patched[[]client.Quota](registry)
+	patched[map[string]*string](registry)
+	format := huma.Format{Marshal: encode, Unmarshal: json.Unmarshal}
+	return huma.Config{
+		OpenAPI: &huma.OpenAPI{
+			OpenAPI: "3.1.0",
+			Info: &huma.Info{
+				Title: "Credence management API", Version: version,
+				Description: "Keys, plans, owners, namespaces and the blacklist. Errors are application/problem+json with a stable code.",
+			},
+			Components: &huma.Components{
+				Schemas: registry,
+				SecuritySchemes: map[string]*huma.SecurityScheme{
+					"adminToken": {Type: "http", Scheme: "bearer", Description: "Admin token, crdadm_..."},
+				},
+			},
+		},
+		Formats:       map[string]huma.Format{"application/json": format, "json": format},
+		DefaultFormat: "application/json",
+		Transformers:  []huma.Transformer{translate},
+	}
+}
+
+func patched[T any](registry huma.Registry) {
+	registry.RegisterTypeAlias(reflect.TypeFor[client.Patch[T]](), reflect.TypeFor[*T]())
+}
+
+// finishDocument notes what huma cannot know of the operations and renders
+// the document once: it never changes while serving.
+func (s *server) finishDocument() ([]byte, error) {
+	doc := s.huma.OpenAPI()
+	for _, op := range Operations() {
+		item := doc.Paths[op.Path]
+		for _, described := range []*huma.Operation{item.Get, item.Post, item.Patch, item.Delete} {
+			if described == nil || described.OperationID != op.ID || described.RequestBody == nil {
+				continue
+			}
+			s.bodies[op.ID] = described.RequestBody
+			if described.Method == "PATCH" {
+				described.RequestBody.Content["application/merge-patch+json"] = described.RequestBody.Content["application/json"]
+			}
+		}
+	}
+	schemas := doc.Components.Schemas.Map()
+	delete(schemas, "ErrorModel") // huma's own form of errors, which is never sent
+	delete(schemas, "ErrorDetail")
+	document, err := json.Marshal(doc)
+	if err != nil {
+		return nil, fmt.Errorf("render OpenAPI document: %w", err)
+	}
+	return document, nil
+}
+
+// encode writes JSON as people read it: < stays <.
+func encode(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}

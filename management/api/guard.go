@@ -1,0 +1,193 @@
+package api
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"credence/management"
+)
+
+type callKey struct{}
+
+// callOf is what guard left for the handler.
+func callOf(ctx context.Context) call {
+	c, _ := ctx.Value(callKey{}).(call)
+	return c
+}
+
+func (c call) now() time.Time { return c.clock() }
+
+// guard judges everything that can be judged before the schema and the
+// use-case: token, role, query names, body, If-Match.
+func (s *server) guard(op Operation) func(huma.Context, func(huma.Context)) {
+	known := queryNames(op.Input)
+	return func(hc huma.Context, next func(huma.Context)) {
+		r, w := humago.Unwrap(hc)
+		c, err := s.admit(w, r, op, known)
+		if err != nil {
+			s.write(w, r, problemOf(err))
+			return
+		}
+		next(huma.WithValue(hc, callKey{}, c))
+	}
+}
+
+func (s *server) admit(w http.ResponseWriter, r *http.Request, op Operation, known []string) (call, error) {
+	c := call{service: s.service, ready: s.ready, clock: s.now, operation: op.ID}
+	var err error
+	if op.Role != "" {
+		if c.actor, err = s.authorize(r, op); err != nil {
+			return c, err
+		}
+	}
+	if err := queries(r, known); err != nil {
+		return c, err
+	}
+	body, err := s.body(w, r, op)
+	if err != nil {
+		return c, err
+	}
+	if c.version, err = version(r, op.NeedsIfMatch); err != nil {
+		return c, err
+	}
+	if op.Creates {
+		c.idempotency = idempotency(r, body)
+	}
+	return c, nil
+}
+
+// authorize answers who asks, or a refusal that is the same for every token
+// that is not usable.
+func (s *server) authorize(r *http.Request, op Operation) (management.Actor, error) {
+	text, ok := bearer(r)
+	if !ok {
+		return management.Actor{}, s.denied(r, op, management.Actor{}, management.CodeUnauthorized)
+	}
+	actor, err := s.authenticator.TokenAuthenticate(r.Context(), []byte(text))
+	if err != nil {
+		p := problemOf(err)
+		if p.wire.Status == http.StatusUnauthorized {
+			return management.Actor{}, s.denied(r, op, management.Actor{}, management.CodeUnauthorized)
+		}
+		return management.Actor{}, s.refuse(r.Context(), err)
+	}
+	actor.IPAddress, actor.RequestID = peer(r), requestID(r.Context())
+	if !allows(actor.Role, op.Role) {
+		return management.Actor{}, s.denied(r, op, actor, management.CodeForbidden)
+	}
+	return actor, nil
+}
+
+// denied makes the refusal, counts it and logs it. The folded audit entries
+// of denied attempts belong here.
+func (s *server) denied(r *http.Request, op Operation, actor management.Actor, code management.Code) error {
+	s.metrics.denied.WithLabelValues(op.ID, string(code)).Inc()
+	s.logger.LogAttrs(r.Context(), slog.LevelWarn, "management request denied",
+		slog.String("operation", op.ID), slog.String("code", string(code)), slog.String("actor", actor.ID),
+		slog.String("ip_address", peer(r).String()), slog.String("request_id", requestID(r.Context())))
+	if code == management.CodeForbidden {
+		return &management.Error{
+			Code:    code,
+			Message: "role " + string(actor.Role) + " may not do this: it needs " + string(op.Role),
+		}
+	}
+	return &management.Error{Code: code, Message: "send a usable admin token: Authorization: Bearer crdadm_..."}
+}
+
+// bearer is the one credential of the request (RFC 6750, section 2.1). Two
+// Authorization headers are none: nobody can say which one counts.
+func bearer(r *http.Request) (string, bool) {
+	values := r.Header.Values("Authorization")
+	if len(values) != 1 {
+		return "", false
+	}
+	scheme, text, found := strings.Cut(values[0], " ")
+	if !found || !strings.EqualFold(scheme, "Bearer") || text == "" {
+		return "", false
+	}
+	return text, true
+}
+
+func peer(r *http.Request) netip.Addr {
+	at, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{} // a Unix socket has no address
+	}
+	return at.Addr().Unmap().WithZone("")
+}
+
+func (s *server) body(w http.ResponseWriter, r *http.Request, op Operation) ([]byte, error) {
+	described := s.bodies[op.ID]
+	if described == nil {
+		return nil, nil
+	}
+	return readBody(w, r, s.huma.OpenAPI().Components.Schemas, described.Content["application/json"].Schema, described.Required)
+}
+
+// idempotency ties the key to the request: method, path and the body with its
+// white space and member order taken out.
+func idempotency(r *http.Request, body []byte) management.Idempotency {
+	name := r.Header.Get("Idempotency-Key")
+	if name == "" {
+		return management.Idempotency{}
+	}
+	var value any
+	canonical := body
+	if json.Unmarshal(body, &value) == nil {
+		if sorted, err := json.Marshal(value); err == nil {
+			canonical = sorted
+		}
+	}
+	return management.Idempotency{
+		Key:         name,
+		RequestHash: sha256.Sum256(slices.Concat([]byte(r.Method+"\x00"+r.URL.EscapedPath()+"\x00"), canonical)),
+	}
+}
+
+// queries refuses parameters that the operation does not know, and those
+// given twice: a filter that is silently ignored shows too much.
+func queries(r *http.Request, known []string) error {
+	given, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return malformed("query", "is not well-formed", "escape the values (RFC 3986)")
+	}
+	for name, values := range given {
+		if !slices.Contains(known, name) {
+			remedy := "leave it out; there are none here"
+			if len(known) > 0 {
+				remedy = "leave it out; known are " + strings.Join(known, ", ")
+			}
+			return malformed(name, "is not a query parameter here", remedy)
+		}
+		if len(values) > 1 {
+			return malformed(name, "is given more than once", "give it once")
+		}
+	}
+	return nil
+}
+
+func queryNames(input reflect.Type) []string {
+	var known []string
+	for field := range input.Fields() {
+		if field.Anonymous {
+			known = append(known, queryNames(field.Type)...)
+		}
+		if name, ok := field.Tag.Lookup("query"); ok {
+			known = append(known, name)
+		}
+	}
+	slices.Sort(known)
+	return known
+}

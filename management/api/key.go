@@ -1,0 +1,151 @@
+package api
+
+import (
+	"context"
+	"maps"
+	"net/netip"
+	"time"
+
+	"credence/management"
+	"credence/management/client"
+	"credence/store"
+)
+
+// codeKeyTextNotRepeatable marks the answer to a repeated create.
+const codeKeyTextNotRepeatable = "key_text_not_repeatable"
+
+func keyCreate(ctx context.Context, c call, in *client.KeyCreateInput) (client.KeyCreated, error) {
+	b := &in.Body
+	made, err := c.service.KeyCreate(ctx, c.actor, management.KeyCreate{
+		Name: b.Name, Namespace: b.Namespace, Owner: b.Owner, KeyType: b.KeyType, Plan: b.Plan,
+		Environment: b.Environment, Scopes: b.Scopes, Limits: limitInputs(b.Limits), Quotas: quotaInputs(b.Quotas),
+		Networks: b.Networks, Hosts: b.Hosts, Methods: b.Methods, Paths: b.Paths, Labels: b.Labels,
+		NotBefore: b.NotBefore, ExpiresAt: b.ExpiresAt, ExpiresIn: b.ExpiresIn, Idempotency: c.idempotency,
+	})
+	if err != nil {
+		return client.KeyCreated{}, err
+	}
+	out := client.KeyCreated{Key: wireKey(made.Key, c.now())}
+	if made.Replayed {
+		out.Code = codeKeyTextNotRepeatable
+	} else {
+		out.KeyText = client.KeyText(made.Text.Reveal())
+	}
+	return out, nil
+}
+
+func keyList(ctx context.Context, c call, in *client.KeyListInput) (client.List[client.Key], error) {
+	page, err := c.page(in.PageInput)
+	if err != nil {
+		return client.List[client.Key]{}, err
+	}
+	found, err := c.service.KeyList(ctx, c.actor, management.KeyList{
+		Namespace: in.Namespace, Owner: in.Owner, Plan: in.Plan, KeyType: in.KeyType, Status: in.Status,
+		NamePrefix: in.NamePrefix, Scope: in.Scope, Label: in.Label, ExpiresBy: in.ExpiresBefore, Page: page,
+	})
+	now := c.now()
+	return list(c, found.Items, found.Next, err, func(k store.Key) client.Key { return wireKey(k, now) })
+}
+
+func keyShow(ctx context.Context, c call, in *client.KeyShowInput) (client.Key, error) {
+	k, err := c.service.KeyRead(ctx, c.actor, in.KeyID)
+	return wireKey(k, c.now()), err
+}
+
+func keyUpdate(ctx context.Context, c call, in *client.KeyUpdateInput) (client.Key, error) {
+	b := &in.Body
+	labels, err := mergeLabels(ctx, c, in.KeyID, b.Labels)
+	if err != nil {
+		return client.Key{}, err
+	}
+	changed, err := c.service.KeyUpdate(ctx, c.actor, management.KeyUpdate{
+		KeyID: in.KeyID, Version: c.version,
+		Name: patch(b.Name), Owner: patch(b.Owner), Plan: patch(b.Plan), Scopes: patch(b.Scopes),
+		Limits: patchAs(b.Limits, limitInputs), Quotas: patchAs(b.Quotas, quotaInputs),
+		Networks: patch(b.Networks), Hosts: patch(b.Hosts), Methods: patch(b.Methods), Paths: patch(b.Paths),
+		Labels: labels, NotBefore: patch(b.NotBefore), ExpiresAt: patch(b.ExpiresAt), ExpiresIn: patch(b.ExpiresIn),
+	})
+	return wireKey(changed.Key, c.now()), err
+}
+
+// mergeLabels applies the patch to the labels of the key as it is: in a merge
+// patch objects merge member by member (RFC 7396, section 2). The update that
+// follows is refused when the key is no longer of the caller's version, so
+// nothing can slip in between.
+func mergeLabels(ctx context.Context, c call, keyID string, p client.Patch[map[string]*string]) (management.Patch[map[string]string], error) {
+	members := p.Pointer()
+	if members == nil {
+		return management.Patch[map[string]string]{}, nil
+	}
+	if *members == nil {
+		return management.Null[map[string]string](), nil
+	}
+	k, err := c.service.KeyRead(ctx, c.actor, keyID)
+	if err != nil {
+		return management.Patch[map[string]string]{}, err
+	}
+	labels := maps.Clone(k.Labels)
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	for name, value := range *members {
+		if value == nil {
+			delete(labels, name)
+		} else {
+			labels[name] = *value
+		}
+	}
+	return management.Set(labels), nil
+}
+
+func keyPurge(ctx context.Context, c call, in *client.KeyPurgeInput) error {
+	_, err := c.service.KeyPurge(ctx, c.actor, management.KeyPurge{KeyID: in.KeyID, Version: c.version})
+	return err
+}
+
+func keyRevoke(ctx context.Context, c call, in *client.KeyStatusInput) (client.Key, error) {
+	changed, err := c.service.KeyRevoke(ctx, c.actor, statusChange(c, in))
+	return wireKey(changed.Key, c.now()), err
+}
+
+func keyDisable(ctx context.Context, c call, in *client.KeyStatusInput) (client.Key, error) {
+	changed, err := c.service.KeyDisable(ctx, c.actor, statusChange(c, in))
+	return wireKey(changed.Key, c.now()), err
+}
+
+func keyEnable(ctx context.Context, c call, in *client.KeyStatusInput) (client.Key, error) {
+	changed, err := c.service.KeyEnable(ctx, c.actor, statusChange(c, in))
+	return wireKey(changed.Key, c.now()), err
+}
+
+func keySuspend(ctx context.Context, c call, in *client.KeyStatusInput) (client.Key, error) {
+	changed, err := c.service.KeySuspend(ctx, c.actor, statusChange(c, in))
+	return wireKey(changed.Key, c.now()), err
+}
+
+func statusChange(c call, in *client.KeyStatusInput) management.KeyStatusChange {
+	change := management.KeyStatusChange{KeyID: in.KeyID, Version: c.version}
+	if in.Body != nil {
+		change.Reason = in.Body.Reason
+	}
+	return change
+}
+
+func wireKey(k store.Key, now time.Time) client.Key {
+	return client.Key{
+		KeyID: k.KeyID, Namespace: k.Namespace, Name: k.Name, Owner: k.Owner, KeyType: string(k.KeyType),
+		Status: string(k.Status), StatusReason: k.StatusReason, StatusAt: k.StatusAt, Expired: k.Expired(now),
+		Environment: k.Environment, Plan: k.Plan, Scopes: words(k.Scopes),
+		Limits: wireLimits(k.Limits), Quotas: wireQuotas(k.Quotas),
+		Networks: mapped(k.Networks, netip.Prefix.String),
+		Hosts:    words(k.Hosts), Methods: words(k.Methods), Paths: words(k.Paths), Labels: wireLabels(k.Labels),
+		NotBefore: k.NotBefore, ExpiresAt: k.ExpiresAt, CreatedAt: k.CreatedAt, UpdatedAt: k.UpdatedAt, Version: k.Version,
+	}
+}
+
+func wireLabels(labels map[string]string) map[string]string {
+	if labels == nil {
+		return map[string]string{}
+	}
+	return labels
+}

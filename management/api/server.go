@@ -1,0 +1,119 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"credence/management"
+)
+
+// Authenticator knows admin tokens. [management.Service] fulfils it.
+type Authenticator interface {
+	// TokenAuthenticate answers who holds the token text, or a
+	// [management.Error] with code unauthorized that is the same for all
+	// texts that are not usable.
+	TokenAuthenticate(ctx context.Context, text []byte) (management.Actor, error)
+}
+
+// Options is what the API needs. Service, Authenticator, Ready, Registerer,
+// Logger, Now and Random are required.
+type Options struct {
+	Service       *management.Service
+	Authenticator Authenticator
+	Hosts         []string                    // names besides the loopback ones that a Host header may carry, without port
+	Ready         func(context.Context) error // nil when the process can do its work
+	Registerer    prometheus.Registerer
+	Logger        *slog.Logger
+	Now           func() time.Time
+	Random        io.Reader     // of request ids
+	Version       string        // of the program, for the OpenAPI document
+	Timeout       time.Duration // of one request; 0 means 15 s
+	InFlight      int           // most requests at once; 0 means 256
+}
+
+func (o *Options) validate() error {
+	switch {
+	case o.Service == nil:
+		return errors.New("api: option Service is missing")
+	case o.Authenticator == nil:
+		return errors.New("api: option Authenticator is missing")
+	case o.Ready == nil:
+		return errors.New("api: option Ready is missing")
+	case o.Registerer == nil:
+		return errors.New("api: option Registerer is missing")
+	case o.Logger == nil:
+		return errors.New("api: option Logger is missing")
+	case o.Now == nil:
+		return errors.New("api: option Now is missing")
+	case o.Random == nil:
+		return errors.New("api: option Random is missing")
+	}
+	if o.Timeout == 0 {
+		o.Timeout = 15 * time.Second
+	}
+	if o.InFlight == 0 {
+		o.InFlight = 256
+	}
+	if o.Version == "" {
+		o.Version = "unreleased"
+	}
+	return nil
+}
+
+type server struct {
+	service       *management.Service
+	authenticator Authenticator
+	hosts         map[string]bool
+	ready         func(context.Context) error
+	metrics       *metrics
+	logger        *slog.Logger
+	now           func() time.Time
+	random        io.Reader
+	timeout       time.Duration
+	slots         chan struct{}
+
+	mux    *http.ServeMux
+	huma   huma.API
+	bodies map[string]*huma.RequestBody // by operation id
+	routes map[string]string            // pattern to operation id
+}
+
+// New makes the handler of the whole API. The error names the option that is
+// missing, or the metric that is registered already.
+func New(o Options) (http.Handler, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	m, err := newMetrics(o.Registerer)
+	if err != nil {
+		return nil, err
+	}
+	s := &server{
+		service: o.Service, authenticator: o.Authenticator, hosts: hostSet(o.Hosts), ready: o.Ready, metrics: m,
+		logger: o.Logger, now: o.Now, random: o.Random, timeout: o.Timeout, slots: make(chan struct{}, o.InFlight),
+		mux: http.NewServeMux(), bodies: map[string]*huma.RequestBody{}, routes: map[string]string{},
+	}
+	s.huma = humago.New(s.mux, documentConfig(o.Version))
+	for _, op := range Operations() {
+		op.register(s, op)
+		s.routes[op.Method+" "+op.Path] = op.ID
+	}
+	document, err := s.finishDocument()
+	if err != nil {
+		return nil, err
+	}
+	s.mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/openapi+json")
+		w.Write(document)
+	})
+	s.routes["GET /openapi.json"] = "OpenAPI"
+	return s, nil
+}
