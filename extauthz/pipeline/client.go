@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -219,14 +220,12 @@ func (l *forwardedList) previous() (entry []byte, ok bool) {
 			l.rest, l.open = last.Value, true
 		}
 	}
-	for i := len(l.rest) - 1; i >= 0; i-- {
-		if l.rest[i] == ',' {
-			entry, l.rest = l.rest[i+1:], l.rest[:i]
-			return entry, true
-		}
+	comma := bytes.LastIndexByte(l.rest, ',')
+	entry = l.rest[comma+1:]
+	if l.open = comma >= 0; l.open {
+		l.rest = l.rest[:comma]
 	}
-	l.open = false
-	return l.rest, true
+	return entry, true
 }
 
 func containsAddress(networks []netip.Prefix, address netip.Addr) bool {
