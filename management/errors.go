@@ -1,6 +1,7 @@
 package management
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -86,8 +87,7 @@ func failed(what string, err error) error {
 	if err == nil {
 		return nil
 	}
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}
 	for _, m := range sentinels() {
@@ -112,6 +112,9 @@ func sentinels() []sentinel {
 		{store.ErrReferenced, CodeInUse, "still in use"},
 		{store.ErrMissingReference, CodeConflict, "refers to something that was removed meanwhile; read and try again"},
 		{store.ErrUnavailable, CodeUnavailable, "the store cannot answer now; try again"},
+		{store.ErrLocked, CodeUnavailable, "the store is busy; try again"},
+		{context.DeadlineExceeded, CodeUnavailable, "the store did not answer in time; try again"},
+		{context.Canceled, CodeUnavailable, "the request was given up"},
 		{store.ErrLocked, CodeUnavailable, "the store is busy; try again"},
 	}
 }

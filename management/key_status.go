@@ -50,12 +50,12 @@ func (s *Service) setStatus(ctx context.Context, a Actor, in KeyStatusChange, ac
 // transition says whether a key may go from one status to another; move is
 // false when it is there already.
 //
-//	from \ to   active  disabled  suspended  revoked
-//	active      -       yes       yes        yes
-//	disabled    yes     -         conflict   yes
-//	suspended   yes     yes       -          yes
-//	revoked     final   final     final      -
-//	purged      final   final     final      -
+//	from        to which it may go
+//	active      disabled, suspended, revoked
+//	disabled    active, revoked
+//	suspended   active, disabled, revoked
+//	revoked     nothing: it is final
+//	purged      nothing: it is final
 //
 // A disabled key is not suspended: a person's decision stands above the
 // system's, and enabling it again must be a decision about both.

@@ -1,0 +1,28 @@
+package audit
+
+import (
+	"context"
+	"fmt"
+
+	"credence/store"
+)
+
+// VerifyStored proves the chain of a namespace as the store holds it, page by
+// page, and answers where it stands. The error is a [*Broken], or the store's.
+func VerifyStored(ctx context.Context, r store.AuditReader, namespace string) (Chain, error) {
+	c := Chain{namespace: namespace}
+	for {
+		entries, err := r.AuditEntries(ctx, namespace, c.sequence, store.MaxPage)
+		if err != nil {
+			return c, fmt.Errorf("verify audit chain %q: %w", namespace, err)
+		}
+		if len(entries) == 0 {
+			return c, nil
+		}
+		for i := range entries {
+			if err := c.Next(&entries[i]); err != nil {
+				return c, err
+			}
+		}
+	}
+}

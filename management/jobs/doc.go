@@ -1,0 +1,25 @@
+// Package jobs is the work of the control plane that is no answer to a
+// caller: the handlers of queued jobs, and the passes that run at intervals.
+// It imports store; a handler that needs a use-case names it as a small
+// interface and gets it handed in.
+//
+// # Queued jobs
+//
+// [Handlers] answers the handler of each kind for [store.JobRunner]. A job is
+// enqueued in the transaction of the change it belongs to, and may run more
+// than once; each handler says in its comment why that does no harm.
+//
+// # Passes
+//
+// A pass has one shape: Options, RunOnce(ctx) (Result, error), and Run(ctx),
+// which runs a pass at once and then at intervals until ctx ends. A pass works
+// in batches of at most [store.RemoveBatch] rows, each a transaction of its
+// own, so that it never keeps other writers waiting for long, and does a
+// bounded number of them.
+//
+// # When it fails
+//
+// A queued job whose handler answers an error is tried again with growing
+// pauses. A pass that fails is logged, does what it can of the rest, and runs
+// again at the next interval; nothing it leaves behind is needed by anybody.
+package jobs
