@@ -2,100 +2,214 @@ package limiter
 
 import (
 	"context"
-	"errors"
-	"log/slog"
-	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"credence/extauthz/pipeline"
-	"credence/store"
 	"credence/store/limit"
 )
 
-// Options are what a Limiter needs. Zero sizes and durations take the
-// defaults named beside them.
-type Options struct {
-	Store  store.QuotaCounters
-	Now    func() time.Time
-	Logger *slog.Logger
-
-	MaxStates  int           // most rates counted at once; 1000000
-	MaxQuotas  int           // most quotas counted at once; 200000
-	Refills    int           // most reservations at the store at once; 16
-	RefillWait time.Duration // longest a request waits for a reservation; 100 ms
-	Timeout    time.Duration // of one call of the store; 2 seconds
-}
-
-// Limiter counts rates and quotas.
+// Limiter counts rates and quotas. It is safe for concurrent use; a Take of
+// what it knows does not allocate.
 type Limiter struct {
-	options Options
+	clock  clock
+	rates  *table[pipeline.SubjectLimit, *rate]
+	quotas *quotas
 }
 
 // New makes a Limiter of valid options.
 func New(o Options) (*Limiter, error) {
-	if o.Store == nil {
-		return nil, errors.New("limiter options: Store: missing")
+	if err := o.Validate(); err != nil {
+		return nil, err
 	}
-	return &Limiter{options: o}, nil
+	o = o.withDefaults()
+	return &Limiter{
+		clock: clock{o.Now()},
+		rates: newTable[pipeline.SubjectLimit, *rate](o.MaxRates),
+		quotas: &quotas{
+			options: o,
+			table:   newTable[pipeline.SubjectQuota, *budget](o.MaxQuotas),
+			calls:   make(chan struct{}, o.Refills),
+		},
+	}, nil
 }
 
-// Take charges cost to every limit and quota, or to none of them.
-func (l *Limiter) Take(_ context.Context, _ time.Time, _ int64, _ []pipeline.SubjectLimit,
-	_ []pipeline.SubjectQuota, out []pipeline.LimitOutcome,
-) ([]pipeline.LimitOutcome, bool, error) {
-	return out, false, store.ErrUnavailable
-}
-
-// Close gives back what was reserved and not spent.
-func (l *Limiter) Close(context.Context) error { return nil }
+// Close gives back what quotas have reserved and not spent. Quotas cannot be
+// taken any more afterwards, once what they had is spent.
+func (l *Limiter) Close(ctx context.Context) error { return l.quotas.close(ctx) }
 
 // Stats are counters since the start, and sizes now.
 type Stats struct {
-	States     int   // rates counted
-	Quotas     int   // quotas counted
-	Evictions  int64 // rates forgotten before they were idle, for room
-	Refills    int64 // reservations made
-	RefillErrs int64 // of Refills: failed
+	Rates          int   // rates counted
+	Quotas         int   // quotas counted
+	RateEvictions  int64 // rates forgotten before they were idle, for room
+	QuotaEvictions int64 // quotas forgotten with units reserved, for room
+	Refills        int64 // reservations asked of the store
+	RefillErrors   int64 // of Refills: failed
 }
+
+type refillCounts struct{ refills, failures atomic.Int64 }
 
 // Stats answers the counters; package extauthz exports them.
-func (l *Limiter) Stats() Stats { return Stats{} }
-
-// AddressLimiter limits all requests of one address.
-type AddressLimiter struct {
-	limit limit.Limit
-}
-
-// NewAddressLimiter makes an AddressLimiter that remembers at most
-// maxAddresses addresses; 0 means 100000.
-func NewAddressLimiter(rate limit.Limit, maxAddresses int, _ func() time.Time) (*AddressLimiter, error) {
-	if maxAddresses < 0 {
-		return nil, errors.New("address limiter: most addresses: negative")
+func (l *Limiter) Stats() Stats {
+	return Stats{
+		Rates: l.rates.size(), RateEvictions: l.rates.evictions.Load(),
+		Quotas: l.quotas.table.size(), QuotaEvictions: l.quotas.table.evictions.Load(),
+		Refills: l.quotas.counts.refills.Load(), RefillErrors: l.quotas.counts.failures.Load(),
 	}
-	return &AddressLimiter{limit: rate}, nil
 }
 
-// Take charges one request of the client.
-func (a *AddressLimiter) Take(netip.Addr, time.Time) (time.Duration, bool) {
-	return a.limit.Period, false
+// rateCharge is what one rate said to a request.
+type rateCharge struct {
+	rate     *rate
+	decision limit.Decision
+	undo     int64
 }
 
-// Failures is the budget of failed credentials of each address.
-type Failures struct {
-	limit limit.Limit
+// quotaCharge is a quota that a request was charged to.
+type quotaCharge struct {
+	budget *budget
+	start  time.Time // of the window
 }
 
-// NewFailures makes a budget that remembers at most maxAddresses addresses;
-// 0 means 100000.
-func NewFailures(rate limit.Limit, maxAddresses int, _ func() time.Time) (*Failures, error) {
-	if maxAddresses < 0 {
-		return nil, errors.New("failures: most addresses: negative")
+// Take charges cost to every limit and quota, or to none of them, and appends
+// an outcome for each to out. ok is false when one refused. An error means
+// that a quota could not be counted; nothing is charged then.
+func (l *Limiter) Take(ctx context.Context, now time.Time, cost int64, limits []pipeline.SubjectLimit,
+	subjectQuotas []pipeline.SubjectQuota, out []pipeline.LimitOutcome,
+) (outcomes []pipeline.LimitOutcome, ok bool, err error) {
+	var fewRates [8]rateCharge // more than 8 limits or 4 quotas are put on the heap
+	var fewQuotas [4]quotaCharge
+	t := taking{now: now, at: l.clock.at(now), cost: cost, limits: limits, quotas: subjectQuotas}
+
+	rates, ok := l.look(fewRates[:0], &t)
+	if !ok {
+		return l.refusal(out, &t, rates, -1), false, nil
 	}
-	return &Failures{limit: rate}, nil
+	charged := fewQuotas[:0]
+	for i := range subjectQuotas {
+		b, start, ok, err := l.quotas.spend(ctx, subjectQuotas[i], now, t.at, cost)
+		switch {
+		case err != nil:
+			refundQuotas(charged, cost)
+			return out, false, err
+		case !ok:
+			refundQuotas(charged, cost)
+			return l.refusal(out, &t, rates, i), false, nil
+		}
+		charged = append(charged, quotaCharge{b, start})
+	}
+	if !l.charge(rates, &t) {
+		refundQuotas(charged, cost)
+		return l.refusal(out, &t, rates, -1), false, nil
+	}
+	for i := range rates {
+		out = append(out, rateOutcome(&limits[i], &rates[i].decision))
+	}
+	for i := range charged {
+		out = append(out, charged[i].budget.look(now))
+	}
+	return out, true, nil
 }
 
-// Spent reports, without charging, whether the budget is spent.
-func (f *Failures) Spent(netip.Addr, time.Time) (time.Duration, bool) { return f.limit.Period, true }
+// taking is one call of Take.
+type taking struct {
+	now    time.Time
+	at     int64 // now by the limiter's clock
+	cost   int64
+	limits []pipeline.SubjectLimit
+	quotas []pipeline.SubjectQuota
+}
 
-// Record charges one failed credential.
-func (f *Failures) Record(netip.Addr, time.Time) {}
+// look asks every rate without charging; ok is false when one refuses.
+func (l *Limiter) look(rates []rateCharge, t *taking) ([]rateCharge, bool) {
+	ok := true
+	for i := range t.limits {
+		r, known := l.rates.get(t.limits[i])
+		for {
+			if known {
+				if d, there := r.look(t.at, t.cost); there {
+					ok = ok && d.OK
+					rates = append(rates, rateCharge{rate: r, decision: d})
+					break
+				}
+			}
+			r, known = l.rate(t.limits[i], t.at), true
+		}
+	}
+	return rates, ok
+}
+
+// rate makes the state of a limit. Where replicas share limits, this is where
+// the limit becomes this replica's share.
+func (l *Limiter) rate(of pipeline.SubjectLimit, at int64) *rate {
+	r, _, _ := l.rates.insert(of, &rate{limit: of.Rate()}, at)
+	return r
+}
+
+// charge charges every rate, or none when one refuses now.
+func (l *Limiter) charge(rates []rateCharge, t *taking) bool {
+	for i := range rates {
+		c := &rates[i]
+		for {
+			d, undo, there := c.rate.charge(t.at, t.cost)
+			if there {
+				c.decision, c.undo = d, undo
+				break
+			}
+			c.rate = l.rate(t.limits[i], t.at)
+		}
+		if !c.decision.OK {
+			for j := range i {
+				rates[j].rate.refund(rates[j].undo)
+			}
+			return false
+		}
+	}
+	return true
+}
+
+func refundQuotas(charged []quotaCharge, cost int64) {
+	for i := range charged {
+		charged[i].budget.refund(charged[i].start, cost)
+	}
+}
+
+// refusal describes all limits and quotas of a request that was charged to
+// none of them; refused is the index of the quota that refused, or -1.
+func (l *Limiter) refusal(out []pipeline.LimitOutcome, t *taking, rates []rateCharge, refused int) []pipeline.LimitOutcome {
+	for i := range rates {
+		d := &rates[i].decision
+		if d.OK {
+			// The decision counted a cost that is not charged after all. A cost
+			// of 0 is refused by a description of the budget as it is.
+			asItIs, _ := rates[i].rate.look(t.at, 0)
+			asItIs.OK = true
+			d = &asItIs
+		}
+		out = append(out, rateOutcome(&t.limits[i], d))
+	}
+	for i := range t.quotas {
+		b, known := l.quotas.table.get(t.quotas[i])
+		if !known {
+			b = newBudget(t.quotas[i]) // nothing was spent here yet
+		}
+		o := b.look(t.now)
+		if o.Refused = i == refused; o.Refused && (t.cost < 1 || t.cost > o.Limit) {
+			o.Reset = limit.Never
+		}
+		out = append(out, o)
+	}
+	return out
+}
+
+func rateOutcome(l *pipeline.SubjectLimit, d *limit.Decision) pipeline.LimitOutcome {
+	o := pipeline.LimitOutcome{
+		Name: l.Name, Limit: l.Limit.Limit, Period: l.Period,
+		Remaining: d.Remaining, Reset: d.ResetAfter,
+	}
+	if !d.OK {
+		o.Refused, o.Reset = true, d.RetryAfter
+	}
+	return o
+}

@@ -1,0 +1,69 @@
+package limiter
+
+import (
+	"math"
+	"sync/atomic"
+	"time"
+
+	"credence/store/limit"
+)
+
+// retired is the arrival time of a rate that has left its table. No clock
+// shows it.
+const retired = math.MinInt64
+
+// rate is the state of one limit of one subject.
+type rate struct {
+	limit limit.Rate
+	tat   atomic.Int64
+}
+
+func (r *rate) worth(at int64) int64 { return max(r.tat.Load()-at, 0) }
+
+func (r *rate) retire(at, atMost int64) bool {
+	tat := r.tat.Load()
+	return tat != retired && tat-at <= atMost && r.tat.CompareAndSwap(tat, retired)
+}
+
+// look asks without charging. ok is false when the rate has left its table.
+func (r *rate) look(at, cost int64) (d limit.Decision, ok bool) {
+	tat := r.tat.Load()
+	if tat == retired {
+		return limit.Decision{}, false
+	}
+	return r.limit.Decide(tat, at, cost), true
+}
+
+// charge takes the cost if the limit allows it. undo is what refund needs to
+// take it back. ok is false when the rate has left its table.
+func (r *rate) charge(at, cost int64) (d limit.Decision, undo int64, ok bool) {
+	for {
+		tat := r.tat.Load()
+		if tat == retired {
+			return limit.Decision{}, 0, false
+		}
+		d = r.limit.Decide(tat, at, cost)
+		if !d.OK {
+			return d, 0, true
+		}
+		if r.tat.CompareAndSwap(tat, d.TAT) {
+			return d, d.TAT - max(tat, at), true
+		}
+	}
+}
+
+// refund takes a charge back. Time that others have added stays added.
+func (r *rate) refund(undo int64) {
+	for {
+		tat := r.tat.Load()
+		if tat == retired || r.tat.CompareAndSwap(tat, tat-undo) {
+			return
+		}
+	}
+}
+
+// clock turns instants into nanoseconds that never go back: Unix time at the
+// start plus the monotonic time since, where the instants carry it.
+type clock struct{ start time.Time }
+
+func (c clock) at(now time.Time) int64 { return c.start.UnixNano() + int64(now.Sub(c.start)) }
