@@ -7,6 +7,7 @@ import (
 
 	"credence/extauthz/pipeline"
 	"credence/store"
+	"credence/store/limit"
 )
 
 const (
@@ -22,11 +23,20 @@ const (
 	backStep = time.Minute
 )
 
+// quotaKey is what is counted by itself: a quota of a subject, under any label.
+type quotaKey struct {
+	subject string
+	quota   limit.Quota
+}
+
+func quotaKeyOf(q *pipeline.SubjectQuota) quotaKey { return quotaKey{q.Subject, q.Quota} }
+
 // budget is one quota of one subject on this replica: the units reserved in
 // the current window.
 type budget struct {
-	quota pipeline.SubjectQuota
-	block int64
+	subject string
+	quota   limit.Quota
+	block   int64
 
 	mu       sync.Mutex // never held during I/O
 	retired  bool
@@ -40,8 +50,8 @@ type budget struct {
 	failure  error
 }
 
-func newBudget(q pipeline.SubjectQuota) *budget {
-	return &budget{quota: q, block: min(max(q.Limit/100, 1), largestBlock)}
+func newBudget(q *pipeline.SubjectQuota) *budget {
+	return &budget{subject: q.Subject, quota: q.Quota, block: min(max(q.Limit/100, 1), largestBlock)}
 }
 
 // verdict is what a budget says of a request.
@@ -92,7 +102,7 @@ func (b *budget) roll(now time.Time) {
 		return
 	}
 	start, end := b.quota.Window(now)
-	b.window = store.QuotaWindow{Subject: b.quota.Subject, Name: b.quota.Name, Start: start, End: end}
+	b.window = store.QuotaWindow{Subject: b.subject, Name: b.quota.Name, Start: start, End: end}
 	b.reserved, b.used = 0, 0
 	b.emptyTil, b.failTil, b.failure = time.Time{}, time.Time{}, nil
 }
@@ -106,15 +116,13 @@ func (b *budget) refund(start time.Time, cost int64) {
 	}
 }
 
-// look describes the budget without charging anything.
-func (b *budget) look(now time.Time) pipeline.LimitOutcome {
+// look answers the window that now falls in and what can still be spent of it,
+// as far as this replica knows, without charging anything.
+func (b *budget) look(now time.Time) (window store.QuotaWindow, remaining int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.roll(now)
-	return pipeline.LimitOutcome{
-		Name: b.quota.Name, Quota: true, Limit: b.quota.Limit, Period: b.window.End.Sub(b.window.Start),
-		Remaining: b.reserved + max(b.quota.Limit-b.used, 0), Reset: max(b.window.End.Sub(now), 0),
-	}
+	return b.window, b.reserved + max(b.quota.Limit-b.used, 0)
 }
 
 // worth is the units that would have to go back to the store.
@@ -181,7 +189,7 @@ type answer struct {
 // fail remembers why the store could not be asked. b.mu is held.
 func (b *budget) fail(err error, now time.Time) {
 	b.failTil = now.Add(failurePause)
-	b.failure = fmt.Errorf("quota %s of %s: reserve: %w", b.quota.Name, b.quota.Subject, err)
+	b.failure = fmt.Errorf("quota %s of %s: reserve: %w", b.quota.Name, b.subject, err)
 }
 
 func (b *budget) failed() error {

@@ -13,7 +13,7 @@ import (
 // what it knows does not allocate.
 type Limiter struct {
 	clock  clock
-	rates  *table[pipeline.SubjectLimit, *rate]
+	rates  *table[rateKey, *rate]
 	quotas *quotas
 }
 
@@ -25,10 +25,10 @@ func New(o Options) (*Limiter, error) {
 	o = o.withDefaults()
 	return &Limiter{
 		clock: clock{o.Now()},
-		rates: newTable[pipeline.SubjectLimit, *rate](o.MaxRates),
+		rates: newTable[rateKey, *rate](o.MaxRates),
 		quotas: &quotas{
 			options: o,
-			table:   newTable[pipeline.SubjectQuota, *budget](o.MaxQuotas),
+			table:   newTable[quotaKey, *budget](o.MaxQuotas),
 			calls:   make(chan struct{}, o.Refills),
 		},
 	}, nil
@@ -59,6 +59,14 @@ func (l *Limiter) Stats() Stats {
 	}
 }
 
+// rateKey is what is counted by itself: a limit of a subject, under any label.
+type rateKey struct {
+	subject string
+	limit   limit.Limit
+}
+
+func keyOf(l *pipeline.SubjectLimit) rateKey { return rateKey{l.Subject, l.Limit} }
+
 // rateCharge is what one rate said to a request.
 type rateCharge struct {
 	rate     *rate
@@ -88,7 +96,7 @@ func (l *Limiter) Take(ctx context.Context, now time.Time, cost int64, limits []
 	}
 	charged := fewQuotas[:0]
 	for i := range subjectQuotas {
-		b, start, ok, err := l.quotas.spend(ctx, subjectQuotas[i], now, t.at, cost)
+		b, start, ok, err := l.quotas.spend(ctx, &subjectQuotas[i], now, t.at, cost)
 		switch {
 		case err != nil:
 			refundQuotas(charged, cost)
@@ -107,7 +115,7 @@ func (l *Limiter) Take(ctx context.Context, now time.Time, cost int64, limits []
 		out = append(out, rateOutcome(&limits[i], &rates[i].decision))
 	}
 	for i := range charged {
-		out = append(out, charged[i].budget.look(now))
+		out = append(out, quotaOutcome(&subjectQuotas[i], charged[i].budget, now))
 	}
 	return out, true, nil
 }
@@ -125,7 +133,7 @@ type taking struct {
 func (l *Limiter) look(rates []rateCharge, t *taking) ([]rateCharge, bool) {
 	ok := true
 	for i := range t.limits {
-		r, known := l.rates.get(t.limits[i])
+		r, known := l.rates.get(keyOf(&t.limits[i]))
 		for {
 			if known {
 				if d, there := r.look(t.at, t.cost); there {
@@ -134,7 +142,7 @@ func (l *Limiter) look(rates []rateCharge, t *taking) ([]rateCharge, bool) {
 					break
 				}
 			}
-			r, known = l.rate(t.limits[i], t.at), true
+			r, known = l.rate(&t.limits[i], t.at), true
 		}
 	}
 	return rates, ok
@@ -142,8 +150,8 @@ func (l *Limiter) look(rates []rateCharge, t *taking) ([]rateCharge, bool) {
 
 // rate makes the state of a limit. Where replicas share limits, this is where
 // the limit becomes this replica's share.
-func (l *Limiter) rate(of pipeline.SubjectLimit, at int64) *rate {
-	r, _, _ := l.rates.insert(of, &rate{limit: of.Rate()}, at)
+func (l *Limiter) rate(of *pipeline.SubjectLimit, at int64) *rate {
+	r, _, _ := l.rates.insert(keyOf(of), &rate{limit: of.Rate()}, at)
 	return r
 }
 
@@ -157,7 +165,7 @@ func (l *Limiter) charge(rates []rateCharge, t *taking) bool {
 				c.decision, c.undo = d, undo
 				break
 			}
-			c.rate = l.rate(t.limits[i], t.at)
+			c.rate = l.rate(&t.limits[i], t.at)
 		}
 		if !c.decision.OK {
 			for j := range i {
@@ -190,11 +198,11 @@ func (l *Limiter) refusal(out []pipeline.LimitOutcome, t *taking, rates []rateCh
 		out = append(out, rateOutcome(&t.limits[i], d))
 	}
 	for i := range t.quotas {
-		b, known := l.quotas.table.get(t.quotas[i])
+		b, known := l.quotas.table.get(quotaKeyOf(&t.quotas[i]))
 		if !known {
-			b = newBudget(t.quotas[i]) // nothing was spent here yet
+			b = newBudget(&t.quotas[i]) // nothing was spent here yet
 		}
-		o := b.look(t.now)
+		o := quotaOutcome(&t.quotas[i], b, t.now)
 		if o.Refused = i == refused; o.Refused && (t.cost < 1 || t.cost > o.Limit) {
 			o.Reset = limit.Never
 		}
@@ -205,11 +213,19 @@ func (l *Limiter) refusal(out []pipeline.LimitOutcome, t *taking, rates []rateCh
 
 func rateOutcome(l *pipeline.SubjectLimit, d *limit.Decision) pipeline.LimitOutcome {
 	o := pipeline.LimitOutcome{
-		Name: l.Name, Limit: l.Limit.Limit, Period: l.Period,
+		Name: l.Label, Limit: l.Limit.Limit, Period: l.Period,
 		Remaining: d.Remaining, Reset: d.ResetAfter,
 	}
 	if !d.OK {
 		o.Refused, o.Reset = true, d.RetryAfter
 	}
 	return o
+}
+
+func quotaOutcome(q *pipeline.SubjectQuota, b *budget, now time.Time) pipeline.LimitOutcome {
+	window, remaining := b.look(now)
+	return pipeline.LimitOutcome{
+		Name: q.Label, Quota: true, Limit: q.Limit, Period: window.End.Sub(window.Start),
+		Remaining: remaining, Reset: max(window.End.Sub(now), 0),
+	}
 }

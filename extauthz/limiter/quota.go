@@ -17,7 +17,7 @@ var errClosed = fmt.Errorf("limiter is closed: %w", store.ErrUnavailable)
 // quotas keeps the budgets and reserves blocks for them.
 type quotas struct {
 	options Options
-	table   *table[pipeline.SubjectQuota, *budget]
+	table   *table[quotaKey, *budget]
 	calls   chan struct{} // holds a value for each call of the store
 	counts  refillCounts
 
@@ -27,15 +27,15 @@ type quotas struct {
 }
 
 // budgetOf answers the budget of the quota, making it when there is none.
-func (q *quotas) budgetOf(ctx context.Context, quota pipeline.SubjectQuota, at int64) *budget {
-	if b, known := q.table.get(quota); known {
+func (q *quotas) budgetOf(ctx context.Context, quota *pipeline.SubjectQuota, at int64) *budget {
+	if b, known := q.table.get(quotaKeyOf(quota)); known {
 		return b
 	}
 	return q.insert(ctx, quota, at)
 }
 
-func (q *quotas) insert(ctx context.Context, quota pipeline.SubjectQuota, at int64) *budget {
-	b, evicted, lost := q.table.insert(quota, newBudget(quota), at)
+func (q *quotas) insert(ctx context.Context, quota *pipeline.SubjectQuota, at int64) *budget {
+	b, evicted, lost := q.table.insert(quotaKeyOf(quota), newBudget(quota), at)
 	if lost {
 		q.start(ctx, func(ctx context.Context) {
 			window, units := evicted.empty()
@@ -48,7 +48,7 @@ func (q *quotas) insert(ctx context.Context, quota pipeline.SubjectQuota, at int
 // spend charges the cost to the budget of the quota, waiting a bounded time
 // for the store when nothing is reserved. The budget that was charged is
 // answered with the start of its window.
-func (q *quotas) spend(ctx context.Context, quota pipeline.SubjectQuota, now time.Time, at, cost int64) (
+func (q *quotas) spend(ctx context.Context, quota *pipeline.SubjectQuota, now time.Time, at, cost int64) (
 	b *budget, start time.Time, ok bool, err error,
 ) {
 	b = q.budgetOf(ctx, quota, at)
@@ -89,10 +89,10 @@ func (q *quotas) wait(ctx context.Context, b *budget, cost int64, patience <-cha
 	case <-answered:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("quota %s of %s: %w", b.quota.Name, b.quota.Subject, context.Cause(ctx))
+		return fmt.Errorf("quota %s of %s: %w", b.quota.Name, b.subject, context.Cause(ctx))
 	case <-patience:
 		return fmt.Errorf("quota %s of %s: no units reserved within %s: %w",
-			b.quota.Name, b.quota.Subject, q.options.RefillWait, store.ErrUnavailable)
+			b.quota.Name, b.subject, q.options.RefillWait, store.ErrUnavailable)
 	}
 }
 
@@ -184,7 +184,7 @@ func (q *quotas) close(ctx context.Context) error {
 	q.mu.Unlock()
 	q.running.Wait()
 	var failed error
-	q.table.members.Range(func(_ pipeline.SubjectQuota, b *budget) bool {
+	q.table.members.Range(func(_ quotaKey, b *budget) bool {
 		window, units := b.empty()
 		failed = q.giveBack(ctx, window, units)
 		return failed == nil // a store that fails now will not take the rest
