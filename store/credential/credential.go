@@ -25,40 +25,49 @@ func (s *Secrets) Minted(text []byte) bool {
 	if !ok {
 		return false
 	}
+	h := s.hashers.take()
 	right := 0
 	for i := range s.checksums {
-		right |= equalSum(s.checksums[i].mac.checksum(body), sum)
+		right |= equalSum(s.checksums[i].mac.checksum(h, body), sum)
 	}
+	s.hashers.giveBack(h)
 	return right == 1
 }
 
 // Hash is what the store is to hold for a key of this digest, and the id of
 // the pepper that made it; "" when no pepper is current.
-func (s *Secrets) Hash(d Digest) (h Hash, pepperID string) {
+func (s *Secrets) Hash(d Digest) (hash Hash, pepperID string) {
 	if s.pepper < 0 {
 		return Hash(d), ""
 	}
 	current := &s.peppers[s.pepper]
-	return Hash(current.mac.sum(d[:])), current.id
+	h := s.hashers.take()
+	hash = current.mac.sum(h, d[:])
+	s.hashers.giveBack(h)
+	return hash, current.id
 }
 
 // Candidates appends to dst every hash under which the store may hold the
 // digest: under each pepper, and under none. With dst of capacity
 // [MaxCandidates] it allocates nothing.
 func (s *Secrets) Candidates(d Digest, dst []Hash) []Hash {
+	h := s.hashers.take()
 	for i := range s.peppers {
-		dst = append(dst, Hash(s.peppers[i].mac.sum(d[:])))
+		dst = append(dst, s.peppers[i].mac.sum(h, d[:]))
 	}
+	s.hashers.giveBack(h)
 	return append(dst, Hash(d))
 }
 
-// Matches reports whether h is the hash of d under any pepper or none. It
-// takes the same time whatever h is.
-func (s *Secrets) Matches(d Digest, h Hash) bool {
-	equal := subtle.ConstantTimeCompare(d[:], h[:])
+// Matches reports whether hash is that of d under any pepper or none. It
+// takes the same time whatever hash is.
+func (s *Secrets) Matches(d Digest, hash Hash) bool {
+	equal := subtle.ConstantTimeCompare(d[:], hash[:])
+	h := s.hashers.take()
 	for i := range s.peppers {
-		candidate := s.peppers[i].mac.sum(d[:])
-		equal |= subtle.ConstantTimeCompare(candidate[:], h[:])
+		candidate := s.peppers[i].mac.sum(h, d[:])
+		equal |= subtle.ConstantTimeCompare(candidate[:], hash[:])
 	}
+	s.hashers.giveBack(h)
 	return equal == 1
 }

@@ -21,7 +21,9 @@ func (s *Secrets) Mint(random io.Reader, prefix, environment string) (text Text,
 		return Text{}, "", fmt.Errorf("mint key text: %w", err)
 	}
 	current := &s.checksums[s.checksum]
-	sum := current.mac.checksum(body)
+	h := s.hashers.take()
+	sum := current.mac.checksum(h, body)
+	s.hashers.giveBack(h)
 	return NewText(string(append(body, sum[:]...))), current.id, nil
 }
 

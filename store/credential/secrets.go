@@ -25,6 +25,7 @@ type Secrets struct {
 	peppers    []namedSecret
 	pepper     int // index of the current one; -1 for none
 	snapshot   [32]byte
+	hashers    hashers
 }
 
 // namedSecret is one checksum secret or pepper, ready for use.
@@ -57,7 +58,9 @@ func NewSecrets(random io.Reader) (*Secrets, error) {
 // alone, so it stays the same while checksum secrets and peppers rotate.
 func (s *Secrets) Fingerprint() string {
 	mac := newMACKey(s.deployment)
-	sum := mac.sum([]byte("credence secrets fingerprint 1"))
+	h := s.hashers.take()
+	sum := mac.sum(h, []byte("credence secrets fingerprint 1"))
+	s.hashers.giveBack(h)
 	return hex.EncodeToString(sum[:16])
 }
 

@@ -56,7 +56,7 @@ func (Text) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 // LogValue redacts.
 func (Text) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// MarshalText redacts; XML, YAML, gob and JSON map keys use it.
+// MarshalText redacts; XML, YAML and JSON map keys use it.
 func (Text) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // MarshalJSON redacts.
