@@ -1,0 +1,32 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"credence/management/client"
+)
+
+func blacklistList(c *command) *cobra.Command {
+	var in client.BlacklistListInput
+	cmd := &cobra.Command{
+		Use: "list", Short: "list blacklist rules, oldest first",
+		Example: "  credence blacklist list\n  credence blacklist list --global -o json",
+	}
+	page := pagingFlags(cmd)
+	namespaceFlag(cmd, &in.Namespace, "only rules of this namespace")
+	cmd.Flags().BoolVar(&in.Global, "global", false, "only rules that refuse everywhere")
+	return c.verb(cmd, 0, func(ctx context.Context, api *client.Client, _ []string) error {
+		list, err := gather(ctx, page, func(ctx context.Context, p client.PageInput) (client.List[client.BlacklistRule], error) {
+			in.PageInput = p
+			return api.BlacklistList(ctx, in)
+		})
+		if err != nil {
+			return err
+		}
+		return showList(c, list, "ID\tNETWORK\tNAMESPACE\tENDS\tREASON\tADDED BY", func(r client.BlacklistRule) []string {
+			return []string{r.ID, r.Network, first(r.Namespace, "(all)"), first(c.when(r.EndsAt), "never"), r.Reason, r.CreatedBy}
+		})
+	})
+}

@@ -1,0 +1,142 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/mattn/go-isatty"
+	"github.com/spf13/cobra"
+
+	"credence/management/client"
+)
+
+// Options is what package main knows of the world outside.
+type Options struct {
+	In  io.Reader
+	Out io.Writer
+	Err io.Writer
+
+	Server  string // CREDENCE_SERVER
+	Token   string // CREDENCE_TOKEN: text of an admin token
+	DataDir string // CREDENCE_DATA_DIR
+
+	// Now is the clock of relative times ("in 3d"); without it only absolute
+	// times are shown.
+	Now func() time.Time
+	// NewClient makes the client; nil means [client.New].
+	NewClient func(client.Options) (*client.Client, error)
+	// Terminal reports whether a person sits at In; nil looks.
+	Terminal func() bool
+}
+
+// command is what each command works with.
+type command struct {
+	Options
+
+	server    string
+	tokenFile string
+	dataDir   string
+	caFile    string
+	plaintext bool
+	output    string
+}
+
+// Commands makes the commands. They answer errors for [ExitCode] and print
+// none.
+func Commands(o Options) []*cobra.Command {
+	if o.NewClient == nil {
+		o.NewClient = client.New
+	}
+	if o.Terminal == nil {
+		o.Terminal = func() bool {
+			f, ok := o.In.(*os.File)
+			return ok && isatty.IsTerminal(f.Fd())
+		}
+	}
+	return []*cobra.Command{
+		noun(o, "keys", "make, list, change and take back API keys", keyExamples,
+			keyCreate, keyList, keyShow, keyUpdate, keyDisable, keyEnable, keySuspend, keyRevoke, keyDelete),
+		noun(o, "plans", "named sets of limits that many keys share", planExamples,
+			planCreate, planList, planShow, planUpdate, planDelete),
+		noun(o, "owners", "teams, users and services that keys belong to", ownerExamples,
+			ownerCreate, ownerList, ownerShow, ownerUpdate, ownerDelete),
+		noun(o, "namespaces", "tenant boundaries", namespaceExamples,
+			namespaceCreate, namespaceList, namespaceShow, namespaceUpdate, namespaceDelete),
+		noun(o, "blacklist", "networks whose clients are refused", blacklistExamples,
+			blacklistAdd, blacklistList, blacklistShow, blacklistRemove),
+	}
+}
+
+const (
+	keyExamples = `  credence keys create --name orders --scope orders:read --limit 10/s --expires 720h
+  credence keys list --owner team-a
+  credence keys revoke KEY_ID --reason "left the company"`
+	planExamples = `  credence plans create basic --limit 100/m --quota 10000/day
+  credence plans list`
+	ownerExamples = `  credence owners create team-a --limit 500/s
+  credence owners show team-a`
+	namespaceExamples = `  credence namespaces create payments --key-prefix pay
+  credence namespaces list`
+	blacklistExamples = `  credence blacklist add 203.0.113.0/24 --for 1h --reason "key scan"
+  credence blacklist list`
+)
+
+// noun is a command with its verbs, and the flags that all of them have.
+func noun(o Options, name, short, examples string, verbs ...func(*command) *cobra.Command) *cobra.Command {
+	c := &command{Options: o}
+	parent := &cobra.Command{
+		Use: name, Short: short, Example: examples,
+		Long: "Commands for " + name + ": " + short + ".\n\n" + connectHelp + "\n\n" + exitHelp(),
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usage(fmt.Errorf("unknown command %q: `%s --help` lists them", args[0], cmd.CommandPath()))
+			}
+			return cmd.Help()
+		},
+	}
+	flags := parent.PersistentFlags()
+	flags.StringVar(&c.server, "server", "", "address of the management API, e.g. https://credence.example.com (CREDENCE_SERVER)")
+	flags.StringVar(&c.tokenFile, "token-file", "", "file with the admin token (the token itself: CREDENCE_TOKEN)")
+	flags.StringVar(&c.dataDir, "data-dir", "", "folder of a local `credence serve` to take both from (CREDENCE_DATA_DIR; default ./credence-data)")
+	flags.StringVar(&c.caFile, "ca-file", "", "PEM file of the authorities to trust instead of the system's")
+	flags.BoolVar(&c.plaintext, "insecure-plaintext", false, "send the token over plain HTTP to hosts beyond loopback")
+	flags.StringVarP(&c.output, "output", "o", "table", "table or json")
+	parent.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usage(fmt.Errorf("%w: `%s --help` lists the flags", err, cmd.CommandPath()))
+	})
+	for _, verb := range verbs {
+		parent.AddCommand(verb(c))
+	}
+	return parent
+}
+
+// verb finishes a command: it checks what all have in common, connects, and
+// explains the error.
+func (c *command) verb(cmd *cobra.Command, args int, run func(ctx context.Context, api *client.Client, args []string) error) *cobra.Command {
+	cmd.Args = func(cmd *cobra.Command, given []string) error {
+		if len(given) != args {
+			return usage(fmt.Errorf("%d arguments given, %d wanted: %s", len(given), args, cmd.UseLine()))
+		}
+		return nil
+	}
+	cmd.RunE = func(cmd *cobra.Command, given []string) error {
+		if c.output != "table" && c.output != "json" {
+			return usage(fmt.Errorf("--output %q: give table or json", c.output))
+		}
+		api, err := c.connect()
+		if err != nil {
+			return err
+		}
+		defer api.Close()
+		return explain(run(cmd.Context(), api, given))
+	}
+	return cmd
+}
+
+// errAborted: the person at the terminal did not say yes.
+var errAborted = errors.New("nothing was done: not confirmed")

@@ -1,0 +1,62 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"credence/management/client"
+)
+
+func keyList(c *command) *cobra.Command {
+	var in client.KeyListInput
+	var before string
+	cmd := &cobra.Command{
+		Use: "list", Short: "list keys, newest first",
+		Example: `  credence keys list
+  credence keys list --owner team-a --status active
+  credence keys list --expires-before 2030-01-31T00:00:00Z -o json`,
+	}
+	page := pagingFlags(cmd)
+	f := cmd.Flags()
+	namespaceFlag(cmd, &in.Namespace, "only keys of this namespace")
+	f.StringVar(&in.Owner, "owner", "", "only keys of this owner")
+	f.StringVar(&in.Plan, "plan", "", "only keys on this plan")
+	f.StringVar(&in.KeyType, "type", "", "only keys of this type")
+	f.StringVar(&in.Status, "status", "", "only keys of this status: active, disabled, suspended, revoked, purged or expired")
+	f.StringVar(&in.NamePrefix, "name-prefix", "", "only keys whose name begins so")
+	f.StringVar(&in.Scope, "scope", "", "only keys that hold this scope")
+	f.StringVar(&in.Label, "label", "", "only keys that carry this label, written name=value")
+	f.StringVar(&before, "expires-before", "", "only keys whose life ends before this instant (RFC 3339) or within this length (30d)")
+	return c.verb(cmd, 0, func(ctx context.Context, api *client.Client, _ []string) error {
+		var err error
+		if in.ExpiresBefore, err = c.horizon("expires-before", before); err != nil {
+			return err
+		}
+		list, err := gather(ctx, page, func(ctx context.Context, p client.PageInput) (client.List[client.Key], error) {
+			in.PageInput = p
+			return api.KeyList(ctx, in)
+		})
+		if err != nil {
+			return err
+		}
+		return showList(c, list, "KEY ID\tNAME\tNAMESPACE\tOWNER\tTYPE\tSTATUS\tPLAN\tEXPIRES", func(k client.Key) []string {
+			return []string{k.KeyID, k.Name, k.Namespace, k.Owner, k.KeyType, keyStatus(k), k.Plan, first(c.when(k.ExpiresAt), "never")}
+		})
+	})
+}
+
+// horizon is an instant, or a length from now.
+func (c *command) horizon(flag, value string) (time.Time, error) {
+	end, err := lifetime(flag, value)
+	if err != nil || end.length == "" {
+		return end.instant, err
+	}
+	if c.Now == nil {
+		return time.Time{}, usage(fmt.Errorf("--%s %q: give an instant such as 2030-01-31T00:00:00Z", flag, value))
+	}
+	d, err := time.ParseDuration(end.length)
+	return c.Now().Add(d), err
+}

@@ -1,0 +1,135 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"credence/management/client"
+	"credence/store/limit"
+)
+
+// show prints one object: as the API gave it, or as lines of a table.
+func (c *command) show(object any, lines [][2]string) error {
+	if c.output == "json" {
+		return c.json(object)
+	}
+	w := tabwriter.NewWriter(c.Out, 0, 4, 2, ' ', 0)
+	for _, line := range lines {
+		if line[1] != "" {
+			fmt.Fprintf(w, "%s\t%s\n", line[0], printable(line[1]))
+		}
+	}
+	return w.Flush()
+}
+
+func (c *command) json(object any) error {
+	e := json.NewEncoder(c.Out)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(object)
+}
+
+// showList prints a part of a list, and how to get the next.
+func showList[T any](c *command, list client.List[T], header string, row func(T) []string) error {
+	if c.output == "json" {
+		return c.json(list)
+	}
+	if len(list.Items) == 0 {
+		fmt.Fprintln(c.Err, "nothing found")
+		return nil
+	}
+	w := tabwriter.NewWriter(c.Out, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, header)
+	for _, item := range list.Items {
+		cells := row(item)
+		for i := range cells {
+			if cells[i] = printable(cells[i]); cells[i] == "" {
+				cells[i] = "-"
+			}
+		}
+		fmt.Fprintln(w, strings.Join(cells, "\t"))
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if list.NextCursor != "" {
+		fmt.Fprintf(c.Err, "there is more: add --cursor %s, or --all\n", list.NextCursor)
+	}
+	return nil
+}
+
+// printable keeps what others wrote from moving the cursor or the columns.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if !strconv.IsPrint(r) {
+			return '\ufffd'
+		}
+		return r
+	}, text)
+}
+
+// when is an instant as people read it: the instant, and how far it is.
+func (c *command) when(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	text := at.UTC().Format("2006-01-02 15:04:05Z")
+	if c.Now == nil {
+		return text
+	}
+	d := at.Sub(c.Now())
+	if d < 0 {
+		return text + " (" + rough(-d) + " ago)"
+	}
+	return text + " (in " + rough(d) + ")"
+}
+
+// rough is a length in its largest unit.
+func rough(d time.Duration) string {
+	for _, unit := range []struct {
+		size   time.Duration
+		letter string
+	}{{24 * time.Hour, "d"}, {time.Hour, "h"}, {time.Minute, "m"}} {
+		if d >= unit.size {
+			return strconv.FormatInt(int64(d/unit.size), 10) + unit.letter
+		}
+	}
+	return strconv.FormatInt(int64(d/time.Second), 10) + "s"
+}
+
+func limitText(limits []client.Limit) string {
+	var out []string
+	for _, l := range limits {
+		d, err := time.ParseDuration(l.Period)
+		if err != nil { // a newer server's notation: show it as it is
+			out = append(out, fmt.Sprintf("%s=%d/%s", l.Name, l.Limit, l.Period))
+			continue
+		}
+		out = append(out, limit.Format(limit.Limit{Name: l.Name, Limit: l.Limit, Period: d, Burst: l.Burst}))
+	}
+	return strings.Join(out, ", ")
+}
+
+func quotaText(quotas []client.Quota) string {
+	var out []string
+	for _, q := range quotas {
+		out = append(out, limit.FormatQuota(limit.Quota{Name: q.Name, Limit: q.Limit, Period: limit.QuotaPeriod(q.Period)}))
+	}
+	return strings.Join(out, ", ")
+}
+
+func labelText(labels map[string]string) string {
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(labels)) {
+		out = append(out, name+"="+labels[name])
+	}
+	return strings.Join(out, ", ")
+}
+
+func listText(items []string) string { return strings.Join(items, ", ") }
