@@ -94,7 +94,7 @@ func validateRules(r *store.KeyRecord) error {
 		if wild {
 			plain += "/"
 		}
-		if !isPlainPath([]byte(plain)) || strings.Contains(plain, "*") {
+		if !isPlainPath([]byte(plain)) || strings.ContainsAny(plain, "*?#") {
 			return fmt.Errorf("paths: %.80q is neither a plain path nor one with \"/*\" at the end", path)
 		}
 	}

@@ -192,9 +192,9 @@ func TestFailureSaysWhyNothingCouldBeDecided(t *testing.T) {
 
 // busy is a world as production has it: limits of key and owner, a quota, a
 // route policy, some twenty headers.
-func busy(t testing.TB) *world {
-	t.Helper()
-	w := newWorld(t)
+func busy(tb testing.TB) *world {
+	tb.Helper()
+	w := newWorld(tb)
 	r := w.record()
 	r.Owner, r.Plan = "shop", "basic"
 	r.Limits = []limit.Limit{rate("per-second")}
@@ -202,7 +202,7 @@ func busy(t testing.TB) *world {
 	r.PlanQuotas = []limit.Quota{daily("daily")}
 	r.Hosts, r.Paths, r.Methods = []string{"*.example.com"}, []string{"/orders/*"}, []string{"GET", "POST"}
 	r.Networks = []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}
-	w.key = mustKey(t, r)
+	w.key = mustKey(tb, r)
 	w.keys.cached[credential.DigestOf([]byte(w.text))] = w.key
 	w.extend("credence.namespace", "shop, default", "credence.scopes", "orders:read items:list",
 		"credence.cost", "3", "tier", "gold")

@@ -36,12 +36,12 @@ type world struct {
 	decision  Decision
 }
 
-func newWorld(t testing.TB) *world {
-	t.Helper()
+func newWorld(tb testing.TB) *world {
+	tb.Helper()
 	random := rand.NewChaCha8([32]byte{1})
 	secrets, err := credential.NewSecrets(random)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	w := &world{
 		secrets:   &countedSecrets{Secrets: secrets},
@@ -56,8 +56,8 @@ func newWorld(t testing.TB) *world {
 		Secrets: w.secrets, Keys: w.keys, Blacklist: w.blacklist, Limiter: w.limiter,
 		Addresses: w.addresses, Failures: w.failures, Now: func() time.Time { return w.now },
 	}
-	w.text = w.mint(t, random)
-	w.key = mustKey(t, w.record())
+	w.text = w.mint(tb, random)
+	w.key = mustKey(tb, w.record())
 	w.keys.cached[credential.DigestOf([]byte(w.text))] = w.key
 	w.request = Request{
 		HTTP: true, Peer: customer, PeerKind: PeerIP,
@@ -67,11 +67,11 @@ func newWorld(t testing.TB) *world {
 	return w
 }
 
-func (w *world) mint(t testing.TB, random *rand.ChaCha8) string {
-	t.Helper()
+func (w *world) mint(tb testing.TB, random *rand.ChaCha8) string {
+	tb.Helper()
 	text, _, err := w.secrets.Mint(random, "crd", "live")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return text.Reveal()
 }
@@ -94,25 +94,25 @@ func (w *world) extend(pairs ...string) { w.request.Extensions = fields(pairs...
 
 func (w *world) header(pairs ...string) { w.request.Headers = fields(pairs...) }
 
-func (w *world) pipeline(t testing.TB) *Pipeline {
-	t.Helper()
+func (w *world) pipeline(tb testing.TB) *Pipeline {
+	tb.Helper()
 	p, err := New(w.options)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return p
 }
 
-func (w *world) decide(t testing.TB) *Decision {
-	t.Helper()
-	w.pipeline(t).Decide(t.Context(), &w.request, &w.decision)
+func (w *world) decide(tb testing.TB) *Decision {
+	tb.Helper()
+	w.pipeline(tb).Decide(tb.Context(), &w.request, &w.decision)
 	return &w.decision
 }
 
-func (w *world) want(t testing.TB, reason Reason) {
-	t.Helper()
-	if d := w.decide(t); d.Reason != reason {
-		t.Errorf("decided %v at %v, want %v", d.Reason, d.Stage, reason)
+func (w *world) want(tb testing.TB, reason Reason) {
+	tb.Helper()
+	if d := w.decide(tb); d.Reason != reason {
+		tb.Errorf("decided %v at %v, want %v", d.Reason, d.Stage, reason)
 	}
 }
 
@@ -124,11 +124,11 @@ func fields(pairs ...string) []Field {
 	return all
 }
 
-func mustKey(t testing.TB, r store.KeyRecord) *Key {
-	t.Helper()
+func mustKey(tb testing.TB, r store.KeyRecord) *Key {
+	tb.Helper()
 	k, err := NewKey(r)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return k
 }
