@@ -3,6 +3,8 @@ package cache
 import (
 	"context"
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"credence/extauthz/pipeline"
@@ -10,67 +12,215 @@ import (
 	"credence/store/credential"
 )
 
-// Cache is the key cache of one replica.
+// The errors of Find, beside those of the store and of the caller's context.
+// All of them wrap [store.ErrUnavailable].
+var (
+	// ErrOutOfStep means that the feed has not been read within the ceiling,
+	// so that nobody knows what has been revoked.
+	ErrOutOfStep = fmt.Errorf("change feed not read within the ceiling: %w", store.ErrUnavailable)
+	// ErrBusy means that as many look-ups are at the store as may be.
+	ErrBusy = fmt.Errorf("too many key look-ups at once: %w", store.ErrUnavailable)
+	// ErrUnsettled means that the key changed each time it was read.
+	ErrUnsettled = fmt.Errorf("key kept changing while it was read: %w", store.ErrUnavailable)
+)
+
+const (
+	// refreshPause is the least time between two tries to read an entry again.
+	refreshPause = time.Second
+	// waitingPerLookup bounds the look-ups that wait for each one at the store.
+	waitingPerLookup = 16
+)
+
+// Cache is the key cache of one replica. It is safe for concurrent use.
 type Cache struct {
 	options Options
+	counts  counts
+
+	caughtUp atomic.Pointer[time.Time] // nil: not in step with the feed
+	away     atomic.Pointer[time.Time] // the store's last failure; nil since it last answered
+	lookups  chan struct{}             // holds a value for each look-up at the store
+	refresh  chan *entry               // entries in use that near the end of their TTL
+
+	known  *ring[*entry]   // written under mu
+	absent *ring[*absence] // written under mu
+
+	mu      sync.Mutex // shared by fills and the follower; never taken by Cached
+	byKeyID map[string]*entry
+	byHash  map[credential.Hash]*absence // all candidates of the absent digests
+	recent  recent
+	flights map[credential.Digest]*flight
+	closed  bool
+	running sync.WaitGroup // look-ups in flight
 }
 
-// ErrOutOfStep means that the feed has not been read within the ceiling, so
-// that nobody knows what has been revoked.
-var ErrOutOfStep = fmt.Errorf("change feed not read within the ceiling: %w", store.ErrUnavailable)
+// entry is a key that was found. Only its marks change.
+type entry struct {
+	place
+	key       *pipeline.Key
+	revision  store.Revision // applied before it was read
+	readAt    time.Time      // before it was read
+	refreshAt time.Duration  // age at which it should be read again
+	asked     atomic.Int64   // age in nanoseconds when that was last asked for
+}
 
-// New makes an empty Cache. It answers nothing before it has been told by
-// [Cache.CaughtUp] that it is in step with the feed.
+// absence is a digest that the store did not know.
+type absence struct {
+	place
+	hashes   []credential.Hash
+	revision store.Revision
+	readAt   time.Time
+}
+
+// New makes an empty Cache. It answers nothing before [Cache.CaughtUp] has
+// told it that it is in step with the feed.
 func New(o Options) (*Cache, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	return &Cache{options: o.withDefaults()}, nil
+	o = o.withDefaults()
+	c := &Cache{
+		options: o,
+		counts:  newCounts(),
+		lookups: make(chan struct{}, o.Lookups),
+		refresh: make(chan *entry, 4*o.Lookups),
+		known:   newRing[*entry](o.Size),
+		absent:  newRing[*absence](o.NegativeSize),
+		byKeyID: make(map[string]*entry),
+		byHash:  make(map[credential.Hash]*absence),
+		recent:  newRecent(o.RecentChanges),
+		flights: make(map[credential.Digest]*flight),
+	}
+	return c, nil
 }
 
-// Cached answers the positive entry of the digest, nil when there is none.
-func (c *Cache) Cached(credential.Digest) *pipeline.Key { return nil }
-
-// Find answers the key of the digest from the cache or the store.
-func (c *Cache) Find(context.Context, credential.Digest) (*pipeline.Key, pipeline.KeySource, error) {
-	return nil, pipeline.KeySourceNone, ErrOutOfStep
+// Cached answers the positive entry of the digest, nil when there is none that
+// may be used. It does no I/O, waits for nobody and does not allocate.
+func (c *Cache) Cached(digest credential.Digest) *pipeline.Key {
+	e, ok := c.known.get(digest)
+	if !ok {
+		return nil
+	}
+	now := c.options.Now()
+	if !c.inStep(now) {
+		return nil
+	}
+	age := elapsed(e.readAt, now)
+	if age >= e.refreshAt {
+		c.askRefresh(e, age)
+		if age >= c.options.TTL {
+			return c.stretched(e, age, now)
+		}
+	}
+	e.touch()
+	c.counts.hits.Inc()
+	return e.key
 }
 
-// Run re-reads entries in use before their TTL ends, until ctx ends.
-func (c *Cache) Run(ctx context.Context) error {
-	<-ctx.Done()
-	return nil
+// Find answers the key of the digest, from the cache or the store, and where
+// it came from. A nil key without an error means that there is no such key. An
+// error means that nobody knows.
+func (c *Cache) Find(ctx context.Context, digest credential.Digest) (*pipeline.Key, pipeline.KeySource, error) {
+	if key := c.Cached(digest); key != nil {
+		return key, pipeline.KeySourceCache, nil
+	}
+	now := c.options.Now()
+	if !c.inStep(now) {
+		return nil, pipeline.KeySourceNone, ErrOutOfStep
+	}
+	if a, ok := c.absent.get(digest); ok && elapsed(a.readAt, now) < c.options.NegativeTTL {
+		a.touch()
+		c.counts.negativeHits.Add(1)
+		return nil, pipeline.KeySourceNegative, nil
+	}
+	c.counts.misses.Add(1)
+	if err := ctx.Err(); err != nil {
+		return nil, pipeline.KeySourceNone, context.Cause(ctx)
+	}
+	return c.await(ctx, digest)
 }
 
-// Load is what the follower calls when it starts (anew).
-func (c *Cache) Load(context.Context) error { return nil }
-
-// Apply evicts what changed.
-func (c *Cache) Apply(context.Context, []store.Change) error { return nil }
-
-// Restart empties the cache.
-func (c *Cache) Restart() {}
-
-// CaughtUp says that everything committed before the instant was applied.
-func (c *Cache) CaughtUp(time.Time) {}
-
-// Stats are counters since the start, and sizes now.
-type Stats struct {
-	Hits          int64 // answered by Cached or Find from a positive entry
-	Misses        int64 // Find had no usable entry
-	NegativeHits  int64 // Find answered from a negative entry
-	StaleHits     int64 // of Hits: entries past their TTL, with the store away
-	Shared        int64 // of Misses: joined a look-up in flight
-	Lookups       int64 // queries to the store
-	LookupErrors  int64 // of Lookups: ended in an error
-	LookupsBusy   int64 // look-ups turned away by the ceiling on look-ups
-	RefusedFills  int64 // answers not inserted because the key changed meanwhile
-	Evictions     int64 // entries that made room for others
-	Invalidations int64 // entries removed because of a change
-	Size          int   // positive entries
-	NegativeSize  int   // negative entries
-	InFlight      int   // look-ups in flight
+// await waits for the shared look-up of the digest: with an entry past its TTL
+// at hand only for StaleWait, since that entry is good enough when the store
+// cannot be reached.
+func (c *Cache) await(ctx context.Context, digest credential.Digest) (*pipeline.Key, pipeline.KeySource, error) {
+	f, err := c.join(ctx, digest)
+	if err != nil {
+		return c.orStale(digest, err)
+	}
+	var patience <-chan time.Time
+	if _, ok := c.known.get(digest); ok {
+		timer := time.NewTimer(c.options.StaleWait)
+		defer timer.Stop()
+		patience = timer.C
+	}
+	for {
+		select {
+		case <-f.done:
+			if f.err != nil {
+				return c.orStale(digest, f.err)
+			}
+			return f.key, pipeline.KeySourceStore, nil
+		case <-ctx.Done():
+			return nil, pipeline.KeySourceNone, context.Cause(ctx)
+		case <-patience:
+			patience = nil
+			c.storeFailed()
+			if key := c.Cached(digest); key != nil {
+				return key, pipeline.KeySourceCache, nil
+			}
+		}
+	}
 }
 
-// Stats answers the counters; package extauthz exports them.
-func (c *Cache) Stats() Stats { return Stats{} }
+// orStale answers an entry past its TTL where the look-up ended in an error
+// that such an entry may stand in for, else the error.
+func (c *Cache) orStale(digest credential.Digest, err error) (*pipeline.Key, pipeline.KeySource, error) {
+	if e, ok := c.known.get(digest); ok && standIn(err) {
+		now := c.options.Now()
+		if key := c.stale(e, elapsed(e.readAt, now), now); key != nil {
+			return key, pipeline.KeySourceCache, nil
+		}
+	}
+	return nil, pipeline.KeySourceNone, err
+}
+
+// stretched answers an entry past its TTL while the store cannot be reached.
+func (c *Cache) stretched(e *entry, age time.Duration, now time.Time) *pipeline.Key {
+	// A refresh was asked for, and its answer clears the mark. The mark lasts
+	// as long as that can take, so that a store that hangs counts as away.
+	failed := c.away.Load()
+	if failed == nil || elapsed(*failed, now) >= c.options.LookupTimeout+2*refreshPause {
+		return nil // reachable as far as anybody knows: Find asks it
+	}
+	return c.stale(e, age, now)
+}
+
+// stale answers an entry past its TTL, if it was within it when the feed was
+// last read, which is at most a ceiling ago.
+func (c *Cache) stale(e *entry, age time.Duration, now time.Time) *pipeline.Key {
+	if !c.inStep(now) || age >= c.options.TTL+c.options.Ceiling {
+		return nil
+	}
+	e.touch()
+	c.counts.hits.Inc()
+	c.counts.staleHits.Add(1)
+	return e.key
+}
+
+// inStep reports whether the feed was read within the ceiling.
+func (c *Cache) inStep(now time.Time) bool {
+	at := c.caughtUp.Load()
+	return at != nil && elapsed(*at, now) < c.options.Ceiling
+}
+
+func (c *Cache) storeFailed() {
+	now := c.options.Now()
+	c.away.Store(&now)
+}
+
+// elapsed is the time from then to now by the clock that says more: the
+// monotonic clock stands still while the machine sleeps, and the wall clock
+// can be set back. An error on the side of more only asks the store earlier.
+func elapsed(then, now time.Time) time.Duration {
+	return max(now.Sub(then), now.Round(0).Sub(then.Round(0)))
+}
