@@ -1,0 +1,167 @@
+package seal
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/tink-crypto/tink-go/v2/aead/aesgcm"
+	"github.com/tink-crypto/tink-go/v2/insecurecleartextkeyset"
+	"github.com/tink-crypto/tink-go/v2/keyset"
+	"github.com/tink-crypto/tink-go/v2/signature/ed25519"
+
+	"credence/store/secretfile"
+)
+
+// MaxKeys is the largest number of keys of one keyset.
+const MaxKeys = 32
+
+const keysetVersion = 1
+
+const restore = "restore the file from a backup"
+
+// keysetFile is keyset.json as it is written.
+type keysetFile struct {
+	Version    int             `json:"version"`
+	Deployment string          `json:"deployment"`
+	Sealing    json.RawMessage `json:"sealing"`
+	Signing    json.RawMessage `json:"signing"`
+}
+
+// LoadKeyset reads keyset.json. Every error names the file, the field and the
+// remedy, and shows no key; a lost file is an [io/fs.ErrNotExist].
+func LoadKeyset(path string) (*Keyset, error) {
+	content, err := secretfile.Read(path)
+	if err != nil {
+		return nil, fmt.Errorf("load keyset: %w", err)
+	}
+	var file keysetFile
+	if err := secretfile.Decode(path, content, &file); err != nil {
+		return nil, fmt.Errorf("load keyset: %w", err)
+	}
+	k, err := file.keyset()
+	if err != nil {
+		return nil, fmt.Errorf("load keyset: %s: %w", path, err)
+	}
+	return k, nil
+}
+
+// CreateKeyset makes the keyset of a new deployment and writes it to a new file
+// of mode 0600, durably. A file that is there is never overwritten: the error
+// is then an [io/fs.ErrExist].
+func CreateKeyset(path string) (*Keyset, error) {
+	k, err := NewKeyset()
+	if err != nil {
+		return nil, err
+	}
+	content, err := k.file()
+	if err != nil {
+		return nil, fmt.Errorf("create keyset: %w", err)
+	}
+	if err := secretfile.Create(path, content); err != nil {
+		return nil, fmt.Errorf("create keyset: %w", err)
+	}
+	return k, nil
+}
+
+func newDeployment() (deployment [32]byte) {
+	_, _ = rand.Read(deployment[:]) // never fails, by its documentation
+	return deployment
+}
+
+func (k *Keyset) file() ([]byte, error) {
+	sealing, err := cleartext(k.sealing)
+	if err != nil {
+		return nil, fmt.Errorf("sealing: %w", err)
+	}
+	signing, err := cleartext(k.signing)
+	if err != nil {
+		return nil, fmt.Errorf("signing: %w", err)
+	}
+	content, err := json.MarshalIndent(keysetFile{
+		Version:    keysetVersion,
+		Deployment: base64.StdEncoding.EncodeToString(k.deployment[:]),
+		Sealing:    sealing,
+		Signing:    signing,
+	}, "", "  ")
+	return append(content, '\n'), err
+}
+
+// cleartext is a keyset in Tink's JSON form. The file is what protects it.
+func cleartext(handle *keyset.Handle) (json.RawMessage, error) {
+	var out bytes.Buffer
+	err := insecurecleartextkeyset.Write(handle, keyset.NewJSONWriter(&out))
+	return out.Bytes(), err
+}
+
+func (f *keysetFile) keyset() (*Keyset, error) {
+	if f.Version != keysetVersion {
+		return nil, fmt.Errorf("version: is %d and this program reads %d; use the program that wrote the file", f.Version, keysetVersion)
+	}
+	raw, err := base64.StdEncoding.Strict().DecodeString(f.Deployment)
+	if err != nil || len(raw) != 32 {
+		return nil, errors.New("deployment: is not the base64 of 32 bytes; " + restore)
+	}
+	sealing, err := readKeyset(f.Sealing)
+	if err != nil {
+		return nil, fmt.Errorf("sealing: %w", err)
+	}
+	signing, err := readKeyset(f.Signing)
+	if err != nil {
+		return nil, fmt.Errorf("signing: %w", err)
+	}
+	return assemble([32]byte(raw), sealing, signing)
+}
+
+// readKeyset reads a keyset in Tink's JSON form. Tink's own error is left out:
+// it may quote what it could not read, and that is key material.
+func readKeyset(content json.RawMessage) (*keyset.Handle, error) {
+	handle, err := insecurecleartextkeyset.Read(keyset.NewJSONReader(bytes.NewReader(content)))
+	if err != nil {
+		return nil, errors.New("is not a Tink keyset with a primary key; " + restore)
+	}
+	return handle, nil
+}
+
+// checkSealing demands AES-256-GCM keys that put their id in front.
+func checkSealing(handle *keyset.Handle) error {
+	return eachKey(handle, func(entry *keyset.Entry) bool {
+		key, ok := entry.Key().(*aesgcm.Key)
+		if !ok {
+			return false
+		}
+		parameters, ok := key.Parameters().(*aesgcm.Parameters)
+		return ok && parameters.KeySizeInBytes() == 32 && parameters.Variant() == aesgcm.VariantTink
+	}, "AES-256-GCM")
+}
+
+// checkSigning demands Ed25519 private keys that put their id in front.
+func checkSigning(handle *keyset.Handle) error {
+	return eachKey(handle, func(entry *keyset.Entry) bool {
+		key, ok := entry.Key().(*ed25519.PrivateKey)
+		if !ok {
+			return false
+		}
+		parameters, ok := key.Parameters().(*ed25519.Parameters)
+		return ok && parameters.Variant() == ed25519.VariantTink
+	}, "Ed25519")
+}
+
+func eachKey(handle *keyset.Handle, fits func(*keyset.Entry) bool, kind string) error {
+	if handle.Len() > MaxKeys {
+		return fmt.Errorf("has %d keys and %d can be; remove the oldest that nothing needs", handle.Len(), MaxKeys)
+	}
+	for i := range handle.Len() {
+		entry, err := handle.Entry(i)
+		if err != nil {
+			return fmt.Errorf("key %d: %w", i, err)
+		}
+		if !fits(entry) {
+			return fmt.Errorf("key %d is not a Tink %s key with its id as prefix; remove it, or %s", i, kind, restore)
+		}
+	}
+	return nil
+}
