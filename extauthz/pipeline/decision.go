@@ -43,7 +43,7 @@ type LimitOutcome struct {
 	Limit     int64
 	Period    time.Duration // of a quota: the length of this window
 	Remaining int64
-	Reset     time.Duration // until more is available; of a refusal: until this request would pass
+	Reset     time.Duration // until more is available; of a refusal: until this request would pass, limit.Never if it cannot
 	Refused   bool
 }
 

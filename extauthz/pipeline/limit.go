@@ -3,6 +3,8 @@ package pipeline
 import (
 	"context"
 	"fmt"
+
+	"credence/store/limit"
 )
 
 // limit charges the request to all limits of the key, its plan and its owner,
@@ -25,16 +27,23 @@ func (p *Pipeline) limit(ctx context.Context, c *check) Reason {
 }
 
 // refusal names the refusing limit: a spent quota outlasts any rate, so it is
-// the one to tell. The caller has to wait for the slowest.
+// the one to tell. The caller has to wait for the slowest, and need not wait
+// at all for one that would never admit the cost.
 func refusal(d *Decision) Reason {
-	reason := ReasonRateLimited
+	reason, hopeless := ReasonRateLimited, false
 	for i := range d.Limits {
-		if outcome := &d.Limits[i]; outcome.Refused {
-			d.RetryAfter = max(d.RetryAfter, outcome.Reset)
-			if outcome.Quota {
-				reason = ReasonQuotaExhausted
-			}
+		outcome := &d.Limits[i]
+		if !outcome.Refused {
+			continue
 		}
+		d.RetryAfter = max(d.RetryAfter, outcome.Reset)
+		hopeless = hopeless || outcome.Reset >= limit.Never
+		if outcome.Quota {
+			reason = ReasonQuotaExhausted
+		}
+	}
+	if hopeless {
+		d.RetryAfter = 0
 	}
 	return reason
 }

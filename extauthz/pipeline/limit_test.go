@@ -3,6 +3,8 @@ package pipeline
 import (
 	"testing"
 	"time"
+
+	"credence/store/limit"
 )
 
 func limited(t *testing.T, refuse map[string]time.Duration) *world {
@@ -25,6 +27,7 @@ func TestCallerWaitsForTheSlowestOfTheRefusingLimits(t *testing.T) {
 		{map[string]time.Duration{"per-minute": time.Minute, "per-second": time.Second}, ReasonRateLimited, time.Minute},
 		{map[string]time.Duration{"daily": time.Hour}, ReasonQuotaExhausted, time.Hour},
 		{map[string]time.Duration{"daily": time.Second, "per-minute": time.Minute}, ReasonQuotaExhausted, time.Minute},
+		{map[string]time.Duration{"per-second": limit.Never, "per-minute": time.Minute}, ReasonRateLimited, 0}, // waiting does not help
 	} {
 		d := limited(t, c.refuse).decide(t)
 		if d.Reason != c.reason || d.RetryAfter != c.wait || len(d.Limits) != 3 {
