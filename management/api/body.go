@@ -27,8 +27,7 @@ func readBody(w http.ResponseWriter, r *http.Request, registry huma.Registry, sc
 		return nil, nil
 	}
 	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, newProblem(http.StatusRequestEntityTooLarge, codePayloadTooLarge,
 			"the body is larger than "+strconv.Itoa(maxBody)+" bytes; send less in one request")
 	}

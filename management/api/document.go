@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
 	"reflect"
 	"time"
 
@@ -59,7 +60,7 @@ func (s *server) finishDocument() ([]byte, error) {
 				continue
 			}
 			s.bodies[op.ID] = described.RequestBody
-			if described.Method == "PATCH" {
+			if described.Method == http.MethodPatch {
 				described.RequestBody.Content["application/merge-patch+json"] = described.RequestBody.Content["application/json"]
 			}
 		}

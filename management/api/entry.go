@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -148,9 +149,7 @@ func (s *server) refuse(ctx context.Context, err error) error {
 
 // write writes a problem outside of huma.
 func (s *server) write(w http.ResponseWriter, r *http.Request, p *problem) {
-	for name, values := range p.header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), p.header)
 	p.wire.RequestID = requestID(r.Context())
 	w.Header().Set("Content-Type", problemType)
 	w.WriteHeader(p.wire.Status)

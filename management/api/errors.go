@@ -100,9 +100,9 @@ func problemOf(err error) *problem {
 	p.cause = err
 	switch p.wire.Status {
 	case http.StatusServiceUnavailable:
-		p.with("Retry-After", "1")
+		p = p.with("Retry-After", "1")
 	case http.StatusUnauthorized:
-		p.with("WWW-Authenticate", `Bearer realm="credence management"`)
+		p = p.with("WWW-Authenticate", `Bearer realm="credence management"`)
 	}
 	return p
 }

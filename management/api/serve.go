@@ -47,6 +47,8 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler, gra
 	if err != nil {
 		err = errors.Join(fmt.Errorf("stop management API: %w", err), server.Close())
 	}
-	<-ended
+	if stopped := <-ended; !errors.Is(stopped, http.ErrServerClosed) {
+		err = errors.Join(err, stopped)
+	}
 	return err
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"credence/management/client"
@@ -55,10 +56,8 @@ func ExitCode(err error) int {
 	}
 	if e, ok := errors.AsType[*client.Error](err); ok {
 		for _, row := range exitTable() {
-			for _, code := range row.codes {
-				if code == e.Code {
-					return row.exit
-				}
+			if slices.Contains(row.codes, e.Code) {
+				return row.exit
 			}
 		}
 	}

@@ -108,7 +108,7 @@ func instant(flag, value string) (time.Time, error) {
 // createToFile makes the file first: a file that cannot be written must not
 // cost the text of a key that was made.
 func (c *command) createToFile(ctx context.Context, api *client.Client, in client.KeyCreateInput, name string) error {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the caller names the file
 	if err != nil {
 		return usage(fmt.Errorf("--key-file: %w: name a new file in a folder that can be written", err))
 	}
@@ -123,7 +123,9 @@ func (c *command) createToFile(ctx context.Context, api *client.Client, in clien
 		err = closed
 	}
 	if err != nil || made.KeyText == "" {
-		os.Remove(name)
+		if removed := os.Remove(name); err == nil {
+			err = removed
+		}
 	}
 	if err != nil {
 		return err

@@ -65,8 +65,7 @@ func unreachable(ctx context.Context, base *url.URL, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	var u *url.Error
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = u.Err
 	}
 	return fmt.Errorf("%w at %s: %w", ErrUnreachable, base, err)
