@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -56,9 +57,23 @@ type tree map[string][]*source
 // folders lists the package folders in order.
 func (t tree) folders() []string { return slices.Sorted(maps.Keys(t)) }
 
-// load parses every Go file of the repository.
+// parsed holds the repository's Go files; all tests read the same ones.
+var parsed = sync.OnceValues(parse)
+
+// load answers every Go file of the repository.
 func load(t *testing.T) tree {
 	t.Helper()
+	loaded, err := parsed()
+	if err != nil {
+		t.Fatalf("read the sources: %v", err)
+	}
+	if len(loaded["store"]) == 0 {
+		t.Fatalf("no sources of package store below %s: the tests look in the wrong place", root)
+	}
+	return loaded
+}
+
+func parse() (tree, error) {
 	loaded := tree{}
 	err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
 		if err != nil {
@@ -89,11 +104,5 @@ func load(t *testing.T) tree {
 		})
 		return nil
 	})
-	if err != nil {
-		t.Fatalf("read the sources: %v", err)
-	}
-	if len(loaded["store"]) == 0 {
-		t.Fatalf("no sources of package store below %s: the tests look in the wrong place", root)
-	}
-	return loaded
+	return loaded, err
 }

@@ -19,7 +19,8 @@ func TestFunctionsFitAScreen(t *testing.T) {
 	sources := load(t)
 	for _, folder := range sources.folders() {
 		for _, file := range sources[folder] {
-			if file.test || file.generated {
+			// The conformance suite is tests: its functions are tables.
+			if file.test || file.generated || folder == "store/storetest" {
 				continue
 			}
 			for _, declaration := range file.file.Decls {
