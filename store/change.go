@@ -50,8 +50,9 @@ type ChangeFeed interface {
 	Head(ctx context.Context) (Position, error)
 	// ChangesAfter MUST answer at most limit changes after the position, in
 	// order of revision and without gaps. It MUST answer ErrFeedGap when the
-	// row at a non-zero position is gone or has another id, or when the head
-	// is lower than the position. Both answers MUST come from one snapshot.
+	// row at a non-zero position is gone or has another id, when the head is
+	// lower than the position, or when the position is zero and the first
+	// change of all is gone. Both answers MUST come from one snapshot.
 	ChangesAfter(ctx context.Context, after Position, limit int) ([]Change, error)
 	// Wake MUST return a channel that gets a value (coalesced, never blocking
 	// the writer) after a transaction of this process committed changes. The

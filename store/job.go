@@ -17,7 +17,9 @@ type Job struct {
 
 // JobWriter enqueues jobs inside a transaction.
 type JobWriter interface {
-	// InsertJob MUST make the job visible to workers only by the commit.
+	// InsertJob MUST make the job visible to workers only by the commit, and
+	// answer ErrInvalid for arguments that are not JSON or a kind that is not
+	// 1 to 64 of a-z 0-9 in words joined by _.
 	InsertJob(ctx context.Context, j Job) error
 }
 

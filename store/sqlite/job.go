@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -25,13 +26,20 @@ const (
 	// jobStop is how long running jobs may go on once RunJobs is told to end.
 	// Then their contexts end too, and they are tried again at the next start.
 	jobStop = 20 * time.Second
+	// maxKind is River's bound on the name of a queue.
+	maxKind = 64
 )
 
-// jobArgs is a job of any kind as River sees it: its arguments are the
-// handler's own JSON, untouched.
+var kindForm = regexp.MustCompile(`^[a-z0-9]+(_[a-z0-9]+)*$`)
+
+// jobArgs is a job of any kind as River sees it. The handler's own arguments
+// travel as a member of an object and not bare: River hands SQLite the text of
+// its arguments as a BLOB, and a BLOB that happens to look like SQLite's
+// binary JSON is read as that. Any bare number, string or list does, and so
+// does an object of exactly eight bytes; {"args": ...} cannot.
 type jobArgs struct {
 	kind string
-	raw  json.RawMessage
+	Args json.RawMessage `json:"args"`
 }
 
 // Kind implements [river.JobArgs].
@@ -40,24 +48,29 @@ func (a jobArgs) Kind() string { return a.kind }
 // InsertOpts gives each kind its own queue; see the package comment.
 func (a jobArgs) InsertOpts() river.InsertOpts { return river.InsertOpts{Queue: a.kind} }
 
-// MarshalJSON answers the handler's own arguments.
-func (a jobArgs) MarshalJSON() ([]byte, error) {
-	if len(a.raw) == 0 {
-		return []byte("{}"), nil
-	}
-	return a.raw, nil
+// jobClock is the clock of Options as River takes one.
+type jobClock struct{ now func() time.Time }
+
+// Now implements [rivertype.TimeGenerator].
+func (c jobClock) Now() time.Time { return c.now() }
+
+// NowOrNil implements [rivertype.TimeGenerator]: the instant that statements
+// use, in place of the database's own.
+func (c jobClock) NowOrNil() *time.Time {
+	now := c.now()
+	return &now
 }
 
-// UnmarshalJSON keeps the arguments for the handler to read.
-func (a *jobArgs) UnmarshalJSON(raw []byte) error {
-	a.raw = append(json.RawMessage(nil), raw...)
-	return nil
+// jobConfig is what the client that inserts and the one that runs share. The
+// field Test is the one way to give River a clock; nothing else of it is used.
+func jobConfig(now func() time.Time, logger *slog.Logger) *river.Config {
+	return &river.Config{Logger: logger, Test: river.TestConfig{Time: jobClock{now: now}}}
 }
 
 // newJobInserter makes the client of InsertJob. It has no workers and runs
 // nothing; the pool is only for its driver's dialect.
-func newJobInserter(pool *sql.DB, logger *slog.Logger) (*river.Client[*sql.Tx], error) {
-	client, err := river.NewClient(riversqlite.New(pool), &river.Config{Logger: logger})
+func newJobInserter(pool *sql.DB, now func() time.Time, logger *slog.Logger) (*river.Client[*sql.Tx], error) {
+	client, err := river.NewClient(riversqlite.New(pool), jobConfig(now, logger))
 	if err != nil {
 		return nil, fmt.Errorf("jobs: %w", err)
 	}
@@ -66,11 +79,18 @@ func newJobInserter(pool *sql.DB, logger *slog.Logger) (*river.Client[*sql.Tx], 
 
 // InsertJob implements [store.JobWriter].
 func (w *writer) InsertJob(ctx context.Context, j store.Job) error {
-	if !json.Valid(j.Args) && len(j.Args) > 0 {
-		return fmt.Errorf("insert job %s: %w: arguments are not JSON", j.Kind, store.ErrInvalid)
+	if len(j.Kind) > maxKind || !kindForm.MatchString(j.Kind) {
+		return fmt.Errorf("insert job %q: %w: a kind is 1 to %d of a-z 0-9, in words joined by _", j.Kind, store.ErrInvalid, maxKind)
+	}
+	args := j.Args
+	if len(args) == 0 {
+		args = json.RawMessage("{}")
+	}
+	if !json.Valid(args) {
+		return fmt.Errorf("insert job %s: %w: its arguments are not JSON", j.Kind, store.ErrInvalid)
 	}
 	opts := &river.InsertOpts{ScheduledAt: j.RunAt}
-	if _, err := w.jobs.InsertTx(ctx, w.tx, jobArgs{kind: j.Kind, raw: j.Args}, opts); err != nil {
+	if _, err := w.jobs.InsertTx(ctx, w.tx, jobArgs{kind: j.Kind, Args: args}, opts); err != nil {
 		return fmt.Errorf("insert job %s: %w", j.Kind, translate(err))
 	}
 	return nil
@@ -85,11 +105,10 @@ type jobWorker struct {
 
 // Work implements [river.Worker].
 func (w *jobWorker) Work(ctx context.Context, job *river.Job[jobArgs]) error {
-	return w.handler(ctx, job.Args.raw)
+	return w.handler(ctx, job.Args.Args)
 }
 
-// RunJobs implements [store.JobRunner]. River judges due times by the clock of
-// the machine.
+// RunJobs implements [store.JobRunner].
 func (db *DB) RunJobs(ctx context.Context, handlers map[string]store.JobHandler) error {
 	if len(handlers) == 0 {
 		<-ctx.Done()
@@ -101,17 +120,12 @@ func (db *DB) RunJobs(ctx context.Context, handlers map[string]store.JobHandler)
 		river.AddWorkerArgs(workers, jobArgs{kind: kind}, &jobWorker{handler: handler})
 		queues[kind] = river.QueueConfig{MaxWorkers: jobWorkers}
 	}
-	client, err := river.NewClient(riversqlite.New(db.write), &river.Config{
-		Logger:  db.logger,
-		Queues:  queues,
-		Workers: workers,
-		// With one process there is nobody to be told by a notification that
-		// polling would not find.
-		PollOnly:          true,
-		FetchPollInterval: jobPoll,
-		JobTimeout:        jobTimeout,
-		SoftStopTimeout:   jobStop,
-	})
+	config := jobConfig(db.now, db.logger)
+	config.Queues, config.Workers = queues, workers
+	// There is one process, and polling finds what a notification would tell.
+	config.PollOnly, config.FetchPollInterval = true, jobPoll
+	config.JobTimeout, config.SoftStopTimeout = jobTimeout, jobStop
+	client, err := river.NewClient(riversqlite.New(db.write), config)
 	if err != nil {
 		return fmt.Errorf("run jobs: %w", err)
 	}

@@ -117,7 +117,7 @@ func open(ctx context.Context, o *Options) (_ *DB, err error) {
 		return nil, err
 	}
 	db.reader = reader{q: db.read}
-	if db.jobs, err = newJobInserter(db.write, o.Logger); err != nil {
+	if db.jobs, err = newJobInserter(db.write, o.Now, o.Logger); err != nil {
 		return nil, err
 	}
 	return db, nil

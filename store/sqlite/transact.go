@@ -26,7 +26,8 @@ type writer struct {
 
 // Transact implements [store.Transactor]. There is one writer connection and
 // the transaction is immediate, so transactions run one after the other:
-// serializable without ever failing for it.
+// serializable without ever failing for it. For the same reason fn must not
+// write through db beside its transaction: it would wait for itself.
 func (db *DB) Transact(ctx context.Context, fn func(ctx context.Context, w store.Writer) error) error {
 	tx, err := db.write.BeginTx(ctx, nil)
 	if err != nil {
@@ -38,6 +39,9 @@ func (db *DB) Transact(ctx context.Context, fn func(ctx context.Context, w store
 		return err
 	}
 	if err := tx.Commit(); err != nil {
+		if ctx.Err() != nil {
+			err = ctx.Err() // database/sql may say only that the transaction is over
+		}
 		return fmt.Errorf("commit: %w", translate(err))
 	}
 	if w.changed {

@@ -1,0 +1,239 @@
+package storetest
+
+import (
+	"context"
+	"reflect"
+	"time"
+
+	"credence/store"
+)
+
+func keyPromises() []promise {
+	return []promise{
+		{"Key", "answers ErrNotFound for an unknown id", func(f *fixture) {
+			_, err := f.backend.Key(f.Context(), keyID(1))
+			f.refused(err, store.ErrNotFound)
+		}},
+		{"Key", "finds a purged key", func(f *fixture) {
+			f.insertKeys(f.bareKey(1))
+			f.do(func(ctx context.Context, tx *store.Tx) error { return tx.PurgeKey(ctx, f.bareKey(1)) })
+			equal(f, f.storedKey(1).Status, store.StatusPurged)
+		}},
+		{"Keys", "answers pages ordered by key id newest first", func(f *fixture) {
+			f.insertKeys(f.bareKey(3), f.bareKey(1), f.bareKey(5), f.bareKey(2), f.bareKey(4))
+			got := walk(f, 2, func(p store.Page) ([]store.Key, store.Cursor, error) {
+				return f.backend.Keys(f.Context(), store.KeyFilter{}, p)
+			})
+			inOrder(f, names(got, idOfKey), keyID(5), keyID(4), keyID(3), keyID(2), keyID(1))
+		}},
+		{"Keys", "lists purged keys only when asked for them", keysPurged},
+		{"Keys", "narrows by each field of the filter", keysFiltered},
+		{"InsertKey", "stores every field", func(f *fixture) {
+			f.references()
+			k := f.fullKey(1)
+			noZeroField(f, k)
+			f.insertKeys(k)
+			equal(f, f.storedKey(1), k)
+		}},
+		{"InsertKey", "stores empty lists as nothing", func(f *fixture) {
+			f.insertKeys(f.bareKey(1))
+			equal(f, f.storedKey(1), f.bareKey(1))
+		}},
+		{"InsertKey", "answers ErrConflict when the id exists", func(f *fixture) {
+			f.insertKeys(f.bareKey(1))
+			k := f.bareKey(2)
+			k.KeyID = keyID(1)
+			f.refused(f.tryInsertKey(k), store.ErrConflict)
+		}},
+		{"InsertKey", "answers ErrConflict when the hash exists", func(f *fixture) {
+			f.insertKeys(f.bareKey(1))
+			k := f.bareKey(2)
+			k.Hash = keyHash(1)
+			f.refused(f.tryInsertKey(k), store.ErrConflict)
+		}},
+		{"InsertKey", "answers ErrMissingReference when namespace plan or owner does not exist", func(f *fixture) {
+			for _, k := range f.dangling(f.bareKey(1)) {
+				f.refused(f.tryInsertKey(k), store.ErrMissingReference)
+			}
+			k := f.bareKey(1)
+			k.Namespace = "nobody"
+			f.refused(f.tryInsertKey(k), store.ErrMissingReference)
+		}},
+		{"UpdateKey", "writes only the version that was read and stores the next", keyUpdateVersion},
+		{"UpdateKey", "answers ErrNotFound when there is no such key", func(f *fixture) {
+			f.refused(f.tryUpdateKey(f.bareKey(1)), store.ErrNotFound)
+		}},
+		{"UpdateKey", "answers ErrMissingReference when plan or owner does not exist", func(f *fixture) {
+			f.insertKeys(f.bareKey(1))
+			for _, k := range f.dangling(f.bareKey(1)) {
+				f.refused(f.tryUpdateKey(k), store.ErrMissingReference)
+			}
+		}},
+		{"UpdateKey", "does not change what a key is", keyUpdateKeeps},
+		{"PurgeKey", "erases everything but id namespace and times and keeps the row", keyPurge},
+		{"PurgeKey", "frees the uniqueness of the hash", func(f *fixture) {
+			f.insertKeys(f.bareKey(1))
+			f.do(func(ctx context.Context, tx *store.Tx) error { return tx.PurgeKey(ctx, f.bareKey(1)) })
+			k := f.bareKey(2)
+			k.Hash = keyHash(1)
+			f.insertKeys(k)
+		}},
+		{"PurgeKey", "answers ErrStale on another version and ErrNotFound without a key", func(f *fixture) {
+			f.insertKeys(f.bareKey(1))
+			k := f.bareKey(1)
+			k.Version = 9
+			purge := func(ctx context.Context, tx *store.Tx) error { return tx.PurgeKey(ctx, k) }
+			f.refused(f.try(purge), store.ErrStale)
+			equal(f, f.storedKey(1), f.bareKey(1))
+			k.KeyID = keyID(2)
+			f.refused(f.try(purge), store.ErrNotFound)
+		}},
+	}
+}
+
+func idOfKey(k store.Key) string { return k.KeyID }
+
+func (f *fixture) storedKey(n int) store.Key {
+	f.Helper()
+	k, err := f.backend.Key(f.Context(), keyID(n))
+	f.ok(err)
+	return k
+}
+
+func (f *fixture) tryInsertKey(k store.Key) error {
+	return f.try(func(ctx context.Context, tx *store.Tx) error { return tx.InsertKey(ctx, k) })
+}
+
+func (f *fixture) tryUpdateKey(k store.Key) error {
+	return f.try(func(ctx context.Context, tx *store.Tx) error { return tx.UpdateKey(ctx, k) })
+}
+
+// dangling is the key with a plan and with an owner that do not exist in its
+// namespace, though they do in another.
+func (f *fixture) dangling(k store.Key) []store.Key {
+	f.Helper()
+	f.references()
+	withPlan, withOwner := k, k
+	withPlan.Plan, withOwner.Owner = "basic", "team"
+	return []store.Key{withPlan, withOwner}
+}
+
+// noZeroField keeps the sample honest when a field is added to the contract.
+func noZeroField(f *fixture, v any) {
+	f.Helper()
+	value := reflect.ValueOf(v)
+	for i := range value.NumField() {
+		if value.Field(i).IsZero() {
+			f.Fatalf("the sample of %s does not fill %s", value.Type(), value.Type().Field(i).Name)
+		}
+	}
+}
+
+func keysPurged(f *fixture) {
+	f.insertKeys(f.bareKey(1), f.bareKey(2))
+	f.do(func(ctx context.Context, tx *store.Tx) error { return tx.PurgeKey(ctx, f.bareKey(1)) })
+	got, _, err := f.backend.Keys(f.Context(), store.KeyFilter{}, store.Page{})
+	f.ok(err)
+	inOrder(f, names(got, idOfKey), keyID(2))
+	got, _, err = f.backend.Keys(f.Context(), store.KeyFilter{Status: store.StatusPurged}, store.Page{})
+	f.ok(err)
+	inOrder(f, names(got, idOfKey), keyID(1))
+}
+
+func keysFiltered(f *fixture) {
+	f.references()
+	full := f.fullKey(1)
+	other := f.bareKey(2)
+	other.Scopes, other.Labels = []string{"orders"}, map[string]string{"cost.centre": "4"}
+	other.ExpiresAt = full.ExpiresAt.Add(time.Hour)
+	f.insertKeys(full, other)
+	filters := map[string]store.KeyFilter{
+		"Namespaces": {Namespaces: []string{"nobody", "tenant"}},
+		"Owner":      {Owner: "team"},
+		"Plan":       {Plan: "basic"},
+		"KeyType":    {KeyType: store.KeyTypeIntegration},
+		"Status":     {Status: store.StatusDisabled},
+		"NamePrefix": {NamePrefix: "Full_%"},
+		"Scope":      {Scope: "orders:read"},
+		"Label":      {Label: [2]string{"cost.centre", "42"}},
+		"ExpiresBy":  {ExpiresBy: full.ExpiresAt.Add(time.Microsecond)},
+		"ExpiredAt":  {ExpiredAt: full.ExpiresAt},
+	}
+	fields := reflect.TypeFor[store.KeyFilter]()
+	for i := range fields.NumField() {
+		name := fields.Field(i).Name
+		filter, known := filters[name]
+		if !known {
+			f.Fatalf("no proof that %s narrows the list", name)
+		}
+		got, _, err := f.backend.Keys(f.Context(), filter, store.Page{})
+		f.ok(err)
+		if len(got) != 1 || got[0].KeyID != full.KeyID {
+			f.Errorf("filter by %s: got %v, want only %s", name, names(got, idOfKey), full.KeyID)
+		}
+	}
+	for name, filter := range map[string]store.KeyFilter{
+		"a prefix in other case":   {NamePrefix: "full"},
+		"a wildcard":               {NamePrefix: "%"},
+		"the very end, exclusive":  {ExpiresBy: full.ExpiresAt},
+		"before the end":           {ExpiredAt: full.ExpiresAt.Add(-time.Microsecond)},
+		"the label's other value":  {Label: [2]string{"cost.centre", "43"}},
+		"two fields, one of which": {Owner: "team", Status: store.StatusActive},
+	} {
+		got, _, err := f.backend.Keys(f.Context(), filter, store.Page{})
+		f.ok(err)
+		if len(got) != 0 {
+			f.Errorf("filter by %s: got %v, want none", name, names(got, idOfKey))
+		}
+	}
+}
+
+func keyUpdateVersion(f *fixture) {
+	f.references()
+	k := f.bareKey(1)
+	k.Namespace = "tenant"
+	f.insertKeys(k)
+	want := f.fullKey(1)
+	want.PepperID, want.ChecksumID, want.CreatedAt, want.Version = k.PepperID, k.ChecksumID, k.CreatedAt, k.Version
+	f.ok(f.tryUpdateKey(want))
+	f.refused(f.tryUpdateKey(want), store.ErrStale)
+	want.Version++
+	equal(f, f.storedKey(1), want)
+	bare := k
+	bare.Version = want.Version
+	f.ok(f.tryUpdateKey(bare))
+	bare.Version++
+	equal(f, f.storedKey(1), bare)
+}
+
+func keyUpdateKeeps(f *fixture) {
+	f.references()
+	k := f.bareKey(1)
+	f.insertKeys(k)
+	changed := k
+	changed.Namespace, changed.Hash, changed.PepperID, changed.ChecksumID = "tenant", keyHash(9), "p9", "c9"
+	changed.CreatedAt = k.CreatedAt.Add(time.Hour)
+	f.ok(f.tryUpdateKey(changed))
+	k.Version++
+	equal(f, f.storedKey(1), k)
+}
+
+func keyPurge(f *fixture) {
+	f.references()
+	k := f.fullKey(1)
+	f.insertKeys(k)
+	f.clock.advance(time.Minute)
+	f.do(func(ctx context.Context, tx *store.Tx) error { return tx.PurgeKey(ctx, k) })
+	at := f.clock.now()
+	equal(f, f.storedKey(1), store.Key{
+		KeyID: k.KeyID, Namespace: k.Namespace, Status: store.StatusPurged, NotBefore: k.NotBefore, ExpiresAt: k.ExpiresAt,
+		CreatedAt: k.CreatedAt, UpdatedAt: at, StatusAt: at, Version: k.Version + 1,
+	})
+	// What the key referred to is free to go.
+	f.do(func(ctx context.Context, tx *store.Tx) error {
+		if err := tx.DeletePlan(ctx, "tenant", "basic", 1); err != nil {
+			return err
+		}
+		return tx.DeleteOwner(ctx, "tenant", "team", 1)
+	})
+}
