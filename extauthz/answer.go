@@ -147,7 +147,7 @@ func newAnswerer(o AnswerOptions) (*answerer, error) {
 func (a *answerer) answer(c *check) {
 	d := &c.decision
 	allowed := d.Allowed()
-	if allowed && (c.request.Malformed || !visible(d.Credential.Query)) {
+	if allowed && (c.request.Malformed || int(d.Reason) >= len(a.denials) || !visible(d.Credential.Query)) {
 		d.Reason, d.Shadow, allowed = pipeline.ReasonInternal, false, false
 	}
 	c.out = c.home.answers.Get(0)

@@ -1,6 +1,7 @@
 package extauthz
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -85,13 +86,13 @@ func newIdentity(o Identity) (*identity, error) {
 func (id *identity) own(name string) error {
 	switch {
 	case !isHeaderName(name):
-		return fmt.Errorf("not a safe header name: use 1 to 64 lower-case letters, digits and dashes")
+		return errors.New("not a safe header name: use 1 to 64 lower-case letters, digits and dashes")
 	case isReserved(name):
-		return fmt.Errorf("the name is reserved: choose one such as x-credence-owner")
+		return errors.New("the name is reserved: choose one such as x-credence-owner")
 	}
 	for _, other := range id.owned {
 		if other == name {
-			return fmt.Errorf("the name is used twice: give each header its own")
+			return errors.New("the name is used twice: give each header its own")
 		}
 	}
 	id.owned = append(id.owned, name)

@@ -50,7 +50,9 @@ func testKey() *pipeline.Key {
 }
 
 // allowsKey accepts everything with the test key from the cache.
-func allowsKey(_ context.Context, _ *pipeline.Request, d *pipeline.Decision) {
+func allowsKey(_ context.Context, _ *pipeline.Request, d *pipeline.Decision) { acceptKey(d) }
+
+func acceptKey(d *pipeline.Decision) {
 	d.Reason, d.Stage, d.Source = pipeline.ReasonAllowed, pipeline.StageLimit, pipeline.KeySourceCache
 	d.Key = testKey()
 	d.Client = netip.MustParseAddr("203.0.113.7")

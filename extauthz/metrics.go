@@ -86,11 +86,15 @@ func (m *metrics) resolve(checks, lookups *prometheus.CounterVec) {
 		return checks.WithLabelValues(decision, r.String())
 	}
 	refuses := func(r pipeline.Reason) bool { return !r.Allowed() }
+	watches := func(r pipeline.Reason) bool {
+		d := pipeline.Decision{Reason: r, Shadow: true}
+		return refuses(r) && d.Allowed()
+	}
 	m.allow, m.deny, m.shadow = []prometheus.Counter{nil}, []prometheus.Counter{nil}, []prometheus.Counter{nil}
 	for _, r := range pipeline.Reasons() {
 		m.allow = append(m.allow, resolve(decisionAllow, r, pipeline.Reason.Allowed))
 		m.deny = append(m.deny, resolve(decisionDeny, r, refuses))
-		m.shadow = append(m.shadow, resolve(decisionShadowDeny, r, refuses))
+		m.shadow = append(m.shadow, resolve(decisionShadowDeny, r, watches))
 	}
 	for _, source := range []string{"none", "cache", "store", "negative"} { // in the order of KeySource
 		m.sources = append(m.sources, lookups.WithLabelValues(source))
