@@ -1,0 +1,198 @@
+// Command credence issues API keys and checks them on the request path of
+// Envoy. One binary holds both planes and the command line; see README.md for
+// the tour and docs/architecture.md for the map.
+//
+// main.go is the table of commands, config.go what an operator can set,
+// wire.go how the parts are put together.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"credence/management/cli"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], process{os.Stdin, os.Stdout, os.Stderr, os.Environ()})
+	stop()
+	os.Exit(code)
+}
+
+// process is what a command gets of the world outside.
+type process struct {
+	in      io.Reader
+	out     io.Writer
+	err     io.Writer
+	environ []string
+}
+
+// usageError is the caller's mistake: exit code 2.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// run executes one command line and answers the exit code.
+func run(ctx context.Context, args []string, p process) int {
+	root := rootCommand(p) //nolint:contextcheck // cobra hands the context to each command
+	root.SetArgs(args)
+	root.SetIn(p.in)
+	root.SetOut(p.out)
+	root.SetErr(p.err)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	return report(p.err, err)
+}
+
+// report writes the error once and turns it into an exit code.
+func report(w io.Writer, err error) int {
+	fmt.Fprintf(w, "credence: %v\n", err)
+	if _, ok := errors.AsType[usageError](err); ok {
+		return cli.ExitUsage
+	}
+	return cli.ExitCode(err)
+}
+
+func rootCommand(p process) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "credence",
+		Short: "API keys for Envoy: issue them, check them, take them back",
+		Long: `Credence issues API keys and checks them on the request path of Envoy.
+
+  credence serve            both planes in one process on an embedded database
+  credence keys create ...  the command line, a client of the management API
+  credence check ...        one Check, explained stage by stage`,
+		Example: `  credence serve
+  credence keys create --name orders --scope orders:read --limit 10/s --expires 720h
+  credence blacklist add 203.0.113.0/24 --for 1h --reason "key scan"`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usageError{fmt.Errorf("%w: `%s --help` lists the flags", err, cmd.CommandPath())}
+	})
+	root.AddCommand(serveCommand(p), migrateCommand(p), configCommand(p), versionCommand(p))
+	variables := environment(p.environ)
+	root.AddCommand(cli.Commands(cli.Options{
+		In: p.in, Out: p.out, Err: p.err,
+		Server: variables["CREDENCE_SERVER"], Token: variables["CREDENCE_TOKEN"], DataDir: variables["CREDENCE_DATA_DIR"],
+	})...)
+	return root
+}
+
+// configured is a command that reads the configuration.
+func configured(p process, cmd *cobra.Command, names []string, runIt func(cmd *cobra.Command, c config, origins []origin) error) *cobra.Command {
+	var file string
+	cmd.Args = cobra.NoArgs
+	cmd.Flags().StringVar(&file, "config", "", "configuration file (default ./credence.yaml when there is one)")
+	addSettings(cmd.Flags(), names)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if file == "" {
+			file = environment(p.environ)["CREDENCE_CONFIG"]
+		}
+		c, origins, err := loadConfig(cmd.Flags(), file, p.environ)
+		if err != nil {
+			return err
+		}
+		return runIt(cmd, c, origins)
+	}
+	return cmd
+}
+
+// addSettings makes a flag of each setting; names narrows them, nil is all.
+func addSettings(flags *pflag.FlagSet, names []string) {
+	wanted := map[string]bool{}
+	for _, n := range names {
+		wanted[n] = true
+	}
+	for _, s := range settings() {
+		if len(names) > 0 && !wanted[s.name] {
+			continue
+		}
+		flags.Var(&settingFlag{value: s.fallback, kind: s.kind}, s.name, s.usage)
+		if s.kind == "bool" {
+			flags.Lookup(s.name).NoOptDefVal = "true"
+		}
+	}
+}
+
+// settingFlag holds a flag's text; the setting's own parser checks it.
+type settingFlag struct{ value, kind string }
+
+func (f *settingFlag) String() string     { return f.value }
+func (f *settingFlag) Type() string       { return f.kind }
+func (f *settingFlag) Set(v string) error { f.value = v; return nil }
+
+func serveCommand(p process) *cobra.Command {
+	return configured(p, &cobra.Command{
+		Use:   "serve",
+		Short: "run both planes in one process on an embedded SQLite file",
+		Long: `Runs the data plane (Checks from Envoy) and the control plane (management
+API) in one process. The first start makes the database, the secrets and the
+first admin token in the data folder. Stop it with Ctrl-C or SIGTERM.`,
+		Example: `  credence serve
+  credence serve --data-dir /var/lib/credence --check-addr unix:/run/credence/check.sock
+  credence serve --client-source header:x-client-ip --failure-limit 20/m`,
+	}, nil, func(cmd *cobra.Command, c config, _ []origin) error {
+		return serve(cmd.Context(), c, p.err)
+	})
+}
+
+func migrateCommand(p process) *cobra.Command {
+	return configured(p, &cobra.Command{
+		Use:     "migrate",
+		Short:   "bring the database to this version's schema",
+		Long:    "Brings the database to this version's schema. `serve` does it by itself.",
+		Example: "  credence migrate --data-dir /var/lib/credence",
+	}, []string{"data-dir", "store", "log-level", "log-format"}, func(cmd *cobra.Command, c config, _ []origin) error {
+		return migrate(cmd.Context(), c, p.out, p.err)
+	})
+}
+
+func configCommand(p process) *cobra.Command {
+	parent := &cobra.Command{Use: "config", Short: "look at the configuration"}
+	parent.AddCommand(configured(p, &cobra.Command{
+		Use:   "print",
+		Short: "print every setting, its value and where it came from",
+		Long: `Prints every setting, its value and where it came from. Later wins:
+defaults, the file (--config or ./credence.yaml), variables (CREDENCE_NAME),
+flags (--name).`,
+		Example: "  CREDENCE_CACHE_SIZE=500000 credence config print",
+	}, nil, func(_ *cobra.Command, _ config, origins []origin) error {
+		return printConfig(p.out, origins)
+	}))
+	return parent
+}
+
+func versionCommand(p process) *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "print the version",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			fmt.Fprintln(p.out, version())
+			return nil
+		},
+	}
+}
+
+// version is the module version the binary was built from.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "credence (devel)"
+	}
+	return "credence " + info.Main.Version
+}

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"strings"
+	"time"
+
+	"credence/extauthz"
+	"credence/extauthz/limiter"
+	"credence/extauthz/pipeline"
+)
+
+// checkListeners refuses plaintext listeners that others can reach: a Check
+// carries key text, the API carries admin tokens.
+func checkListeners(c config) error {
+	for setting, address := range map[string]string{"check-addr": c.CheckAddr, "api-addr": c.APIAddr} {
+		if c.InsecurePlaintext || strings.HasPrefix(address, "unix:") {
+			continue
+		}
+		host, _, err := net.SplitHostPort(address)
+		if err != nil {
+			return usageError{fmt.Errorf("%s: %q is not HOST:PORT such as 127.0.0.1:9001", setting, address)}
+		}
+		ip, err := netip.ParseAddr(host)
+		if host != "localhost" && (err != nil || !ip.IsLoopback()) {
+			return usageError{fmt.Errorf("%s: %q can be reached from elsewhere and has no TLS: "+
+				"listen on 127.0.0.1 or unix:PATH, or say --insecure-plaintext when the network itself is private", setting, address)}
+		}
+	}
+	return nil
+}
+
+func newLogger(c config, w io.Writer) *slog.Logger {
+	options := &slog.HandlerOptions{Level: c.LogLevel}
+	if c.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
+}
+
+// pipelineOptions turns settings into the options of the decision.
+func pipelineOptions(c config) (pipeline.Options, error) {
+	o := pipeline.Options{
+		Client: pipeline.ClientOptions{
+			Source: c.ClientSource, TrustedHops: c.ClientTrustedHops, TrustedNetworks: c.ClientTrustedCIDRs,
+		},
+		AcceptForeignKeys: c.AcceptForeignKeys,
+		Now:               time.Now,
+	}
+	for _, s := range c.KeySources {
+		place, err := parsePlace(s)
+		if err != nil {
+			return o, usageError{err}
+		}
+		o.Places = append(o.Places, place)
+	}
+	if c.AddressLimit != nil {
+		l, err := limiter.NewAddressLimiter(*c.AddressLimit, 0, time.Now)
+		if err != nil {
+			return o, usageError{fmt.Errorf("address-limit: %w", err)}
+		}
+		o.Addresses = l
+	}
+	if c.FailureLimit != nil {
+		l, err := limiter.NewFailures(*c.FailureLimit, 0, time.Now)
+		if err != nil {
+			return o, usageError{fmt.Errorf("failure-limit: %w", err)}
+		}
+		o.Failures = l
+	}
+	return o, nil
+}
+
+func parsePlace(s string) (pipeline.Place, error) {
+	kind, name, _ := strings.Cut(strings.TrimSpace(s), ":")
+	switch {
+	case kind == "header" && name != "":
+		return pipeline.Place{Kind: pipeline.PlaceHeader, Name: strings.ToLower(name)}, nil
+	case kind == "bearer" && name == "":
+		return pipeline.Place{Kind: pipeline.PlaceBearer, Name: "authorization"}, nil
+	case kind == "query" && name != "":
+		return pipeline.Place{Kind: pipeline.PlaceQuery, Name: name}, nil
+	}
+	return pipeline.Place{}, fmt.Errorf("key-sources: %q is none of header:NAME, bearer, query:NAME", s)
+}
+
+// answerOptions turns settings into the shape of the answers.
+func answerOptions(c config) (extauthz.AnswerOptions, error) {
+	o := extauthz.AnswerOptions{Realm: c.Realm, NoRateLimitFields: !c.RateLimitHeaders}
+	fields := map[string]*extauthz.IdentityHeader{
+		"key-id": &o.Identity.KeyID, "namespace": &o.Identity.Namespace, "owner": &o.Identity.Owner,
+		"type": &o.Identity.Type, "scopes": &o.Identity.Scopes, "plan": &o.Identity.Plan,
+	}
+	for _, f := range fields {
+		f.Off = true
+	}
+	for _, s := range c.IdentityHeaders {
+		field, name, _ := strings.Cut(strings.TrimSpace(s), "=")
+		f, ok := fields[field]
+		if !ok {
+			return o, usageError{fmt.Errorf("identity-headers: %q is none of key-id, namespace, owner, type, scopes, plan", field)}
+		}
+		f.Off, f.Name = false, strings.ToLower(name)
+	}
+	bearer := false
+	for _, s := range c.KeySources {
+		place, err := parsePlace(s)
+		if err != nil {
+			return o, usageError{err}
+		}
+		bearer = bearer || place.Kind == pipeline.PlaceBearer
+		if place.Kind == pipeline.PlaceHeader && o.KeyHeader == "" {
+			o.KeyHeader = place.Name
+		}
+	}
+	if bearer {
+		o.KeyHeader = ""
+	}
+	return o, nil
+}
