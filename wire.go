@@ -110,7 +110,20 @@ func (d *deployment) run(ctx context.Context) error {
 	}
 	defer l.close()
 
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	group, ctx := errgroup.WithContext(ctx)
+	if err := d.start(ctx, group, service, l); err != nil {
+		stop()
+		return errors.Join(err, group.Wait())
+	}
+	err = group.Wait()
+	return errors.Join(err, os.Remove(filepath.Join(d.config.DataDir, addressesFile)))
+}
+
+// start starts both planes and says where they listen. After an error, what
+// was started ends with ctx.
+func (d *deployment) start(ctx context.Context, group *errgroup.Group, service *management.Service, l *listeners) error {
 	ready, err := d.startDataPlane(ctx, group, l)
 	if err != nil {
 		return err
@@ -118,16 +131,12 @@ func (d *deployment) run(ctx context.Context) error {
 	if err := d.startControlPlane(ctx, group, service, l, ready); err != nil {
 		return err
 	}
-	if err := l.announce(ctx, d.config.DataDir, d.logger); err != nil {
-		return err
-	}
-	err = group.Wait()
-	return errors.Join(err, os.Remove(filepath.Join(d.config.DataDir, addressesFile)))
+	return l.announce(ctx, d.config.DataDir, d.logger)
 }
 
 // startDataPlane builds what answers Checks, from the store outward. The
-// follower outlives the server, so that Checks that are still running see
-// revocations to the end.
+// follower and the status port outlive the server: Checks that are still
+// running see revocations to the end, and somebody sees them drain.
 func (d *deployment) startDataPlane(ctx context.Context, group *errgroup.Group, l *listeners) (extauthz.Part, error) {
 	keys, err := cache.New(cache.Options{
 		Store: d.store, Secrets: d.secrets, Now: time.Now, Size: d.config.CacheSize,
@@ -164,7 +173,7 @@ func (d *deployment) startDataPlane(ctx context.Context, group *errgroup.Group, 
 		return errors.Join(err, counts.Close(closing))
 	})
 	group.Go(func() error {
-		return extauthz.ServeStatus(ctx, l.status, extauthz.StatusHandler(d.registry, server.Ready()))
+		return extauthz.ServeStatus(after, l.status, extauthz.StatusHandler(d.registry, server.Ready()))
 	})
 	return server.Ready(), nil
 }
