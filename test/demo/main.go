@@ -62,10 +62,12 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 
 // interrupted forgives what failed because the person has had enough.
 func interrupted(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
+	select {
+	case <-ctx.Done():
 		return nil
+	default:
+		return err
 	}
-	return err
 }
 
 // place is an address of the demo that a person may choose.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/netip"
 	"testing"
 
 	"google.golang.org/grpc"
@@ -38,7 +39,7 @@ func grpcUpstream(t *testing.T) int {
 			t.Errorf("gRPC upstream: %v", err)
 		}
 	})
-	return listener.Addr().(*net.TCPAddr).Port
+	return int(netip.MustParseAddrPort(listener.Addr().String()).Port())
 }
 
 // grpcRoutes sends the health service of the gateway to that port, demanding
