@@ -1,0 +1,77 @@
+package extauthz
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+func get(t *testing.T, h http.Handler, method, path string) (int, string) {
+	t.Helper()
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), method, path, nil))
+	return w.Code, w.Body.String()
+}
+
+// TestStatusSaysWhatIsNotReady: liveness does not depend on readiness, and
+// readiness names the part.
+func TestStatusSaysWhatIsNotReady(t *testing.T) {
+	var waiting error
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(prometheus.NewCounter(prometheus.CounterOpts{Name: "credence_test_total", Help: "Test."}))
+	h := StatusHandler(registry,
+		Part{"check_server", func() error { return nil }}, Part{"feed", func() error { return waiting }})
+	for _, c := range []struct {
+		waiting      error
+		method, path string
+		code         int
+		body         string
+	}{
+		{nil, "GET", "/healthz", 200, `{"alive":true}`},
+		{nil, "GET", "/readyz", 200, `{"parts":{"check_server":"ready","feed":"ready"},"ready":true}`},
+		{errors.New("no snapshot"), "GET", "/readyz", 503, `{"parts":{"check_server":"ready","feed":"no snapshot"},"ready":false}`},
+		{errors.New("no snapshot"), "GET", "/healthz", 200, `{"alive":true}`},
+		{nil, "GET", "/metrics", 200, "credence_test_total 0"},
+		{nil, "POST", "/readyz", 405, ""},
+		{nil, "GET", "/debug/pprof/", 404, ""},
+	} {
+		waiting = c.waiting
+		if code, body := get(t, h, c.method, c.path); code != c.code || !strings.Contains(body, c.body) {
+			t.Errorf("%s %s: %d %s", c.method, c.path, code, body)
+		}
+	}
+}
+
+// TestServeStatusUntilTheContextEnds and give its port back.
+func TestServeStatusUntilTheContextEnds(t *testing.T) {
+	l, err := Listen(t.Context(), "127.0.0.1:0")
+	must(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- ServeStatus(ctx, l, StatusHandler(prometheus.NewRegistry())) }()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+l.Addr().String()+"/healthz", http.NoBody)
+	must(t, err)
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	response, err := (&http.Client{Transport: transport}).Do(request)
+	must(t, err)
+	body, err := io.ReadAll(response.Body)
+	must(t, errors.Join(err, response.Body.Close()))
+	if response.StatusCode != 200 || string(body) != "{\"alive\":true}\n" {
+		t.Errorf("%d %s", response.StatusCode, body)
+	}
+	cancel()
+	must(t, <-done)
+	again, err := Listen(t.Context(), l.Addr().String())
+	must(t, err)
+	must(t, again.Close())
+	if err := ServeStatus(t.Context(), again, http.NotFoundHandler()); err == nil {
+		t.Error("a closed listener is no error")
+	}
+}
