@@ -40,9 +40,10 @@ type deployment struct {
 	registry *prometheus.Registry
 }
 
-// serve runs both planes until ctx ends: data folder > secrets > schema >
-// store > first token > listeners > planes. Nothing is made in the folder
-// before the configuration is known to be good.
+// serve runs both planes until ctx ends: listeners > data folder > secrets >
+// schema > store > first token > planes. The ports come first, so that a start
+// that cannot succeed leaves no folder behind; nobody is answered on them
+// before the planes run.
 func serve(ctx context.Context, c config, logs io.Writer) error {
 	if err := checkListeners(c); err != nil {
 		return err
@@ -51,6 +52,11 @@ func serve(ctx context.Context, c config, logs io.Writer) error {
 	if err != nil {
 		return err
 	}
+	l, err := listen(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer l.close()
 	logger := newLogger(c, logs)
 	if err := makeDataDir(c.DataDir); err != nil {
 		return err
@@ -68,7 +74,7 @@ func serve(ctx context.Context, c config, logs io.Writer) error {
 		logger: logger, registry: prometheus.NewRegistry(),
 	}
 	d.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	return errors.Join(d.run(ctx), backend.Close())
+	return errors.Join(d.run(ctx, l), backend.Close())
 }
 
 // migrate brings the database to this version and says what it did.
@@ -92,9 +98,9 @@ func migrate(ctx context.Context, c config, out, logs io.Writer) error {
 	return nil
 }
 
-// run opens the listeners, starts both planes on them, and waits until one of
-// them fails or ctx ends.
-func (d *deployment) run(ctx context.Context) error {
+// run starts both planes on the listeners and waits until one of them fails
+// or ctx ends.
+func (d *deployment) run(ctx context.Context, l *listeners) error {
 	service, err := management.New(management.Options{
 		Store: d.store, Secrets: d.secrets, Random: rand.Reader, Now: time.Now, Logger: d.logger,
 	})
@@ -104,12 +110,6 @@ func (d *deployment) run(ctx context.Context) error {
 	if err := firstToken(ctx, service, d.config.DataDir, d.logger); err != nil {
 		return err
 	}
-	l, err := d.listen(ctx)
-	if err != nil {
-		return err
-	}
-	defer l.close()
-
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	group, ctx := errgroup.WithContext(ctx)
@@ -258,16 +258,16 @@ type listeners struct {
 	check, status, api net.Listener
 }
 
-func (d *deployment) listen(ctx context.Context) (*listeners, error) {
+func listen(ctx context.Context, c config) (*listeners, error) {
 	l := &listeners{}
 	for _, one := range []struct {
 		setting string
 		address string
 		to      *net.Listener
 	}{
-		{"check-addr", d.config.CheckAddr, &l.check},
-		{"status-addr", d.config.StatusAddr, &l.status},
-		{"api-addr", d.config.APIAddr, &l.api},
+		{"check-addr", c.CheckAddr, &l.check},
+		{"status-addr", c.StatusAddr, &l.status},
+		{"api-addr", c.APIAddr, &l.api},
 	} {
 		var err error
 		if *one.to, err = extauthz.Listen(ctx, one.address); err != nil {

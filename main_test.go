@@ -1,0 +1,85 @@
+package main
+
+import (
+	"encoding/json"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// TestMain makes the test binary answer to the name credence, so that the
+// scripts run the real program.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"credence": main})
+}
+
+// TestScripts runs test/script/*.txtar: the program as a person uses it.
+//
+// Commands of their own: `ready DIR` waits until the process that serves from
+// DIR has announced its addresses and sets CHECK, STATUS and API to them;
+// `busyport NAME` holds a port until the script ends and sets NAME to its
+// address; `overwrite FILE TEXT` replaces a file's first bytes.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join("test", "script"),
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("NO_COLOR", "1")
+			return nil
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"ready":     scriptReady,
+			"busyport":  scriptBusyPort,
+			"overwrite": scriptOverwrite,
+		},
+	})
+}
+
+func scriptReady(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: ready DIR")
+	}
+	path := filepath.Join(ts.MkAbs(args[0]), addressesFile)
+	addresses := map[string]string{}
+	for deadline := time.Now().Add(30 * time.Second); ; {
+		content, err := os.ReadFile(path)
+		if err == nil {
+			ts.Check(json.Unmarshal(content, &addresses))
+			break
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("no %s after 30 s", path)
+		}
+		<-time.After(10 * time.Millisecond)
+	}
+	for name, address := range addresses {
+		ts.Setenv(strings.ToUpper(name), address)
+	}
+}
+
+func scriptBusyPort(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: busyport NAME")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Defer(func() { _ = l.Close() })
+	ts.Setenv(args[0], l.Addr().String())
+}
+
+func scriptOverwrite(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: overwrite FILE TEXT")
+	}
+	f, err := os.OpenFile(ts.MkAbs(args[0]), os.O_WRONLY, 0)
+	ts.Check(err)
+	_, err = f.WriteAt([]byte(args[1]), 0)
+	ts.Check(err)
+	ts.Check(f.Close())
+}
