@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"credence/store"
@@ -28,7 +29,10 @@ func (c *Cache) Restart() {
 
 // CaughtUp says that everything committed before the instant was applied. The
 // ceiling is counted from it.
-func (c *Cache) CaughtUp(at time.Time) { c.caughtUp.Store(&at) }
+func (c *Cache) CaughtUp(at time.Time) {
+	read := c.instantOf(at)
+	c.caughtUp.Store(&read)
+}
 
 // Apply evicts everything that rests on what changed. When it returns, neither
 // Cached nor Find answers anything older.
@@ -91,8 +95,7 @@ func (c *Cache) dropGroups(groups map[ref]struct{}) {
 	if len(groups) == 0 {
 		return
 	}
-	for i := len(c.known.slots) - 1; i >= 0; i-- { // downwards: removing moves the last slot here
-		e := c.known.slots[i]
+	for _, e := range slices.Backward(c.known.slots) { // removing moves the last slot, seen already, here
 		for _, of := range [...]ref{
 			planRef(e.key.Namespace, e.key.Plan), ownerRef(e.key.Namespace, e.key.Owner), namespaceRef(e.key.Namespace),
 		} {

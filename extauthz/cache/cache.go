@@ -36,8 +36,9 @@ type Cache struct {
 	options Options
 	counts  counts
 
-	caughtUp atomic.Pointer[time.Time] // nil: not in step with the feed
-	away     atomic.Pointer[time.Time] // the store's last failure; nil since it last answered
+	started  time.Time
+	caughtUp atomic.Pointer[instant] // nil: not in step with the feed
+	away     atomic.Pointer[instant] // the store's last failure; nil since it last answered
 	lookups  chan struct{}             // holds a value for each look-up at the store
 	refresh  chan *entry               // entries in use that near the end of their TTL
 
@@ -58,7 +59,7 @@ type entry struct {
 	place
 	key       *pipeline.Key
 	revision  store.Revision // applied before it was read
-	readAt    time.Time      // before it was read
+	readAt    instant        // before it was read
 	refreshAt time.Duration  // age at which it should be read again
 	asked     atomic.Int64   // age in nanoseconds when that was last asked for
 }
@@ -68,7 +69,7 @@ type absence struct {
 	place
 	hashes   []credential.Hash
 	revision store.Revision
-	readAt   time.Time
+	readAt   instant
 }
 
 // New makes an empty Cache. It answers nothing before [Cache.CaughtUp] has
@@ -80,6 +81,7 @@ func New(o Options) (*Cache, error) {
 	o = o.withDefaults()
 	c := &Cache{
 		options: o,
+		started: o.Now(),
 		counts:  newCounts(),
 		lookups: make(chan struct{}, o.Lookups),
 		refresh: make(chan *entry, 4*o.Lookups),
@@ -100,7 +102,7 @@ func (c *Cache) Cached(digest credential.Digest) *pipeline.Key {
 	if !ok {
 		return nil
 	}
-	now := c.options.Now()
+	now := c.now()
 	if !c.inStep(now) {
 		return nil
 	}
@@ -123,7 +125,7 @@ func (c *Cache) Find(ctx context.Context, digest credential.Digest) (*pipeline.K
 	if key := c.Cached(digest); key != nil {
 		return key, pipeline.KeySourceCache, nil
 	}
-	now := c.options.Now()
+	now := c.now()
 	if !c.inStep(now) {
 		return nil, pipeline.KeySourceNone, ErrOutOfStep
 	}
@@ -176,7 +178,7 @@ func (c *Cache) await(ctx context.Context, digest credential.Digest) (*pipeline.
 // that such an entry may stand in for, else the error.
 func (c *Cache) orStale(digest credential.Digest, err error) (*pipeline.Key, pipeline.KeySource, error) {
 	if e, ok := c.known.get(digest); ok && standIn(err) {
-		now := c.options.Now()
+		now := c.now()
 		if key := c.stale(e, elapsed(e.readAt, now), now); key != nil {
 			return key, pipeline.KeySourceCache, nil
 		}
@@ -185,7 +187,7 @@ func (c *Cache) orStale(digest credential.Digest, err error) (*pipeline.Key, pip
 }
 
 // stretched answers an entry past its TTL while the store cannot be reached.
-func (c *Cache) stretched(e *entry, age time.Duration, now time.Time) *pipeline.Key {
+func (c *Cache) stretched(e *entry, age time.Duration, now instant) *pipeline.Key {
 	// A refresh was asked for, and its answer clears the mark. The mark lasts
 	// as long as that can take, so that a store that hangs counts as away.
 	failed := c.away.Load()
@@ -197,7 +199,7 @@ func (c *Cache) stretched(e *entry, age time.Duration, now time.Time) *pipeline.
 
 // stale answers an entry past its TTL, if it was within it when the feed was
 // last read, which is at most a ceiling ago.
-func (c *Cache) stale(e *entry, age time.Duration, now time.Time) *pipeline.Key {
+func (c *Cache) stale(e *entry, age time.Duration, now instant) *pipeline.Key {
 	if !c.inStep(now) || age >= c.options.TTL+c.options.Ceiling {
 		return nil
 	}
@@ -208,19 +210,12 @@ func (c *Cache) stale(e *entry, age time.Duration, now time.Time) *pipeline.Key 
 }
 
 // inStep reports whether the feed was read within the ceiling.
-func (c *Cache) inStep(now time.Time) bool {
+func (c *Cache) inStep(now instant) bool {
 	at := c.caughtUp.Load()
 	return at != nil && elapsed(*at, now) < c.options.Ceiling
 }
 
 func (c *Cache) storeFailed() {
-	now := c.options.Now()
+	now := c.now()
 	c.away.Store(&now)
-}
-
-// elapsed is the time from then to now by the clock that says more: the
-// monotonic clock stands still while the machine sleeps, and the wall clock
-// can be set back. An error on the side of more only asks the store earlier.
-func elapsed(then, now time.Time) time.Duration {
-	return max(now.Sub(then), now.Round(0).Sub(then.Round(0)))
 }

@@ -64,11 +64,11 @@ func (c *Cache) lookUp(ctx context.Context, digest credential.Digest, f *flight)
 	defer func() {
 		// Nobody above this goroutine recovers, and the process serves others.
 		if p := recover(); p != nil {
-			c.land(digest, f, nil, fmt.Errorf("look up key: panic: %v: %w", p, store.ErrUnavailable))
+			c.land(digest, f, fmt.Errorf("look up key: panic: %v: %w", p, store.ErrUnavailable))
 		}
 	}()
 	if err := c.takeTurn(ctx); err != nil {
-		c.land(digest, f, nil, err)
+		c.land(digest, f, err)
 		return
 	}
 	defer func() { <-c.lookups }()
@@ -77,17 +77,17 @@ func (c *Cache) lookUp(ctx context.Context, digest credential.Digest, f *flight)
 
 	hashes := c.options.Secrets.Candidates(digest, make([]credential.Hash, 0, credential.MaxCandidates))
 	for range maxReads {
-		since, readAt := c.noteBefore(), c.options.Now()
+		since, readAt := c.noteBefore(), c.now()
 		key, err := c.read(ctx, hashes)
 		if err != nil {
-			c.land(digest, f, nil, fmt.Errorf("look up key: %w", err))
+			c.land(digest, f, fmt.Errorf("look up key: %w", err))
 			return
 		}
 		if c.fill(digest, f, key, hashes, since, readAt) {
 			return
 		}
 	}
-	c.land(digest, f, nil, ErrUnsettled)
+	c.land(digest, f, ErrUnsettled)
 }
 
 // takeTurn waits a bounded time to be one of the look-ups at the store.
@@ -137,11 +137,11 @@ func (c *Cache) read(ctx context.Context, hashes []credential.Hash) (*pipeline.K
 	return key, nil
 }
 
-// land ends the flight without touching the cache.
-func (c *Cache) land(digest credential.Digest, f *flight, key *pipeline.Key, err error) {
+// land ends the flight with an error, without touching the cache.
+func (c *Cache) land(digest credential.Digest, f *flight, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	f.key, f.err = key, err
+	f.err = err
 	delete(c.flights, digest)
 }
 
@@ -149,7 +149,7 @@ func (c *Cache) land(digest credential.Digest, f *flight, key *pipeline.Key, err
 // that it rests on has changed since it was noted; otherwise it does neither
 // and answers false.
 func (c *Cache) fill(digest credential.Digest, f *flight, key *pipeline.Key, hashes []credential.Hash,
-	since noted, readAt time.Time,
+	since noted, readAt instant,
 ) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -21,6 +21,7 @@ func namespaceRef(name string) ref     { return ref{kind: store.ChangeNamespace,
 func planRef(namespace, name string) ref {
 	return ref{store.ChangePlan, namespace, name, credential.Hash{}}
 }
+
 func ownerRef(namespace, name string) ref {
 	return ref{store.ChangeOwner, namespace, name, credential.Hash{}}
 }

@@ -40,9 +40,9 @@
 // # What happens when things fail
 //
 //	store fails    quotas are spent as far as they are reserved; then Take
-//	               answers an error ([store.ErrUnavailable]), at once for a
-//	               second after each failure; rates do not need the store
-//	store hangs    as above, after RefillWait
+//	               answers an error, at once for a second after each failure;
+//	               rates need no store
+//	store hangs    the same, after RefillWait
 //	crash          at most one block of each quota is lost: counted as spent,
 //	               never spent twice
 //	clock jumps    rates count by the monotonic clock; quotas follow the wall
