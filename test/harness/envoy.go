@@ -48,7 +48,8 @@ func EnvoyVersion(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%s --version: %w", binary, err)
 	}
-	return strings.TrimSpace(string(out)), nil
+	_, version, _ := strings.Cut(string(out), "version: ") // after the path of the binary
+	return "envoy " + strings.TrimSpace(version), nil
 }
 
 // Validate lets Envoy check a configuration file without opening a socket.

