@@ -94,6 +94,9 @@ func problemOf(err error) *problem {
 	}
 	fields := make([]client.FieldError, 0, len(e.Fields))
 	for _, f := range e.Fields {
+		if f.Field == "idempotency_key" {
+			f.Field = "Idempotency-Key" // here it is a header
+		}
 		fields = append(fields, client.FieldError{Field: f.Field, Problem: f.Problem, Remedy: f.Remedy})
 	}
 	p = newProblem(statusOf(e.Code), string(e.Code), e.Message, fields...)

@@ -1,0 +1,4 @@
+package api
+
+// StatusOf is statusOf for the tests of the table.
+var StatusOf = statusOf

@@ -1,0 +1,196 @@
+package api_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"credence/management"
+	"credence/management/api"
+	"credence/management/client"
+	"credence/store"
+)
+
+// mayRead, mayOperate and mayAll say in words what the matrix must be; the
+// roles test holds the whole table against it.
+func roleMay(role store.Role, need store.Role) bool {
+	switch role {
+	case store.RoleAdmin:
+		return true
+	case store.RoleOperator:
+		return need == store.RoleViewer || need == store.RoleOperator
+	case store.RoleAuditor, store.RoleViewer:
+		return need == store.RoleViewer
+	}
+	return false
+}
+
+// concrete is the path of a row with names that exist nowhere.
+func concrete(op api.Operation) string {
+	return strings.NewReplacer("{key_id}", "key_00000000000000000000000000", "{id}", "blk_00000000000000000000000000", "{name}", "nowhere").Replace(op.Path)
+}
+
+func TestEveryOperationIsDeniedWithoutATokenAndToSmallRoles(t *testing.T) {
+	d := deploy(t)
+	tokens := map[store.Role]string{}
+	for _, role := range []store.Role{store.RoleViewer, store.RoleAuditor, store.RoleOperator, store.RoleAdmin} {
+		tokens[role] = d.token(t, role).Reveal()
+	}
+	for _, op := range api.Operations() {
+		if op.Role == "" {
+			if got := d.send(t, op.Method, concrete(op), "", "Authorization", "").status; got != http.StatusOK {
+				t.Errorf("%s without a token: %d, want 200", op.ID, got)
+			}
+			continue
+		}
+		var first answered
+		for i, header := range []string{"", "Bearer", "Bearer x", "Basic YTpi", "Bearer crdadm_" + strings.Repeat("0", 49), "Bearer " + tokens[store.RoleAdmin] + "x"} {
+			// A body that is not JSON must not be looked at before the token.
+			a := d.send(t, op.Method, concrete(op), "{", "Authorization", header)
+			wantProblem(t, a, http.StatusUnauthorized, "unauthorized", "")
+			if a.header.Get("WWW-Authenticate") == "" {
+				t.Errorf("%s: 401 without a challenge", op.ID)
+			}
+			a.problem.RequestID = ""
+			if i == 0 {
+				first = a
+			}
+			if diff := cmp.Diff(first.problem, a.problem); diff != "" {
+				t.Errorf("%s: 401 differs with %q:\n%s", op.ID, header, diff)
+			}
+		}
+		for role, text := range tokens {
+			a := d.send(t, op.Method, concrete(op), "{", "Authorization", "Bearer "+text)
+			denied := a.status == http.StatusForbidden && a.problem.Code == "forbidden"
+			if denied == roleMay(role, op.Role) {
+				t.Errorf("%s as %s: %d %s", op.ID, role, a.status, a.body)
+			}
+		}
+	}
+	if !strings.Contains(d.log.String(), "management request denied") {
+		t.Error("denied attempts left no log event")
+	}
+}
+
+func TestOnlyReadsAreOpenToViewersAndAuditors(t *testing.T) {
+	for _, op := range api.Operations() {
+		reads := op.Method == http.MethodGet
+		if reads != (op.Role == store.RoleViewer || op.Role == store.RoleAuditor || op.Role == "") {
+			t.Errorf("%s %s needs role %q", op.Method, op.Path, op.Role)
+		}
+	}
+}
+
+func TestATokenActsOnlyInItsNamespaces(t *testing.T) {
+	d := deploy(t)
+	admin := d.client(t, d.admin)
+	_, err := admin.NamespaceCreate(t.Context(), client.NamespaceCreateInput{Body: client.NamespaceCreate{Name: "payments"}})
+	must(t, err)
+	mine := d.client(t, d.token(t, store.RoleOperator, "payments"))
+	foreign, err := admin.KeyCreate(t.Context(), client.KeyCreateInput{Body: client.KeyCreate{Name: "foreign"}})
+	must(t, err)
+	own, err := mine.KeyCreate(t.Context(), client.KeyCreateInput{Body: client.KeyCreate{Name: "own", Namespace: "payments"}})
+	must(t, err)
+
+	_, err = mine.KeyShow(t.Context(), client.KeyShowInput{KeyID: foreign.Key.KeyID})
+	wantCode(t, err, http.StatusNotFound, "not_found")
+	_, err = mine.KeyRevoke(t.Context(), client.KeyStatusInput{KeyID: foreign.Key.KeyID})
+	wantCode(t, err, http.StatusNotFound, "not_found")
+	_, err = mine.KeyUpdate(t.Context(), client.KeyUpdateInput{
+		KeyID: foreign.Key.KeyID, IfMatch: foreign.ETag(), Body: client.KeyUpdate{Labels: client.Set(map[string]*string{"a": nil})},
+	})
+	wantCode(t, err, http.StatusNotFound, "not_found")
+	list, err := mine.KeyList(t.Context(), client.KeyListInput{})
+	must(t, err)
+	if len(list.Items) != 1 || list.Items[0].KeyID != own.Key.KeyID {
+		t.Errorf("a token of one namespace lists %d keys", len(list.Items))
+	}
+	who, err := mine.Me(t.Context(), client.MeInput{})
+	must(t, err)
+	if !slices.Equal(who.Namespaces, []string{"payments"}) || who.Role != "operator" || !strings.HasPrefix(who.Actor, "token:tok_") {
+		t.Errorf("me is %+v", who)
+	}
+}
+
+func TestEveryErrorCodeHasAStatus(t *testing.T) {
+	d := deploy(t)
+	// What the OpenAPI document says of each operation is made from the table.
+	var document struct {
+		Paths map[string]map[string]struct {
+			OperationID string                                  `json:"operationId"`
+			Responses   map[string]struct{ Description string } `json:"responses"`
+		} `json:"paths"`
+	}
+	a := d.send(t, http.MethodGet, "/openapi.json", "", "Authorization", "")
+	must(t, json.Unmarshal([]byte(a.body), &document))
+	for _, op := range api.Operations() {
+		described := document.Paths[op.Path][strings.ToLower(op.Method)]
+		if described.OperationID != op.ID {
+			t.Errorf("the OpenAPI document lacks %s %s", op.Method, op.Path)
+			continue
+		}
+		if _, ok := described.Responses[strconv.Itoa(op.Status)]; !ok {
+			t.Errorf("%s: success status %d is not documented", op.ID, op.Status)
+		}
+		for _, code := range op.Codes {
+			found := false
+			for _, r := range described.Responses {
+				found = found || strings.Contains(r.Description, string(code))
+			}
+			if !found {
+				t.Errorf("%s: code %s is not documented", op.ID, code)
+			}
+		}
+	}
+	if strings.Contains(a.body, "ErrorModel") || strings.Contains(a.body, "mentioned") {
+		t.Error("the OpenAPI document shows types that are never sent")
+	}
+}
+
+func TestClientHasAMethodForEveryRowAndIsUpToDate(t *testing.T) {
+	if len(api.Operations()) == 0 {
+		t.Fatal("the table is empty")
+	}
+	typ := reflect.TypeFor[*client.Client]()
+	for _, op := range api.Operations() {
+		if _, ok := typ.MethodByName(op.ID); !ok {
+			t.Errorf("client lacks %s", op.ID)
+		}
+	}
+	fresh := filepath.Join(t.TempDir(), "operations_gen.go")
+	out, err := exec.CommandContext(t.Context(), "go", "run", "./generate", "-out", fresh).CombinedOutput()
+	if err != nil {
+		t.Fatalf("generate: %v\n%s", err, out)
+	}
+	want, err := os.ReadFile(fresh)
+	must(t, err)
+	got, err := os.ReadFile("../client/operations_gen.go")
+	must(t, err)
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("run `make generate` (-generated +committed):\n%s", diff)
+	}
+}
+
+func TestEveryCodeOfTheUseCasesIsKnownToTheTableOfStatuses(t *testing.T) {
+	want := map[management.Code]int{
+		management.CodeInvalidInput: 422, management.CodeNotFound: 404, management.CodeConflict: 409,
+		management.CodeStaleVersion: 412, management.CodePreconditionRequired: 428, management.CodeForbidden: 403,
+		management.CodeUnauthorized: 401, management.CodeInUse: 409, management.CodeKeyRevoked: 409,
+		management.CodeKeyNotPurgeable: 409, management.CodeIdempotencyKeyReused: 422, management.CodeUnavailable: 503,
+		management.CodeInternal: 500,
+	}
+	for _, code := range management.Codes() {
+		if got := api.StatusOf(code); got != want[code] {
+			t.Errorf("code %s is %d, want %d", code, got, want[code])
+		}
+	}
+}
