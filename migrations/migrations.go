@@ -6,7 +6,9 @@
 // A file that has shipped is never edited; a new one follows it. Each file is
 // applied in one transaction, so an interrupted migration leaves the version
 // before it. A migration has to work while the previous version of the
-// program still runs: add first, remove a release later.
+// program still runs: add first, remove a release later. There is no way down:
+// an older program refuses a newer schema, and the backup taken before the
+// migration is the way back.
 //
 // # How values are stored in SQLite
 //

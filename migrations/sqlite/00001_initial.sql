@@ -212,8 +212,3 @@ CREATE TABLE deployment (
     only_row            INTEGER NOT NULL PRIMARY KEY CHECK (only_row = 1),
     secrets_fingerprint TEXT    NOT NULL CHECK (secrets_fingerprint <> '')
 ) STRICT;
-
--- +goose Down
--- There is no way back: an older program refuses a newer schema, and a backup
--- taken before the migration is the way to return.
-SELECT 1;

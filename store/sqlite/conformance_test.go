@@ -19,26 +19,26 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-func options(t *testing.T, now func() time.Time) sqlite.Options {
-	t.Helper()
+func options(tb testing.TB, now func() time.Time) sqlite.Options {
+	tb.Helper()
 	return sqlite.Options{
-		Path: filepath.Join(t.TempDir(), "credence.db"), Now: now, Random: rand.Reader, Logger: slog.New(slog.DiscardHandler),
+		Path: filepath.Join(tb.TempDir(), "credence.db"), Now: now, Random: rand.Reader, Logger: slog.New(slog.DiscardHandler),
 	}
 }
 
 // open migrates and opens, and closes when the test ends.
-func open(t testing.TB, o sqlite.Options) *sqlite.DB {
-	t.Helper()
-	if _, _, err := sqlite.Migrate(t.Context(), o); err != nil {
-		t.Fatalf("migrate: %v", err)
+func open(tb testing.TB, o sqlite.Options) *sqlite.DB {
+	tb.Helper()
+	if _, _, err := sqlite.Migrate(tb.Context(), o); err != nil {
+		tb.Fatalf("migrate: %v", err)
 	}
-	db, err := sqlite.Open(t.Context(), o)
+	db, err := sqlite.Open(tb.Context(), o)
 	if err != nil {
-		t.Fatalf("open: %v", err)
+		tb.Fatalf("open: %v", err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := db.Close(); err != nil {
-			t.Errorf("close: %v", err)
+			tb.Errorf("close: %v", err)
 		}
 	})
 	return db

@@ -23,11 +23,27 @@ const keyColumns = `k.key_id, k.namespace, k.name, k.owner, k.key_type, k.status
 // keyDestinations is where keyColumns go.
 func keyDestinations(k *store.Key) []any {
 	return []any{
-		&k.KeyID, &k.Namespace, &k.Name, optionalText{&k.Owner}, &k.KeyType, &k.Status, &k.StatusReason, &k.Environment,
-		optionalText{&k.Plan}, items[string]{&k.Scopes}, items[limit.Limit]{&k.Limits}, items[limit.Quota]{&k.Quotas},
-		items[netip.Prefix]{&k.Networks}, items[string]{&k.Hosts}, items[string]{&k.Methods}, items[string]{&k.Paths},
-		pairs{&k.Labels}, instant{&k.NotBefore}, instant{&k.ExpiresAt}, hash{(*[32]byte)(&k.Hash)}, &k.PepperID,
-		&k.ChecksumID, instant{&k.CreatedAt}, instant{&k.UpdatedAt}, instant{&k.StatusAt}, &k.Version,
+		&k.KeyID, &k.Namespace, &k.Name,
+		optionalText{&k.Owner},
+		&k.KeyType, &k.Status, &k.StatusReason, &k.Environment,
+		optionalText{&k.Plan},
+		items[string]{&k.Scopes},
+		items[limit.Limit]{&k.Limits},
+		items[limit.Quota]{&k.Quotas},
+		items[netip.Prefix]{&k.Networks},
+		items[string]{&k.Hosts},
+		items[string]{&k.Methods},
+		items[string]{&k.Paths},
+		pairs{&k.Labels},
+		instant{&k.NotBefore},
+		instant{&k.ExpiresAt},
+		hash{(*[32]byte)(&k.Hash)},
+		&k.PepperID,
+		&k.ChecksumID,
+		instant{&k.CreatedAt},
+		instant{&k.UpdatedAt},
+		instant{&k.StatusAt},
+		&k.Version,
 	}
 }
 
@@ -200,7 +216,7 @@ func (f *findStatements) get(ctx context.Context, pool *sql.DB, hashes int) (*sq
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.prepared[hashes] == nil {
-		stmt, err := pool.PrepareContext(ctx, findQuery(hashes))
+		stmt, err := pool.PrepareContext(ctx, findQuery(hashes)) //nolint:sqlclosecheck // kept until the database is closed
 		if err != nil {
 			return nil, err
 		}
@@ -230,7 +246,7 @@ func (db *DB) FindKey(ctx context.Context, hashes []credential.Hash) (store.KeyR
 	if len(hashes) > maxFindHashes {
 		return store.KeyRecord{}, fmt.Errorf("find key: %w: %d candidate hashes, at most %d", store.ErrInvalid, len(hashes), maxFindHashes)
 	}
-	stmt, err := db.find.get(ctx, db.read, len(hashes))
+	stmt, err := db.find.get(ctx, db.read, len(hashes)) //nolint:sqlclosecheck // kept until the database is closed
 	if err != nil {
 		return store.KeyRecord{}, fmt.Errorf("find key: %w", translate(err))
 	}

@@ -19,9 +19,9 @@ import (
 // SQLite keeps fcntl locks on the database, and closing any other descriptor
 // of that file would drop them (a rule of POSIX).
 func lockFile(path string) (*os.File, error) {
-	f, err := os.OpenFile(path+".lock", os.O_RDWR|os.O_CREATE, fileMode)
+	f, err := os.OpenFile(path+".lock", os.O_RDWR|os.O_CREATE, fileMode) //nolint:gosec // G304: the operator names the file
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w; make its folder writable for this process's user", store.ErrUnavailable, err)
+		return nil, fmt.Errorf("%w: %w; its folder has to exist and be writable for this process's user", store.ErrUnavailable, err)
 	}
 	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {

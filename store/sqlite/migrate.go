@@ -38,25 +38,25 @@ func Migrate(ctx context.Context, o Options) (from, to int64, err error) {
 }
 
 func migrate(ctx context.Context, o *Options) (from, to int64, err error) {
+	missing := checkFile(ctx, o)
+	if missing != nil && !errors.Is(missing, fs.ErrNotExist) {
+		return 0, 0, missing
+	}
 	lock, err := lockFile(o.Path)
 	if err != nil {
 		return 0, 0, err
 	}
 	defer func() { err = errors.Join(err, lock.Close()) }()
-	if err = createFile(o.Path); err != nil {
-		return 0, 0, err
-	}
-	if err = checkFile(ctx, o); err != nil {
-		return 0, 0, err
+	if missing != nil {
+		if err = createFile(o.Path); err != nil {
+			return 0, 0, err
+		}
 	}
 	pool, err := openWriter(ctx, o.Path)
 	if err != nil {
 		return 0, 0, err
 	}
 	defer func() { err = errors.Join(err, pool.Close()) }()
-	if err = checkApplication(ctx, pool); err != nil {
-		return 0, 0, err
-	}
 	err = checkSchema(ctx, pool)
 	if err != nil && !errors.Is(err, store.ErrOldSchema) {
 		return 0, 0, err
@@ -74,12 +74,12 @@ func migrate(ctx context.Context, o *Options) (from, to int64, err error) {
 // createFile makes an empty file, which SQLite takes for an empty database.
 // SQLite itself would make it readable by everybody the umask lets.
 func createFile(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, fileMode)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, fileMode) //nolint:gosec // G304: the operator names the file
 	if errors.Is(err, fs.ErrExist) {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("%w: %w; make its folder writable for this process's user", store.ErrUnavailable, err)
+		return fmt.Errorf("%w: %w; its folder has to exist and be writable for this process's user", store.ErrUnavailable, err)
 	}
 	return f.Close()
 }
@@ -89,7 +89,7 @@ func applyAll(ctx context.Context, pool *sql.DB, logger *slog.Logger) (from, to 
 	if err != nil {
 		return 0, 0, err
 	}
-	provider, err := schemaProvider(pool, logger)
+	provider, err := embeddedSchema(pool, logger)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -108,11 +108,15 @@ func applyAll(ctx context.Context, pool *sql.DB, logger *slog.Logger) (from, to 
 	return from, to, nil
 }
 
-func schemaProvider(pool *sql.DB, logger *slog.Logger) (*goose.Provider, error) {
+func embeddedSchema(pool *sql.DB, logger *slog.Logger) (*goose.Provider, error) {
 	files, err := fs.Sub(migrations.SQLite, "sqlite")
 	if err != nil {
 		return nil, fmt.Errorf("embedded migrations: %w", err)
 	}
+	return schemaProvider(pool, files, logger)
+}
+
+func schemaProvider(pool *sql.DB, files fs.FS, logger *slog.Logger) (*goose.Provider, error) {
 	provider, err := goose.NewProvider(goose.DialectSQLite3, pool, files,
 		goose.WithSlog(logger), goose.WithDisableGlobalRegistry(true))
 	if err != nil {
@@ -131,11 +135,8 @@ func jobMigrator(pool *sql.DB, logger *slog.Logger) (*rivermigrate.Migrator[*sql
 
 // checkSchema compares the versions in the file with those of this program.
 func checkSchema(ctx context.Context, pool *sql.DB) error {
-	if err := checkApplication(ctx, pool); err != nil {
-		return err
-	}
 	quiet := slog.New(slog.DiscardHandler)
-	provider, err := schemaProvider(pool, quiet)
+	provider, err := embeddedSchema(pool, quiet)
 	if err != nil {
 		return err
 	}
@@ -198,9 +199,10 @@ func schemaVersion(ctx context.Context, pool *sql.DB) (int64, error) {
 	return versionIn(ctx, pool, "goose_db_version", "SELECT ifnull(max(version_id), 0) FROM goose_db_version WHERE is_applied")
 }
 
-// jobSchemaVersion is the same for River's tables.
+// jobSchemaVersion is the same for River's tables. Their first versions have
+// no column for the line of migrations; we use only one line.
 func jobSchemaVersion(ctx context.Context, pool *sql.DB) (int64, error) {
-	return versionIn(ctx, pool, "river_migration", "SELECT ifnull(max(version), 0) FROM river_migration WHERE line = 'main'")
+	return versionIn(ctx, pool, "river_migration", "SELECT ifnull(max(version), 0) FROM river_migration")
 }
 
 func versionIn(ctx context.Context, pool *sql.DB, table, query string) (int64, error) {

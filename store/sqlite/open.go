@@ -147,7 +147,7 @@ func checkFile(ctx context.Context, o *Options) error {
 	info, err := os.Stat(o.Path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%w: there is no such file yet; run `credence migrate` to make it", store.ErrOldSchema)
+		return fmt.Errorf("%w: %w; run `credence migrate` to make it", store.ErrOldSchema, err)
 	case err != nil:
 		return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 	case info.IsDir():
@@ -186,6 +186,11 @@ func openWriter(ctx context.Context, path string) (*sql.DB, error) {
 		return nil, translate(err)
 	}
 	pool.SetMaxOpenConns(1)
+	// Before the first statement that writes: a file of another program stays
+	// as it is.
+	if err := checkApplication(ctx, pool); err != nil {
+		return nil, errors.Join(err, pool.Close())
+	}
 	var mode string
 	if err := pool.QueryRowContext(ctx, "PRAGMA journal_mode = WAL").Scan(&mode); err != nil {
 		return nil, errors.Join(translate(err), pool.Close())

@@ -9,7 +9,7 @@ import (
 	"credence/store/credential"
 )
 
-const tokenColumns = "token_id, name, role, namespaces, token_hash, expires_at, revoked_at, created_at"
+const tokenColumns = "token_id, name, role, namespaces, token_hash, expires_at, revoked_at, created_at" //nolint:gosec // G101: names of columns
 
 func scanToken(r row, t *store.Token) error {
 	return r.Scan(&t.ID, &t.Name, &t.Role, items[string]{&t.Namespaces}, hash{(*[32]byte)(&t.Hash)},

@@ -159,9 +159,8 @@ func keysFiltered(f *fixture) {
 		"ExpiresBy":  {ExpiresBy: full.ExpiresAt.Add(time.Microsecond)},
 		"ExpiredAt":  {ExpiredAt: full.ExpiresAt},
 	}
-	fields := reflect.TypeFor[store.KeyFilter]()
-	for i := range fields.NumField() {
-		name := fields.Field(i).Name
+	for field := range reflect.TypeFor[store.KeyFilter]().Fields() {
+		name := field.Name
 		filter, known := filters[name]
 		if !known {
 			f.Fatalf("no proof that %s narrows the list", name)

@@ -82,8 +82,7 @@ func txPromises() []promise {
 					tx.Audit(r)
 					return f.writeSomething(ctx, tx)
 				})
-				var unsupported *json.UnsupportedTypeError
-				if !errors.As(err, &unsupported) {
+				if _, ok := errors.AsType[*json.UnsupportedTypeError](err); !ok {
 					f.Fatalf("got %v, want an error about the details", err)
 				}
 			})

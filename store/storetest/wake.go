@@ -47,7 +47,7 @@ func wakePromises() []promise {
 			ctx, cancel := context.WithCancel(f.Context())
 			wake := f.backend.Wake(ctx)
 			cancel()
-			for range wake { //nolint:revive // ends when the channel is closed
+			for range wake { // until it is closed
 			}
 			f.makeChanges(1) // the writer does not meet the closed channel
 		}},
