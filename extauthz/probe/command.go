@@ -1,0 +1,259 @@
+package probe
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"credence/store/credential"
+)
+
+const (
+	defaultAddress = "127.0.0.1:9001"
+	defaultDataDir = "credence-data"
+	addressesFile  = "addresses.json"
+	maxAddresses   = 64 << 10
+)
+
+// The exit codes of `credence check`.
+const (
+	ExitAllowed    = 0
+	ExitRefused    = 1
+	ExitUsage      = 2
+	ExitUnanswered = 6
+)
+
+// The errors of the command, beside [ErrUnanswered].
+var (
+	ErrRefused = errors.New("refused")
+	ErrUsage   = errors.New("usage")
+)
+
+// ExitCode is the exit code for an error of the command; ok is false when it
+// is not one of ours.
+func ExitCode(err error) (code int, ok bool) {
+	switch {
+	case errors.Is(err, ErrRefused):
+		return ExitRefused, true
+	case errors.Is(err, ErrUsage):
+		return ExitUsage, true
+	case errors.Is(err, ErrUnanswered):
+		return ExitUnanswered, true
+	}
+	return 0, false
+}
+
+// Options is what package main knows of the world outside.
+type Options struct {
+	In      io.Reader
+	Out     io.Writer
+	Err     io.Writer
+	DataDir string // CREDENCE_DATA_DIR
+	Now     func() time.Time
+}
+
+// command holds the flags.
+type command struct {
+	Options
+
+	address, keyFile, key, keyHeader string
+	method, path, host, ip           string
+	headers, extensions              []string
+	output                           string
+	timeout                          time.Duration
+	plaintext                        bool
+}
+
+// Command makes `credence check`. It answers errors for [ExitCode] and prints
+// none.
+func Command(o Options) *cobra.Command {
+	c := &command{Options: o}
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "make one Check and explain the answer stage by stage",
+		Long: `Makes one Check at the address that Envoy calls, as Envoy would for a request,
+and explains the answer stage by stage. It is a real Check: it counts against
+limits and quotas.
+
+The Check address is --addr, or that of the process on the data folder
+(--data-dir, CREDENCE_DATA_DIR or ./credence-data), or ` + defaultAddress + `.
+
+Exit codes:
+  0  allowed
+  1  refused
+  2  a flag or value is wrong
+  6  no answer: the server cannot be reached or failed`,
+		Example: `  credence check --key-file key.txt --method GET --path /orders --ip 203.0.113.7
+  credence check --key-file - --extension credence.scopes=orders:read < key.txt
+  credence check --path /public --extension credence.anonymous=allow -o json`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return fmt.Errorf("%w: %d arguments given, none expected: everything is a flag", ErrUsage, len(args))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.run(cmd.Context()) },
+	}
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fmt.Errorf("%w: %w: `%s --help` lists the flags", ErrUsage, err, cmd.CommandPath())
+	})
+	f := cmd.Flags()
+	f.StringVar(&c.address, "addr", "", "Check address, host:port or unix:PATH")
+	f.StringVar(&c.DataDir, "data-dir", o.DataDir, "folder of a local `credence serve` to take the address from")
+	f.StringVar(&c.keyFile, "key-file", "", "file with the key text, - for stdin; without one no key is sent")
+	f.StringVar(&c.key, "key", "", "the key text itself; everybody who can list processes sees it, prefer --key-file")
+	f.StringVar(&c.keyHeader, "key-header", "x-api-key", "header to send it in; in authorization it becomes a bearer token")
+	f.StringVar(&c.method, "method", "GET", "method of the request")
+	f.StringVar(&c.path, "path", "/", "path and query of the request")
+	f.StringVar(&c.host, "host", "localhost", "host of the request")
+	f.StringVar(&c.ip, "ip", "127.0.0.1", "address of the client, as the transport peer of the proxy")
+	f.StringArrayVar(&c.headers, "header", nil, `header of the request, "name: value"; can be repeated`)
+	f.StringArrayVar(&c.extensions, "extension", nil, "context extension of the route, name=value; can be repeated")
+	f.StringVarP(&c.output, "output", "o", "table", "table or json")
+	f.DurationVar(&c.timeout, "timeout", 5*time.Second, "longest wait for the answer")
+	f.BoolVar(&c.plaintext, "insecure-plaintext", false, "send the key unencrypted to hosts beyond this one")
+	return cmd
+}
+
+func (c *command) run(ctx context.Context) error {
+	r, err := c.request()
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrUsage, err)
+	}
+	address, err := c.findAddress()
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrUsage, err)
+	}
+	if !r.Key.Empty() && !c.plaintext && !local(address) {
+		return fmt.Errorf("%w: --addr %s: the key would cross the network unencrypted: run the command on that host, or add --insecure-plaintext",
+			ErrUsage, address)
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	result, err := Check(ctx, address, r, c.Now)
+	if err != nil {
+		return err
+	}
+	if c.output == "json" {
+		err = result.printJSON(c.Out)
+	} else {
+		err = result.printTable(c.Out)
+	}
+	if err == nil && !result.Allowed {
+		err = fmt.Errorf("%w: %s", ErrRefused, printable(result.Reason))
+	}
+	return err
+}
+
+// request reads the flags, the key last: a mistake elsewhere should not wait
+// for stdin.
+func (c *command) request() (r Request, err error) {
+	switch {
+	case c.output != "table" && c.output != "json":
+		return r, fmt.Errorf("--output %q: give table or json", c.output)
+	case c.timeout <= 0:
+		return r, fmt.Errorf("--timeout %s: give a positive time such as 5s", c.timeout)
+	case c.key != "" && c.keyFile != "":
+		return r, errors.New("--key and --key-file: give one of them")
+	case c.keyHeader == "":
+		return r, errors.New(`--key-header "": name the header, such as x-api-key`)
+	}
+	r = Request{KeyHeader: c.keyHeader, Method: c.method, Path: c.path, Host: c.host}
+	if r.IP, err = netip.ParseAddr(c.ip); err != nil {
+		return r, fmt.Errorf("--ip %q: give an address such as 203.0.113.7", c.ip)
+	}
+	if r.Headers, err = split("--header", c.headers, ":", `"name: value"`); err != nil {
+		return r, err
+	}
+	if r.Extensions, err = split("--extension", c.extensions, "=", "name=value"); err != nil {
+		return r, err
+	}
+	r.Key, err = c.readKey()
+	return r, err
+}
+
+// split reads name and value of each. The value is not shown in the error: it
+// may be a key.
+func split(flag string, values []string, separator, form string) ([]Pair, error) {
+	var all []Pair
+	for i, v := range values {
+		name, value, found := strings.Cut(v, separator)
+		name = strings.TrimSpace(name)
+		if !found || name == "" {
+			return nil, fmt.Errorf("%s number %d: write it as %s", flag, i+1, form)
+		}
+		all = append(all, Pair{name, strings.TrimSpace(value)})
+	}
+	return all, nil
+}
+
+func (c *command) readKey() (credential.Text, error) {
+	switch {
+	case c.key != "":
+		fmt.Fprintln(c.Err, "credence: --key can be seen by everybody who can list processes; prefer --key-file")
+		return credential.NewText(c.key), nil
+	case c.keyFile == "":
+		return credential.Text{}, nil
+	case c.keyFile == "-":
+		return credential.ReadText(c.In)
+	}
+	f, err := os.Open(c.keyFile)
+	if err != nil {
+		return credential.Text{}, fmt.Errorf("--key-file: %w", err)
+	}
+	text, err := credential.ReadText(f)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return credential.Text{}, fmt.Errorf("--key-file %s: %w", c.keyFile, err)
+	}
+	return text, nil
+}
+
+// findAddress is --addr, or where the process on the data folder listens.
+func (c *command) findAddress() (string, error) {
+	if c.address != "" {
+		return c.address, nil
+	}
+	dir, named := c.DataDir, true
+	if dir == "" {
+		dir, named = defaultDataDir, false
+	}
+	file := filepath.Join(dir, addressesFile)
+	f, err := os.Open(file)
+	if errors.Is(err, fs.ErrNotExist) && !named {
+		return defaultAddress, nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("find the server: %w: is `credence serve` running there? Name another with --data-dir or --addr", err)
+	}
+	var addresses struct {
+		Check string `json:"check"`
+	}
+	err = errors.Join(json.NewDecoder(io.LimitReader(f, maxAddresses)).Decode(&addresses), f.Close())
+	if err != nil || addresses.Check == "" {
+		return "", fmt.Errorf("find the server: %s names no Check address: give it with --addr", file)
+	}
+	return reachable(addresses.Check), nil
+}
+
+// reachable turns the address of a listener on all interfaces into one that
+// can be dialled on this machine.
+func reachable(address string) string {
+	at, err := netip.ParseAddrPort(address)
+	if err != nil || !at.Addr().IsUnspecified() {
+		return address
+	}
+	if at.Addr().Is4() {
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), at.Port()).String()
+	}
+	return netip.AddrPortFrom(netip.IPv6Loopback(), at.Port()).String()
+}
