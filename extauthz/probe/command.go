@@ -36,8 +36,17 @@ const (
 // The errors of the command, beside [ErrUnanswered].
 var (
 	ErrRefused = errors.New("refused")
-	ErrUsage   = errors.New("usage")
+	ErrUsage   = errors.New("a flag or value is wrong")
 )
+
+// usageError is an [ErrUsage] that says only what is wrong.
+type usageError struct{ error }
+
+// Is reports whether the target is ErrUsage.
+func (usageError) Is(target error) bool { return target == ErrUsage }
+
+// Unwrap answers the mistake.
+func (e usageError) Unwrap() error { return e.error }
 
 // ExitCode is the exit code for an error of the command; ok is false when it
 // is not one of ours.
@@ -98,14 +107,14 @@ Exit codes:
   credence check --path /public --extension credence.anonymous=allow -o json`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return fmt.Errorf("%w: %d arguments given, none expected: everything is a flag", ErrUsage, len(args))
+				return usageError{fmt.Errorf("%d arguments given, none expected: everything is a flag", len(args))}
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.run(cmd.Context()) },
 	}
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return fmt.Errorf("%w: %w: `%s --help` lists the flags", ErrUsage, err, cmd.CommandPath())
+		return usageError{fmt.Errorf("%w: `%s --help` lists the flags", err, cmd.CommandPath())}
 	})
 	f := cmd.Flags()
 	f.StringVar(&c.address, "addr", "", "Check address, host:port or unix:PATH")
@@ -128,15 +137,15 @@ Exit codes:
 func (c *command) run(ctx context.Context) error {
 	r, err := c.request()
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrUsage, err)
+		return usageError{err}
 	}
 	address, err := c.findAddress()
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrUsage, err)
+		return fmt.Errorf("%w: %w", ErrUnanswered, err)
 	}
 	if !r.Key.Empty() && !c.plaintext && !local(address) {
-		return fmt.Errorf("%w: --addr %s: the key would cross the network unencrypted: run the command on that host, or add --insecure-plaintext",
-			ErrUsage, address)
+		return usageError{fmt.Errorf("--addr %s: the key would cross the network unencrypted: "+
+			"run the command on that host, or add --insecure-plaintext", address)}
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
