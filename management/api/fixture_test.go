@@ -78,25 +78,25 @@ type deployment struct {
 	handler http.Handler
 }
 
-func deploy(t testing.TB, change ...func(*api.Options)) *deployment {
-	t.Helper()
+func deploy(tb testing.TB, change ...func(*api.Options)) *deployment {
+	tb.Helper()
 	d := &deployment{clock: newClock(), log: &journal{}, metrics: prometheus.NewRegistry()}
 	logger := slog.New(slog.NewTextHandler(d.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	file := sqlite.Options{Path: filepath.Join(t.TempDir(), "credence.db"), Now: d.clock.now, Random: rand.Reader, Logger: logger}
-	_, _, err := sqlite.Migrate(t.Context(), file)
-	must(t, err)
-	db, err := sqlite.Open(t.Context(), file)
-	must(t, err)
-	t.Cleanup(func() { must(t, db.Close()) })
+	file := sqlite.Options{Path: filepath.Join(tb.TempDir(), "credence.db"), Now: d.clock.now, Random: rand.Reader, Logger: logger}
+	_, _, err := sqlite.Migrate(tb.Context(), file)
+	must(tb, err)
+	db, err := sqlite.Open(tb.Context(), file)
+	must(tb, err)
+	tb.Cleanup(func() { must(tb, db.Close()) })
 	keyset, err := seal.NewKeyset()
-	must(t, err)
+	must(tb, err)
 	secrets, err := credential.NewSecrets(rand.Reader)
-	must(t, err)
+	must(tb, err)
 	d.store = store.New(db, keyset, d.clock.now)
 	d.service, err = management.New(management.Options{Store: d.store, Secrets: secrets, Random: rand.Reader, Now: d.clock.now, Logger: logger})
-	must(t, err)
-	first, err := d.service.TokenBootstrap(t.Context(), management.TokenBootstrap{})
-	must(t, err)
+	must(tb, err)
+	first, err := d.service.TokenBootstrap(tb.Context(), management.TokenBootstrap{})
+	must(tb, err)
 	d.admin = first.Text
 	o := api.Options{
 		Service: d.service, Authenticator: d.service, Hosts: []string{"credence.example.com"},
@@ -112,43 +112,43 @@ func deploy(t testing.TB, change ...func(*api.Options)) *deployment {
 		c(&o)
 	}
 	d.handler, err = api.New(o)
-	must(t, err)
+	must(tb, err)
 	server := httptest.NewServer(d.handler)
-	t.Cleanup(server.Close)
+	tb.Cleanup(server.Close)
 	d.url = server.URL
 	return d
 }
 
-func must(t testing.TB, err error) {
-	t.Helper()
+func must(tb testing.TB, err error) {
+	tb.Helper()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 
 // token makes an admin token of the role; no namespaces means global.
-func (d *deployment) token(t testing.TB, role store.Role, namespaces ...string) credential.Text {
-	t.Helper()
+func (d *deployment) token(tb testing.TB, role store.Role, namespaces ...string) credential.Text {
+	tb.Helper()
 	text, err := credential.MintToken(rand.Reader)
-	must(t, err)
+	must(tb, err)
 	id, err := store.NewID(store.TokenIDPrefix, d.clock.now(), rand.Reader)
-	must(t, err)
-	_, err = d.store.InTx(t.Context(), func(ctx context.Context, tx *store.Tx) error {
+	must(tb, err)
+	_, err = d.store.InTx(tb.Context(), func(ctx context.Context, tx *store.Tx) error {
 		tx.Audit(store.AuditRecord{Actor: "system", Action: "token.create", Object: "token:" + id})
 		return tx.InsertToken(ctx, store.Token{
 			ID: id, Name: string(role), Role: role, Namespaces: namespaces, Hash: text.Digest(), CreatedAt: tx.Now(),
 		})
 	})
-	must(t, err)
+	must(tb, err)
 	return text
 }
 
 // client is the generated client with that token.
-func (d *deployment) client(t testing.TB, token credential.Text) *client.Client {
-	t.Helper()
+func (d *deployment) client(tb testing.TB, token credential.Text) *client.Client {
+	tb.Helper()
 	c, err := client.New(client.Options{Server: d.url, Token: token})
-	must(t, err)
-	t.Cleanup(c.Close)
+	must(tb, err)
+	tb.Cleanup(c.Close)
 	return c
 }
 
@@ -162,10 +162,10 @@ type answered struct {
 
 // send makes a request by hand, with the admin token unless a header says
 // otherwise ("Authorization", "" sends none).
-func (d *deployment) send(t testing.TB, method, path, body string, headers ...string) answered {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), method, d.url+path, strings.NewReader(body))
-	must(t, err)
+func (d *deployment) send(tb testing.TB, method, path, body string, headers ...string) answered {
+	tb.Helper()
+	req, err := http.NewRequestWithContext(tb.Context(), method, d.url+path, strings.NewReader(body))
+	must(tb, err)
 	req.Header.Set("Authorization", "Bearer "+d.admin.Reveal())
 	if body != "" {
 		req.Header.Set("Content-Type", "application/json")
@@ -183,28 +183,28 @@ func (d *deployment) send(t testing.TB, method, path, body string, headers ...st
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
 	res, err := transport.RoundTrip(req)
-	must(t, err)
-	defer res.Body.Close()
+	must(tb, err)
+	defer func() { must(tb, res.Body.Close()) }()
 	raw, err := io.ReadAll(res.Body)
-	must(t, err)
+	must(tb, err)
 	a := answered{status: res.StatusCode, header: res.Header, body: string(raw)}
 	if res.StatusCode >= 400 {
 		if got := res.Header.Get("Content-Type"); got != "application/problem+json" {
-			t.Errorf("%s %s: %d is %q, want application/problem+json", method, path, res.StatusCode, got)
+			tb.Errorf("%s %s: %d is %q, want application/problem+json", method, path, res.StatusCode, got)
 		}
-		must(t, json.Unmarshal(raw, &a.problem))
+		must(tb, json.Unmarshal(raw, &a.problem))
 	}
 	return a
 }
 
 // wantProblem checks status, code and, unless "", the field that is named.
-func wantProblem(t testing.TB, a answered, status int, code, field string) {
-	t.Helper()
+func wantProblem(tb testing.TB, a answered, status int, code, field string) {
+	tb.Helper()
 	if a.status != status || a.problem.Code != code || a.problem.Status != status {
-		t.Fatalf("answer is %d %s, want %d %s", a.status, a.body, status, code)
+		tb.Fatalf("answer is %d %s, want %d %s", a.status, a.body, status, code)
 	}
 	if a.problem.Detail == "" || a.problem.Title == "" || a.problem.RequestID == "" || a.problem.RequestID != a.header.Get("X-Request-Id") {
-		t.Errorf("problem lacks detail, title or request id: %s", a.body)
+		tb.Errorf("problem lacks detail, title or request id: %s", a.body)
 	}
 	if field == "" {
 		return
@@ -212,10 +212,10 @@ func wantProblem(t testing.TB, a answered, status int, code, field string) {
 	for _, f := range a.problem.Errors {
 		if f.Field == field {
 			if f.Problem == "" || f.Remedy == "" {
-				t.Errorf("field %s lacks problem or remedy: %s", field, a.body)
+				tb.Errorf("field %s lacks problem or remedy: %s", field, a.body)
 			}
 			return
 		}
 	}
-	t.Errorf("problem does not name field %q: %s", field, a.body)
+	tb.Errorf("problem does not name field %q: %s", field, a.body)
 }

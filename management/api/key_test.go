@@ -92,11 +92,11 @@ func TestAKeyLivesThroughEveryOperation(t *testing.T) {
 	}
 }
 
-func wantCode(t testing.TB, err error, status int, code string) {
-	t.Helper()
+func wantCode(tb testing.TB, err error, status int, code string) {
+	tb.Helper()
 	e, ok := errors.AsType[*client.Error](err)
 	if !ok || e.Status != status || e.Code != code {
-		t.Fatalf("error is %v, want %d %s", err, status, code)
+		tb.Fatalf("error is %v, want %d %s", err, status, code)
 	}
 }
 

@@ -247,7 +247,9 @@ func TestServeLetsRunningRequestsFinish(t *testing.T) {
 			status <- 0
 			return
 		}
-		res.Body.Close()
+		if err := res.Body.Close(); err != nil {
+			t.Error(err)
+		}
 		status <- res.StatusCode
 	}()
 	<-entered

@@ -126,8 +126,10 @@ func TestEveryErrorCodeHasAStatus(t *testing.T) {
 	// What the OpenAPI document says of each operation is made from the table.
 	var document struct {
 		Paths map[string]map[string]struct {
-			OperationID string                                  `json:"operationId"`
-			Responses   map[string]struct{ Description string } `json:"responses"`
+			OperationID string `json:"operationId"`
+			Responses   map[string]struct {
+				Description string `json:"description"`
+			} `json:"responses"`
 		} `json:"paths"`
 	}
 	a := d.send(t, http.MethodGet, "/openapi.json", "", "Authorization", "")

@@ -102,7 +102,7 @@ func noun(o Options, name, short, examples string, verbs ...func(*command) *cobr
 	flags := parent.PersistentFlags()
 	flags.StringVar(&c.server, "server", "", "address of the management API, e.g. https://credence.example.com (CREDENCE_SERVER)")
 	flags.StringVar(&c.tokenFile, "token-file", "", "file with the admin token (the token itself: CREDENCE_TOKEN)")
-	flags.StringVar(&c.dataDir, "data-dir", "", "folder of a local `credence serve` to take both from (CREDENCE_DATA_DIR; default ./credence-data)")
+	flags.StringVar(&c.dataDir, "data-dir", "", "folder of a local credence serve to take both from (CREDENCE_DATA_DIR; default ./credence-data)")
 	flags.StringVar(&c.caFile, "ca-file", "", "PEM file of the authorities to trust instead of the system's")
 	flags.BoolVar(&c.plaintext, "insecure-plaintext", false, "send the token over plain HTTP to hosts beyond loopback")
 	flags.StringVarP(&c.output, "output", "o", "table", "table or json")

@@ -175,8 +175,9 @@ func setParsed[T any](flags *pflag.FlagSet, name string, values []string, parse 
 // nothingToChange refuses an update without a single flag.
 func nothingToChange(cmd *cobra.Command) error {
 	changed := false
-	cmd.LocalNonPersistentFlags().Visit(func(f *pflag.Flag) {
-		changed = changed || (f.Name != "if-match" && f.Name != "namespace")
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		ours := cmd.InheritedFlags().Lookup(f.Name) == nil
+		changed = changed || ours && f.Name != "if-match" && f.Name != "namespace"
 	})
 	if !changed {
 		return usage(fmt.Errorf("nothing to change: `%s --help` lists the flags", cmd.CommandPath()))
