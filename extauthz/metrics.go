@@ -75,6 +75,13 @@ func gauges(s Sources, now func() time.Time) []prometheus.Collector {
 		gauge("credence_feed_age_seconds", "Time since the change feed was last read.",
 			func() float64 { return now().Sub(s.LastRead()).Seconds() })
 	}
+	for _, more := range s.More {
+		if more.Total {
+			all = append(all, prometheus.NewCounterFunc(prometheus.CounterOpts{Name: more.Name, Help: more.Help}, more.Value))
+		} else {
+			gauge(more.Name, more.Help, more.Value)
+		}
+	}
 	return all
 }
 

@@ -57,6 +57,10 @@ func TestEveryDecisionIsCounted(t *testing.T) {
 		CacheEntries: func() int { return 7 },
 		Applied:      func() store.Position { return store.Position{Revision: 12} },
 		LastRead:     func() time.Time { return start.Add(-3 * time.Second) },
+		More: []Source{
+			{Name: "credence_sample_total", Help: "Sample.", Total: true, Value: func() float64 { return 5 }},
+			{Name: "credence_sample", Help: "Sample.", Value: func() float64 { return 6 }},
+		},
 	}
 	s := newServer(t, o)
 	check := func(message []byte, d pipeline.Decision) {
@@ -94,6 +98,7 @@ func TestEveryDecisionIsCounted(t *testing.T) {
 	want["credence_cache_entries{}"] = 7
 	want["credence_applied_revision{}"] = 12
 	want["credence_feed_age_seconds{}"] = 3
+	want["credence_sample_total{}"], want["credence_sample{}"] = 5, 6
 	got := gathered(t, registry)
 	for name, value := range want {
 		if g, ok := got[name]; !ok || g != value {
@@ -133,5 +138,28 @@ func TestRecordsNameNoSecret(t *testing.T) {
 				t.Errorf("the event quotes the request: %s", line)
 			}
 		}
+	}
+}
+
+// TestFailuresAreLoggedOnceASecond with the reason and how many Checks it
+// hit, whether Checks are logged or not.
+func TestFailuresAreLoggedOnceASecond(t *testing.T) {
+	var log bytes.Buffer
+	now := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+	o := testOptions(decideFunc(func(_ context.Context, _ *pipeline.Request, d *pipeline.Decision) {
+		d.Reason, d.Failure = pipeline.ReasonUnavailable, store.ErrUnavailable
+	}))
+	o.Logger, o.Now = slog.New(slog.NewTextHandler(&log, nil)), func() time.Time { return now }
+	s := newServer(t, o)
+	for range 25 {
+		reply, err := s.check(t.Context(), func(any) error { return nil })
+		must(t, err)
+		_, err = newCodec().Marshal(reply)
+		must(t, err)
+		now = now.Add(100 * time.Millisecond)
+	}
+	text := log.String()
+	if strings.Count(text, "\n") != 3 || strings.Count(text, "checks=10") != 2 || !strings.Contains(text, "store unavailable") {
+		t.Errorf("log:\n%s", text)
 	}
 }

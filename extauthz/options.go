@@ -35,6 +35,15 @@ type Sources struct {
 	CacheEntries func() int            // keys in the cache
 	Applied      func() store.Position // the last change applied
 	LastRead     func() time.Time      // the last successful read of the feed
+	More         []Source              // whatever else the parts count
+}
+
+// Source is a number that another part of the data plane knows.
+type Source struct {
+	Name  string // of the metric, "credence_...", with _total for a counter
+	Help  string
+	Total bool // a counter, that only grows
+	Value func() float64
 }
 
 // DrainOptions say how a server stops.

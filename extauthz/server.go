@@ -8,6 +8,7 @@ import (
 	"net"
 	"runtime"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -43,6 +44,7 @@ type Server struct {
 	checks   *checkPool
 	health   *healthServer
 	ready    <-chan struct{}
+	loaded   atomic.Bool // the first snapshot is
 	drain    DrainOptions
 	grpc     *grpc.Server
 }
@@ -62,10 +64,11 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		pipeline: o.Pipeline, answers: answers, metrics: m,
-		record: newRecorder(o.Logger, o.Record), logger: o.Logger, now: o.Now,
+		record: newRecorder(o.Logger, o.Record, o.Now), logger: o.Logger, now: o.Now,
 		checks: newCheckPool(), health: newHealthServer(), ready: o.Ready,
 		drain: o.Drain.withDefaults(),
 	}
+	s.loaded.Store(o.Ready == nil)
 	s.grpc = grpc.NewServer(o.Transport.withDefaults().serverOptions()...)
 	s.grpc.RegisterService(checkService(), s)
 	grpc_health_v1.RegisterHealthServer(s.grpc, s.health)
@@ -120,10 +123,20 @@ func (s *Server) check(ctx context.Context, dec func(any) error) (reply any, err
 		return nil, fmt.Errorf("read check: %w", err)
 	}
 	c.read()
-	s.pipeline.Decide(ctx, &c.request, &c.decision)
+	s.decide(ctx, c)
 	s.answers.answer(c)
 
 	return s.finish(ctx, c, start)
+}
+
+// decide asks the pipeline, once there is something to decide on. An Envoy
+// that does not watch our health may call before.
+func (s *Server) decide(ctx context.Context, c *check) {
+	if !s.loaded.Load() {
+		c.decision.Reason, c.decision.Stage = pipeline.ReasonUnavailable, pipeline.StageRead
+		return
+	}
+	s.pipeline.Decide(ctx, &c.request, &c.decision)
 }
 
 // finish holds the two last lines before the wire: an answer must carry an
@@ -190,6 +203,7 @@ func (s *Server) serveWhenReady(ctx context.Context) {
 		case <-s.ready:
 		}
 	}
+	s.loaded.Store(true)
 	s.health.serving()
 }
 

@@ -267,6 +267,11 @@ func TestHealthFollowsReadiness(t *testing.T) {
 	if err := s.Ready().Check(); err == nil || !strings.Contains(err.Error(), "snapshot") {
 		t.Errorf("ready before ready: %v", err)
 	}
+	early, err := client(t, s.address).Check(t.Context(), getOrders())
+	must(t, err)
+	if early.GetDeniedResponse().GetStatus().GetCode() != 503 {
+		t.Errorf("a Check before the first snapshot: %v", early)
+	}
 	close(ready)
 	for _, w := range watches {
 		for state := grpc_health_v1.HealthCheckResponse_NOT_SERVING; state != grpc_health_v1.HealthCheckResponse_SERVING; {

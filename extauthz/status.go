@@ -30,15 +30,10 @@ func (s *Server) Ready() Part {
 			return errors.New("draining")
 		default:
 		}
-		if s.ready == nil {
-			return nil
-		}
-		select {
-		case <-s.ready:
-			return nil
-		default:
+		if !s.loaded.Load() {
 			return errors.New("waiting for the first snapshot")
 		}
+		return nil
 	}}
 }
 
