@@ -1,2 +1,86 @@
-// Package extauthz answers Envoy.
+// Package extauthz is the data plane's door: the gRPC server that Envoy's
+// ext_authz filter asks about every request, around the decision in package
+// extauthz/pipeline. Envoy's types stop here; package main wires it.
+//
+// # The path of a Check
+//
+// Each step is the file of its name, from top to bottom:
+//
+//	listener.go   a TCP or Unix socket; HTTP/2 settings that Envoy needs
+//	codec.go      the received bytes as they are, no generated types
+//	server.go     check: read > decide > answer > finish, on one screen
+//	request.go    the bytes as a pipeline.Request that aliases them,
+//	walk.go       field by field; shape.go checks what is not looked at
+//	pipeline/     Decide: the decision and its one reason
+//	answer.go     the table reason > code; allow or denial, encoded (wire.go):
+//	headers.go    what the upstream is told, and what is taken away,
+//	denial.go     what the client is told,
+//	ratelimit.go  how much is left of the limits,
+//	metadata.go   what Envoy's logs and filters are told
+//	metrics.go    counted by decision and reason
+//	record.go     logged, where the operator wants it
+//
+// Beside it: health.go (grpc.health.v1), status.go (metrics and readiness over
+// HTTP). `credence check` is in extauthz/probe.
+//
+// # What is promised
+//
+//   - Every answer carries an explicit status. An empty CheckResponse would
+//     mean "allow" to Envoy, so the last line before the wire (check.answered)
+//     refuses to send one.
+//   - Nothing that a request contains fails the RPC: a failed RPC could be let
+//     pass by an Envoy with failure_mode_allow, a denial cannot. Bytes that
+//     are no CheckRequest are a denial too.
+//   - What the generated types refuse is refused here; what they accept is
+//     read the same, up to the bounds in walk.go. Strings need not be UTF-8.
+//   - On every allow, each identity header is overwritten or removed, and so
+//     is whatever a client could spell to look like one.
+//   - After the caller's deadline there is only an error, never an allow.
+//   - A Check allocates nothing here but the list of one buffer that gRPC
+//     wants. What a Check holds is valid until its answer is written.
+//   - Key text is in no answer, log, metric or error.
+//
+// # When something fails
+//
+// "503" is a denial with status 503 and Retry-After, which cannot fail open;
+// "error" is a failed RPC, for which Envoy sends status_on_error (503 as
+// shipped), or lets the request pass if the operator set failure_mode_allow.
+// The metrics begin with credence_; unavailable, for instance, is
+// credence_checks_total{decision="deny",reason="unavailable"}. On a watching
+// (shadow) route a 503 is an allow with decision shadow_deny.
+//
+//	what                      Envoy gets                 for how long                  metric                        test
+//	------------------------  -------------------------  ----------------------------  ----------------------------  ------------------------------------------
+//	store gone, known key     as before                  up to the ceiling             feed_age_seconds              TestStoreGone
+//	store gone, past ceiling  503 for every key          until the feed is read again  unavailable, feed_age_seconds TestStoreGone
+//	store gone, unknown key   503                        until the store answers       unavailable                   TestStoreGone
+//	store gone, revoked key   401                        up to the ceiling, then 503   revoked                       TestStoreGone
+//	store gone, quota         as reserved, then 503      until the store answers       unavailable                   TestQuotaStoreGone
+//	store gone, rates         as before                  no end                        rate_limited                  TestQuotaStoreGone
+//	store gone, blacklist     403 as before              no end                        blacklisted                   TestBlacklistWhileTheStoreIsGone
+//	store hangs, known key    as before, once a second   up to the ceiling             check_duration_seconds        TestAStoreThatHangsHoldsAKnownKeyUpOnceAndShortly
+//	                          after 50 ms
+//	store hangs, unknown key  503 after 2 s, or error    until the store answers       unavailable,                  TestLateAllowIsSuppressed
+//	                          when Envoy waits less                                    check_late_answers_total
+//	flood of unknown keys     503 over the bound on      while it lasts                unavailable                   TestLookUpsAtTheStoreAreBounded
+//	                          look-ups; known keys
+//	                          as before
+//	feed not read             as before                  up to the ceiling, then 503   feed_age_seconds              TestNothingIsAnsweredAfterTheCeiling
+//	feed has a gap            503                        until all is loaded anew      unavailable                   TestAGapRestartsAndLoadsEverybody
+//	no snapshot yet           503; health NOT_SERVING    until it is loaded            unavailable                   TestHealthFollowsReadiness
+//	route policy is wrong     503                        until it is mended            bad_route_policy              TestPolicyThatMakesNoSenseDenies
+//	no client address         400 where one is needed    until the source is mended    bad_client_address            TestClientWithoutAddressPassesOnlyWhereNothingAsksForOne
+//	no HTTP request (L4)      denial; Envoy closes       each                          bad_request                   TestRequestContentNeverFailsTheRPC
+//	bytes are no CheckRequest 400                        each                          check_malformed_total         TestRequestContentNeverFailsTheRPC
+//	Check over the size cap   error                      each                          check_unreadable_total        TestMessageOverTheCapFailsTheRPC
+//	caller gave up            its own error              each                          check_late_answers_total      TestLateAllowIsSuppressed
+//	a panic                   error                      each                          check_panics_total            TestPanicFailsTheRPCWithoutASecret
+//	an answer without status  error                      each                          check_no_status_total         TestAnswerWithoutStatusIsRefused
+//	decision never made       503                        each                          internal                      TestZeroDecisionIsDenied
+//	process stops             every answer; health       up to the drain timeout       checks_in_flight              TestGracefulStopUnderLoadLosesNothing
+//	                          NOT_SERVING, GOAWAY
+//	a Check that never ends   error at the drain's end   once                          checks_in_flight              TestStopCutsOffWhatDoesNotFinish
+//	process killed            error                      until it is back              none here; Envoy's error      TestWithTheServiceKilledNothingPassesAndItRecovers
+//	process stuck             error at Envoy's timeout   while it lasts                none here; Envoy's error      TestWithTheServiceStuckNothingPassesAndItRecovers
+//	pings of idle Envoys      the connection stays       no end                        none                          TestKeepalivePingsSurvive
 package extauthz

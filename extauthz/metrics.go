@@ -19,6 +19,7 @@ type metrics struct {
 	malformed           prometheus.Counter
 	unreadable          prometheus.Counter
 	late                prometheus.Counter
+	noStatus            prometheus.Counter
 	panics              prometheus.Counter
 }
 
@@ -43,12 +44,14 @@ func newMetrics(reg prometheus.Registerer, s Sources, now func() time.Time) (*me
 		malformed: counter("credence_check_malformed_total", "Checks whose bytes were no CheckRequest; denied."),
 		unreadable: counter("credence_check_unreadable_total",
 			"Checks that never came in whole, such as messages over the cap; failed RPCs."),
-		late:   counter("credence_check_late_answers_total", "Answers not sent because the caller's deadline had passed."),
+		late: counter("credence_check_late_answers_total", "Answers not sent because the caller's deadline had passed."),
+		noStatus: counter("credence_check_no_status_total",
+			"Answers not sent because no status stood in them; failed RPCs."),
 		panics: counter("credence_check_panics_total", "Panics during a Check; failed RPCs."),
 	}
 	m.resolve(checks, lookups)
 	all := append([]prometheus.Collector{
-		checks, lookups, m.duration, m.inFlight, m.malformed, m.unreadable, m.late, m.panics,
+		checks, lookups, m.duration, m.inFlight, m.malformed, m.unreadable, m.late, m.noStatus, m.panics,
 	}, gauges(s, now)...)
 	for _, c := range all {
 		if err := reg.Register(c); err != nil {

@@ -144,6 +144,7 @@ func (s *Server) decide(ctx context.Context, c *check) {
 // may be sent, because Envoy still accepts a late "allow" in a race.
 func (s *Server) finish(ctx context.Context, c *check, start time.Time) (any, error) {
 	if !c.answered() {
+		s.metrics.noStatus.Inc()
 		return nil, errNoStatus
 	}
 	if late := ctx.Err(); late != nil {

@@ -204,6 +204,9 @@ func TestAnswerWithoutStatusIsRefused(t *testing.T) {
 			if reply, err := s.finish(t.Context(), c, time.Now()); reply != nil || status.Code(err) != codes.Internal {
 				t.Errorf("the server sends %v, %v", reply, err)
 			}
+			if metric(t, s.metrics.noStatus) != 1 {
+				t.Error("not counted")
+			}
 			if data, err := newCodec().Marshal(c); data != nil || err == nil {
 				t.Errorf("the codec writes %v, %v", data, err)
 			}
