@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -56,6 +57,9 @@ type journal struct {
 func (j *journal) Write(p []byte) (int, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if j.buf.Len() > 1<<20 { // a fuzzer runs for long
+		j.buf.Reset()
+	}
 	return j.buf.Write(p)
 }
 
@@ -82,9 +86,7 @@ func deploy(tb testing.TB, change ...func(*api.Options)) *deployment {
 	tb.Helper()
 	d := &deployment{clock: newClock(), log: &journal{}, metrics: prometheus.NewRegistry()}
 	logger := slog.New(slog.NewTextHandler(d.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	file := sqlite.Options{Path: filepath.Join(tb.TempDir(), "credence.db"), Now: d.clock.now, Random: rand.Reader, Logger: logger}
-	_, _, err := sqlite.Migrate(tb.Context(), file)
-	must(tb, err)
+	file := emptyDatabase(tb, tb.TempDir(), d.clock.now)
 	db, err := sqlite.Open(tb.Context(), file)
 	must(tb, err)
 	tb.Cleanup(func() { must(tb, db.Close()) })
@@ -117,6 +119,27 @@ func deploy(tb testing.TB, change ...func(*api.Options)) *deployment {
 	tb.Cleanup(server.Close)
 	d.url = server.URL
 	return d
+}
+
+// migrated is an empty database of this version. Migrating takes seconds
+// under the race detector, so it is done once and copied.
+var migrated struct {
+	once sync.Once
+	file []byte
+}
+
+// emptyDatabase writes a migrated database into the folder and names it.
+func emptyDatabase(tb testing.TB, dir string, now func() time.Time) sqlite.Options {
+	tb.Helper()
+	o := sqlite.Options{Path: filepath.Join(dir, "credence.db"), Now: now, Random: rand.Reader, Logger: slog.New(slog.DiscardHandler)}
+	migrated.once.Do(func() {
+		_, _, err := sqlite.Migrate(tb.Context(), o)
+		must(tb, err)
+		migrated.file, err = os.ReadFile(o.Path)
+		must(tb, err)
+	})
+	must(tb, os.WriteFile(o.Path, migrated.file, 0o600))
+	return o
 }
 
 func must(tb testing.TB, err error) {
