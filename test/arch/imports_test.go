@@ -50,6 +50,8 @@ var mayImport = map[string][]string{
 	"test/harness": {},
 	"test/e2e":     {"*"},
 	"test/demo":    {"test/harness"},
+	// A real PostgreSQL for the tests of whoever needs one.
+	"test/pgserver": {},
 }
 
 // livesIn says for each dependency from outside (a path or a prefix of it)
