@@ -1,7 +1,7 @@
 // Package migrations holds the schema of every backend as plain SQL, in the
 // order of the files' numbers, embedded into the program. It has no code: the
-// backend that owns a dialect applies its folder (sqlite/ today; postgres/
-// goes beside it) with goose.
+// backend that owns a dialect applies its folder (sqlite/, postgres/) with
+// goose.
 //
 // A file that has shipped is never edited; a new one follows it. Each file is
 // applied in one transaction, so an interrupted migration leaves the version
@@ -17,8 +17,20 @@
 // are text in canonical form. An optional reference ("no plan") is NULL. All
 // tables are STRICT, so a value of the wrong type is refused and not guessed.
 //
+// # How values are stored in PostgreSQL
+//
+// In the types that PostgreSQL has for them: timestamptz, inet and cidr, text
+// arrays, jsonb for limits, quotas and labels, bytea for hashes. NULL is the
+// zero time, and an optional reference that is not there. Everything is in a
+// schema of its own, credence, and every statement says so: a search path
+// would be state of the session, which a pooler does not keep. Names and ids
+// have the collation "C": their order is the one of SQLite and of Go, and no
+// update of the operating system's locales can break an index on them.
+//
+// # River's tables
+//
 // River's own tables (river_...) are not here: River brings its migrations
-// with it, and store/sqlite applies both.
+// with it, and the backends apply both.
 package migrations
 
 import "embed"
@@ -27,3 +39,15 @@ import "embed"
 //
 //go:embed sqlite/*.sql
 var SQLite embed.FS
+
+// Postgres is the schema for PostgreSQL, under the folder "postgres".
+//
+//go:embed postgres/*.sql
+var Postgres embed.FS
+
+// PostgresDataRole makes the role credence_data on PostgreSQL and says what it
+// may do. It is no migration: it is applied whenever migrations are, and
+// changes nothing the second time.
+//
+//go:embed postgres_data_role.sql
+var PostgresDataRole string

@@ -1,0 +1,290 @@
+-- The first schema. How values are stored: see the package comment.
+
+-- +goose Up
+
+CREATE TABLE credence.namespaces (
+    name        text COLLATE "C" NOT NULL PRIMARY KEY CHECK (name ~ '^[a-z0-9-]{1,63}$'),
+    description text        NOT NULL,
+    key_prefix  text        NOT NULL,
+    environment text        NOT NULL,
+    created_at  timestamptz NOT NULL,
+    updated_at  timestamptz NOT NULL,
+    version     bigint      NOT NULL CHECK (version >= 0)
+);
+
+INSERT INTO credence.namespaces (name, description, key_prefix, environment, created_at, updated_at, version)
+VALUES ('default', 'Everything that names no namespace', 'crd', 'live', now(), now(), 1);
+
+CREATE TABLE credence.owners (
+    namespace   text COLLATE "C" NOT NULL REFERENCES credence.namespaces (name),
+    name        text COLLATE "C" NOT NULL CHECK (name <> ''),
+    description text        NOT NULL,
+    contact     text        NOT NULL,
+    limits      jsonb       NOT NULL CHECK (jsonb_typeof(limits) = 'array'),
+    quotas      jsonb       NOT NULL CHECK (jsonb_typeof(quotas) = 'array'),
+    created_at  timestamptz NOT NULL,
+    updated_at  timestamptz NOT NULL,
+    version     bigint      NOT NULL CHECK (version >= 0),
+    PRIMARY KEY (namespace, name)
+);
+
+CREATE TABLE credence.plans (
+    namespace   text COLLATE "C" NOT NULL REFERENCES credence.namespaces (name),
+    name        text COLLATE "C" NOT NULL CHECK (name <> ''),
+    description text        NOT NULL,
+    limits      jsonb       NOT NULL CHECK (jsonb_typeof(limits) = 'array'),
+    quotas      jsonb       NOT NULL CHECK (jsonb_typeof(quotas) = 'array'),
+    created_at  timestamptz NOT NULL,
+    updated_at  timestamptz NOT NULL,
+    version     bigint      NOT NULL CHECK (version >= 0),
+    PRIMARY KEY (namespace, name)
+);
+
+-- A purged key keeps its row (the audit log refers to it) and loses the rest:
+-- no hash, no owner, no plan.
+CREATE TABLE credence.api_keys (
+    id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    key_id        text COLLATE "C" NOT NULL UNIQUE CHECK (key_id <> ''),
+    namespace     text COLLATE "C" NOT NULL REFERENCES credence.namespaces (name),
+    name          text        NOT NULL,
+    owner         text COLLATE "C",
+    key_type      text        NOT NULL
+                  CHECK (key_type IN ('user', 'service', 'integration', 'system', 'emergency') OR status = 'purged'),
+    status        text        NOT NULL
+                  CHECK (status IN ('active', 'disabled', 'suspended', 'revoked', 'purged')),
+    status_reason text        NOT NULL,
+    environment   text        NOT NULL,
+    plan          text COLLATE "C",
+    scopes        text[]      NOT NULL,
+    limits        jsonb       NOT NULL CHECK (jsonb_typeof(limits) = 'array'),
+    quotas        jsonb       NOT NULL CHECK (jsonb_typeof(quotas) = 'array'),
+    networks      cidr[]      NOT NULL,
+    hosts         text[]      NOT NULL,
+    methods       text[]      NOT NULL,
+    paths         text[]      NOT NULL,
+    labels        jsonb       NOT NULL CHECK (jsonb_typeof(labels) = 'object'),
+    not_before    timestamptz,
+    expires_at    timestamptz,
+    key_hash      bytea       CHECK (octet_length(key_hash) = 32),
+    pepper_id     text        NOT NULL,
+    checksum_id   text        NOT NULL,
+    created_at    timestamptz NOT NULL,
+    updated_at    timestamptz NOT NULL,
+    status_at     timestamptz,
+    version       bigint      NOT NULL CHECK (version >= 0),
+    CHECK ((key_hash IS NULL) = (status = 'purged')),
+    FOREIGN KEY (namespace, owner) REFERENCES credence.owners (namespace, name),
+    FOREIGN KEY (namespace, plan) REFERENCES credence.plans (namespace, name)
+);
+
+-- Not partial: whether `key_hash = ANY ($1)` implies IS NOT NULL must not be
+-- a matter of the planner's wits.
+CREATE UNIQUE INDEX api_keys_key_hash ON credence.api_keys (key_hash);
+CREATE INDEX api_keys_namespace ON credence.api_keys (namespace, key_id);
+CREATE INDEX api_keys_owner ON credence.api_keys (namespace, owner) WHERE owner IS NOT NULL;
+CREATE INDEX api_keys_plan ON credence.api_keys (namespace, plan) WHERE plan IS NOT NULL;
+CREATE INDEX api_keys_expires_at ON credence.api_keys (expires_at) WHERE expires_at IS NOT NULL;
+
+-- A rule without namespace refuses everywhere.
+CREATE TABLE credence.ip_blacklist (
+    id         text COLLATE "C" NOT NULL PRIMARY KEY CHECK (id <> ''),
+    namespace  text COLLATE "C" REFERENCES credence.namespaces (name),
+    network    cidr        NOT NULL,
+    reason     text        NOT NULL,
+    ends_at    timestamptz,
+    created_by text        NOT NULL,
+    created_at timestamptz NOT NULL
+);
+
+CREATE UNIQUE INDEX ip_blacklist_network ON credence.ip_blacklist (network, coalesce(namespace, ''));
+CREATE INDEX ip_blacklist_namespace ON credence.ip_blacklist (namespace) WHERE namespace IS NOT NULL;
+
+-- The feed that the data plane follows. The counter is a row of its own, so
+-- that pruning the feed never gives a revision twice.
+CREATE TABLE credence.changes (
+    revision  bigint      NOT NULL PRIMARY KEY CHECK (revision >= 1),
+    change_id text COLLATE "C" NOT NULL UNIQUE,
+    kind      text        NOT NULL CHECK (kind IN ('key', 'owner', 'plan', 'namespace', 'blacklist')),
+    namespace text        NOT NULL,
+    object_id text        NOT NULL,
+    created   boolean     NOT NULL,
+    key_hash  bytea       CHECK (octet_length(key_hash) = 32),
+    at        timestamptz NOT NULL
+);
+
+CREATE INDEX changes_at ON credence.changes (at);
+
+-- The row is also the lock that writing transactions take one after another.
+CREATE TABLE credence.revision_counter (
+    only_row boolean NOT NULL PRIMARY KEY CHECK (only_row),
+    revision bigint  NOT NULL CHECK (revision >= 0)
+);
+
+INSERT INTO credence.revision_counter (only_row, revision) VALUES (true, 0);
+
+-- holder_hash tells the process that made the row from every other one.
+CREATE TABLE credence.replicas (
+    replica_id       text COLLATE "C" NOT NULL PRIMARY KEY CHECK (replica_id <> ''),
+    name             text        NOT NULL,
+    address          text        NOT NULL,
+    version          text        NOT NULL,
+    applied_revision bigint      NOT NULL CHECK (applied_revision >= 0),
+    applied_id       text        NOT NULL,
+    started_at       timestamptz NOT NULL,
+    seen_at          timestamptz NOT NULL,
+    left_at          timestamptz,
+    holder_hash      bytea       NOT NULL CHECK (octet_length(holder_hash) = 32)
+);
+
+CREATE TABLE credence.admin_tokens (
+    token_id   text COLLATE "C" NOT NULL PRIMARY KEY CHECK (token_id <> ''),
+    name       text        NOT NULL,
+    role       text        NOT NULL CHECK (role IN ('viewer', 'auditor', 'operator', 'admin')),
+    namespaces text[]      NOT NULL,
+    token_hash bytea       NOT NULL UNIQUE CHECK (octet_length(token_hash) = 32),
+    expires_at timestamptz,
+    revoked_at timestamptz,
+    created_at timestamptz NOT NULL
+);
+
+-- One chain of entries per namespace; '' is the chain of what has none. The
+-- chain outlives the namespace, so it is no foreign key.
+CREATE TABLE credence.api_key_audit_log (
+    id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    key_id        text COLLATE "C" REFERENCES credence.api_keys (key_id),
+    action        text        NOT NULL CHECK (action <> ''),
+    ip_address    inet,
+    details       bytea,
+    namespace     text COLLATE "C" NOT NULL,
+    sequence      bigint      NOT NULL CHECK (sequence >= 1),
+    at            timestamptz NOT NULL,
+    actor         text        NOT NULL,
+    object        text        NOT NULL,
+    request_id    text        NOT NULL,
+    previous_hash bytea       NOT NULL CHECK (octet_length(previous_hash) = 32),
+    entry_hash    bytea       NOT NULL CHECK (octet_length(entry_hash) = 32),
+    UNIQUE (namespace, sequence)
+);
+
+CREATE INDEX api_key_audit_log_key_id ON credence.api_key_audit_log (key_id) WHERE key_id IS NOT NULL;
+
+-- What was written stays as it was written. Retention may remove entries from
+-- the old end of a chain; nothing may rewrite one.
+-- +goose StatementBegin
+CREATE FUNCTION credence.refuse_audit_update() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION 'audit entries are never changed' USING ERRCODE = 'restrict_violation';
+END
+$$;
+-- +goose StatementEnd
+
+CREATE TRIGGER api_key_audit_log_is_append_only BEFORE UPDATE ON credence.api_key_audit_log
+    FOR EACH ROW EXECUTE FUNCTION credence.refuse_audit_update();
+
+-- Where each chain ends, also when all its entries have been removed.
+CREATE TABLE credence.audit_heads (
+    namespace  text COLLATE "C" NOT NULL PRIMARY KEY,
+    sequence   bigint NOT NULL CHECK (sequence >= 1),
+    entry_hash bytea  NOT NULL CHECK (octet_length(entry_hash) = 32)
+);
+
+CREATE TABLE credence.quota_counters (
+    subject  text COLLATE "C" NOT NULL CHECK (subject <> ''),
+    name     text COLLATE "C" NOT NULL,
+    start_at timestamptz NOT NULL,
+    end_at   timestamptz NOT NULL CHECK (end_at > start_at),
+    used     bigint      NOT NULL CHECK (used >= 0),
+    PRIMARY KEY (subject, name, start_at)
+);
+
+CREATE INDEX quota_counters_end_at ON credence.quota_counters (end_at);
+
+CREATE TABLE credence.idempotency_keys (
+    actor           text COLLATE "C" NOT NULL CHECK (actor <> ''),
+    idempotency_key text COLLATE "C" NOT NULL CHECK (idempotency_key <> ''),
+    request_hash    bytea       NOT NULL CHECK (octet_length(request_hash) = 32),
+    object_id       text        NOT NULL,
+    created_at      timestamptz NOT NULL,
+    PRIMARY KEY (actor, idempotency_key)
+);
+
+CREATE INDEX idempotency_keys_created_at ON credence.idempotency_keys (created_at);
+
+-- What the database knows of the deployment it belongs to.
+CREATE TABLE credence.deployment (
+    only_row            boolean NOT NULL PRIMARY KEY CHECK (only_row),
+    secrets_fingerprint text    NOT NULL CHECK (secrets_fingerprint <> '')
+);
+
+-- The three functions below are all that the role credence_data can change.
+-- They run with the rights of the schema's owner, so each names what it
+-- touches in full and takes no search path from its caller.
+
+-- put_replica writes the row of the process that knows the token. Ids of
+-- replicas are public; without the token one replica could report in another's
+-- name, and complete a receipt that the other has not signed.
+-- +goose StatementBegin
+CREATE FUNCTION credence.put_replica(
+    token bytea, replica_id text, name text, address text, version text, applied_revision bigint, applied_id text,
+    started_at timestamptz, seen_at timestamptz, left_at timestamptz) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    INSERT INTO credence.replicas AS r (replica_id, name, address, version, applied_revision, applied_id,
+        started_at, seen_at, left_at, holder_hash)
+    VALUES ($2, $3, $4, $5, $6, $7, $8, $9, $10, sha256($1))
+    ON CONFLICT ON CONSTRAINT replicas_pkey DO UPDATE SET name = excluded.name, address = excluded.address,
+        version = excluded.version, applied_revision = excluded.applied_revision, applied_id = excluded.applied_id,
+        started_at = excluded.started_at, seen_at = excluded.seen_at, left_at = excluded.left_at
+    WHERE r.holder_hash = excluded.holder_hash;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'the replica belongs to another process' USING ERRCODE = 'unique_violation';
+    END IF;
+END
+$$;
+-- +goose StatementEnd
+
+-- reserve_quota takes min(want, budget - used) from a window. The row it
+-- inserts or touches stays locked until the end, so callers take turns.
+-- +goose StatementBegin
+CREATE FUNCTION credence.reserve_quota(
+    subject text, name text, start_at timestamptz, end_at timestamptz, want bigint, budget bigint,
+    OUT granted bigint, OUT total bigint)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF want <= 0 OR budget <= 0 THEN
+        granted := 0;
+        total := coalesce((SELECT q.used FROM credence.quota_counters AS q
+            WHERE q.subject = $1 AND q.name = $2 AND q.start_at = $3), 0);
+        RETURN;
+    END IF;
+    INSERT INTO credence.quota_counters AS q (subject, name, start_at, end_at, used) VALUES ($1, $2, $3, $4, 0)
+    ON CONFLICT ON CONSTRAINT quota_counters_pkey DO UPDATE SET end_at = excluded.end_at
+    RETURNING q.used INTO total;
+    granted := greatest(0, least(want, budget - total));
+    IF granted > 0 THEN
+        total := total + granted;
+        UPDATE credence.quota_counters AS q SET used = reserve_quota.total
+        WHERE q.subject = $1 AND q.name = $2 AND q.start_at = $3;
+    END IF;
+END
+$$;
+-- +goose StatementEnd
+
+-- return_quota gives back what was reserved and not spent.
+-- +goose StatementBegin
+CREATE FUNCTION credence.return_quota(subject text, name text, start_at timestamptz, units bigint) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    UPDATE credence.quota_counters AS q SET used = greatest(0, q.used - $4)
+    WHERE q.subject = $1 AND q.name = $2 AND q.start_at = $3 AND $4 > 0;
+$$;
+-- +goose StatementEnd
+
+-- +goose Down
+-- There is no way back: an older program refuses a newer schema, and a backup
+-- taken before the migration is the way to return.
+SELECT 1;
