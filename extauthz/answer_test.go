@@ -23,27 +23,27 @@ import (
 	"credence/store"
 )
 
-func newTestAnswerer(t testing.TB, o AnswerOptions) *answerer {
-	t.Helper()
+func newTestAnswerer(tb testing.TB, o AnswerOptions) *answerer {
+	tb.Helper()
 	a, err := newAnswerer(o)
-	must(t, err)
+	must(tb, err)
 	return a
 }
 
 // answered encodes the answer to a request and decodes it with the generated
 // types.
-func answered(t testing.TB, a *answerer, request *authv3.CheckRequest, decide func(*pipeline.Decision)) *authv3.CheckResponse {
-	t.Helper()
-	c := readBytes(marshal(t, request))
+func answered(tb testing.TB, a *answerer, request *authv3.CheckRequest, decide func(*pipeline.Decision)) *authv3.CheckResponse {
+	tb.Helper()
+	c := readBytes(marshal(tb, request))
 	decide(&c.decision)
 	a.answer(c)
 	if !c.answered() {
-		t.Fatal("answer without a status")
+		tb.Fatal("answer without a status")
 	}
 	var m authv3.CheckResponse
-	must(t, proto.Unmarshal(*c.out, &m))
+	must(tb, proto.Unmarshal(*c.out, &m))
 	if err := m.ValidateAll(); err != nil {
-		t.Fatalf("answer breaks a rule of the API: %v", err)
+		tb.Fatalf("answer breaks a rule of the API: %v", err)
 	}
 	return &m
 }
@@ -289,17 +289,17 @@ func TestGRPCFilterGetsNoGRPCHeaders(t *testing.T) {
 	}
 }
 
-func credenceObject(t testing.TB, m *authv3.CheckResponse) map[string]string {
-	t.Helper()
+func credenceObject(tb testing.TB, m *authv3.CheckResponse) map[string]string {
+	tb.Helper()
 	object := m.GetDynamicMetadata().GetFields()["credence"].GetStructValue().GetFields()
 	if len(object) == 0 {
-		t.Fatalf("no metadata object: %v", m)
+		tb.Fatalf("no metadata object: %v", m)
 	}
 	fields := map[string]string{}
 	for name, v := range object {
 		fields[name] = v.GetStringValue()
 		if fields[name] == "" {
-			t.Errorf("metadata %s is no text or empty", name)
+			tb.Errorf("metadata %s is no text or empty", name)
 		}
 	}
 	return fields
@@ -369,8 +369,8 @@ func assertMeaning(t *testing.T, d *pipeline.Decision, m *authv3.CheckResponse) 
 		return
 	}
 	var problem struct {
-		Status int32
-		Code   string
+		Status int32  `json:"status"`
+		Code   string `json:"code"`
 	}
 	if err := json.Unmarshal([]byte(denied.GetBody()), &problem); err != nil ||
 		problem.Status != int32(denied.GetStatus().GetCode()) || problem.Code == "" || names["content-type"] != "application/problem+json" {
@@ -405,7 +405,8 @@ func assertOptions(t *testing.T, options []*corev3.HeaderValueOption) map[string
 	names := map[string]string{}
 	for _, o := range options {
 		name, value := o.GetHeader().GetKey(), o.GetHeader().GetValue()
-		if o.GetAppend() == nil || o.GetAppend().GetValue() ||
+		overwrite := o.GetAppend() //nolint:staticcheck // Envoy's releases read the deprecated field, and it must stand there
+		if overwrite == nil || overwrite.GetValue() ||
 			o.GetAppendAction() != corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD {
 			t.Errorf("%s: not both append fields: %v", name, o)
 		}

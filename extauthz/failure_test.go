@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/netip"
 	"os"
@@ -99,7 +98,7 @@ func newPlane(t *testing.T) *plane {
 	}
 	o := sqlite.Options{
 		Path: filepath.Join(t.TempDir(), "credence.db"), Now: p.now, Random: rand.Reader,
-		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Logger: slog.New(slog.DiscardHandler),
 	}
 	_, _, err := sqlite.Migrate(t.Context(), o)
 	must(t, err)

@@ -3,6 +3,7 @@ package extauthz
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"credence/extauthz/pipeline"
@@ -89,11 +90,8 @@ func (id *identity) own(name string) error {
 		return errors.New("not a safe header name: use 1 to 64 lower-case letters, digits and dashes")
 	case isReserved(name):
 		return errors.New("the name is reserved: choose one such as x-credence-owner")
-	}
-	for _, other := range id.owned {
-		if other == name {
-			return errors.New("the name is used twice: give each header its own")
-		}
+	case slices.Contains(id.owned, name):
+		return errors.New("the name is used twice: give each header its own")
 	}
 	id.owned = append(id.owned, name)
 	return nil

@@ -94,7 +94,7 @@ func TestLongScopeListsLoseWholeWords(t *testing.T) {
 	if len(got) > maxValue || len(got) < maxValue-len(word)-1 {
 		t.Errorf("%d bytes", len(got))
 	}
-	for _, w := range strings.Split(got, " ") {
+	for w := range strings.SplitSeq(got, " ") {
 		if w != word {
 			t.Errorf("cut to %q", w)
 		}

@@ -138,7 +138,7 @@ func listenUnix(ctx context.Context, path string) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen on unix:%s: %w", path, err)
 	}
-	if err := os.Chmod(path, 0o660); err != nil {
+	if err := os.Chmod(path, 0o660); err != nil { //nolint:gosec // the proxy runs as another user of the group
 		return nil, errors.Join(fmt.Errorf("listen on unix:%s: %w", path, err), l.Close())
 	}
 	return l, nil

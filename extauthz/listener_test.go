@@ -97,7 +97,11 @@ func TestStaleSocketIsReplaced(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "check.sock")
 	stale, err := new(net.ListenConfig).Listen(t.Context(), "unix", path)
 	must(t, err)
-	stale.(*net.UnixListener).SetUnlinkOnClose(false)
+	socket, ok := stale.(*net.UnixListener)
+	if !ok {
+		t.Fatalf("a unix listener is a %T", stale)
+	}
+	socket.SetUnlinkOnClose(false)
 	must(t, stale.Close())
 	l, err := Listen(t.Context(), "unix://"+path)
 	must(t, err)

@@ -3,7 +3,6 @@ package extauthz
 import (
 	"context"
 	"flag"
-	"io"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -34,13 +33,6 @@ func (f decideFunc) Decide(ctx context.Context, r *pipeline.Request, d *pipeline
 	f(ctx, r, d)
 }
 
-// decides answers every Check with one reason.
-func decides(reason pipeline.Reason) decideFunc {
-	return func(_ context.Context, _ *pipeline.Request, d *pipeline.Decision) {
-		d.Reason, d.Stage = reason, pipeline.StageEnd
-	}
-}
-
 func testKey() *pipeline.Key {
 	return &pipeline.Key{
 		KeyID: "key_01", Namespace: "shop", Owner: "team-orders", KeyType: store.KeyTypeService,
@@ -64,7 +56,7 @@ func acceptKey(d *pipeline.Decision) {
 
 func testOptions(d decider) Options {
 	return Options{
-		Pipeline: d, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Pipeline: d, Logger: slog.New(slog.DiscardHandler),
 		Now: time.Now, Registerer: prometheus.NewRegistry(),
 	}
 }
@@ -83,18 +75,18 @@ func serve(t *testing.T, o Options) *served {
 	return run(t, newServer(t, o), l)
 }
 
-func newServer(t testing.TB, o Options) *Server {
-	t.Helper()
+func newServer(tb testing.TB, o Options) *Server {
+	tb.Helper()
 	s, err := New(o)
-	must(t, err)
+	must(tb, err)
 	return s
 }
 
 // must ends the test on an error that has nothing to do with what it tests.
-func must(t testing.TB, err error) {
-	t.Helper()
+func must(tb testing.TB, err error) {
+	tb.Helper()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 
@@ -121,17 +113,17 @@ func run(t *testing.T, s *Server, l net.Listener) *served {
 }
 
 // dial opens a plain client connection, closed before the server stops.
-func dial(t testing.TB, target string, opts ...grpc.DialOption) *grpc.ClientConn {
-	t.Helper()
+func dial(tb testing.TB, target string, opts ...grpc.DialOption) *grpc.ClientConn {
+	tb.Helper()
 	conn, err := grpc.NewClient(target, append(opts, grpc.WithTransportCredentials(insecure.NewCredentials()))...)
-	must(t, err)
-	t.Cleanup(func() { _ = conn.Close() })
+	must(tb, err)
+	tb.Cleanup(func() { _ = conn.Close() })
 	return conn
 }
 
-func client(t testing.TB, target string) authv3.AuthorizationClient {
-	t.Helper()
-	return authv3.NewAuthorizationClient(dial(t, target))
+func client(tb testing.TB, target string) authv3.AuthorizationClient {
+	tb.Helper()
+	return authv3.NewAuthorizationClient(dial(tb, target))
 }
 
 // getOrders is an ordinary request as Envoy reports it.

@@ -19,10 +19,10 @@ import (
 )
 
 // metric reads one counter or gauge.
-func metric(t testing.TB, m prometheus.Metric) float64 {
-	t.Helper()
+func metric(tb testing.TB, m prometheus.Metric) float64 {
+	tb.Helper()
 	var out dto.Metric
-	must(t, m.Write(&out))
+	must(tb, m.Write(&out))
 	return out.GetCounter().GetValue() + out.GetGauge().GetValue()
 }
 

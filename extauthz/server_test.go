@@ -34,11 +34,19 @@ type rawCodec struct{}
 func (rawCodec) Name() string { return "proto" }
 
 func (rawCodec) Marshal(v any) (mem.BufferSlice, error) {
-	return mem.BufferSlice{mem.SliceBuffer(v.([]byte))}, nil
+	b, ok := v.([]byte)
+	if !ok {
+		return nil, fmt.Errorf("raw codec: %T", v)
+	}
+	return mem.BufferSlice{mem.SliceBuffer(b)}, nil
 }
 
 func (rawCodec) Unmarshal(data mem.BufferSlice, v any) error {
-	*v.(*[]byte) = data.Materialize()
+	b, ok := v.(*[]byte)
+	if !ok {
+		return fmt.Errorf("raw codec: %T", v)
+	}
+	*b = data.Materialize()
 	return nil
 }
 
@@ -48,10 +56,10 @@ func checkBytes(ctx context.Context, conn *grpc.ClientConn, request []byte) ([]b
 	return reply, err
 }
 
-func decoded(t testing.TB, b []byte) *authv3.CheckResponse {
-	t.Helper()
+func decoded(tb testing.TB, b []byte) *authv3.CheckResponse {
+	tb.Helper()
 	var m authv3.CheckResponse
-	must(t, proto.Unmarshal(b, &m))
+	must(tb, proto.Unmarshal(b, &m))
 	return &m
 }
 
@@ -109,7 +117,7 @@ func TestMessageOverTheCapFailsTheRPC(t *testing.T) {
 	if status.Code(err) != codes.ResourceExhausted {
 		t.Errorf("got %v", err)
 	}
-	if got := metric(t, s.Server.metrics.unreadable); got != 1 {
+	if got := metric(t, s.metrics.unreadable); got != 1 {
 		t.Errorf("counted %v", got)
 	}
 }
@@ -140,7 +148,7 @@ func TestPanicFailsTheRPCWithoutASecret(t *testing.T) {
 		t.Errorf("after the panic: %v", err)
 	}
 	must(t, s.stop())
-	if got := metric(t, s.Server.metrics.panics); got != 1 {
+	if got := metric(t, s.metrics.panics); got != 1 {
 		t.Errorf("counted %v", got)
 	}
 	if text := log.String(); !strings.Contains(text, "check panicked") || !strings.Contains(text, "server_test.go") || strings.Contains(text, secret) {
@@ -347,7 +355,7 @@ func TestGracefulStopUnderLoadLosesNothing(t *testing.T) {
 		})
 	}
 	<-busy
-	if metric(t, first.Server.metrics.allow[pipeline.ReasonAllowed]) == 0 {
+	if metric(t, first.metrics.allow[pipeline.ReasonAllowed]) == 0 {
 		t.Error("the first replica had nothing to do, the test proves nothing")
 	}
 	must(t, first.stop())

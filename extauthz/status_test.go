@@ -63,7 +63,7 @@ func TestServeStatusUntilTheContextEnds(t *testing.T) {
 	must(t, err)
 	body, err := io.ReadAll(response.Body)
 	must(t, errors.Join(err, response.Body.Close()))
-	if response.StatusCode != 200 || string(body) != "{\"alive\":true}\n" {
+	if response.StatusCode != http.StatusOK || string(body) != "{\"alive\":true}\n" {
 		t.Errorf("%d %s", response.StatusCode, body)
 	}
 	cancel()

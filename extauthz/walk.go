@@ -98,7 +98,7 @@ func (w *walker) attributes(b []byte) bool {
 		if f.kind != protowire.BytesType {
 			continue
 		}
-		switch f.number {
+		switch int(f.number) {
 		case attributesSource:
 			ok = w.source(f.value)
 		case attributesRequest:
@@ -142,7 +142,7 @@ func (w *walker) sourceAddress(b []byte) bool {
 		if f.kind != protowire.BytesType {
 			continue
 		}
-		switch f.number {
+		switch int(f.number) {
 		case addressSocket:
 			if w.request.PeerKind != pipeline.PeerIP {
 				w.address = nil
@@ -203,7 +203,7 @@ func (w *walker) http(b []byte) bool {
 		if f.kind != protowire.BytesType {
 			continue
 		}
-		switch f.number {
+		switch int(f.number) {
 		case httpID:
 			w.request.ID = f.value
 		case httpMethod:

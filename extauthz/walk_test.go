@@ -177,10 +177,10 @@ func assertSameView(t failer, b []byte) bool {
 	return true
 }
 
-func marshal(t testing.TB, m proto.Message) []byte {
-	t.Helper()
+func marshal(tb testing.TB, m proto.Message) []byte {
+	tb.Helper()
 	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
-	must(t, err)
+	must(tb, err)
 	return b
 }
 

@@ -19,7 +19,7 @@ import (
 	"credence/store/credential"
 )
 
-// ErrUnanswered: no answer to the Check came back.
+// ErrUnanswered says that no answer to the Check came back.
 var ErrUnanswered = errors.New("no answer to the Check")
 
 // Request is what Envoy would have seen.
@@ -62,16 +62,18 @@ func Check(ctx context.Context, address string, r Request, now func() time.Time)
 // unanswered says what an error of the RPC means for an operator.
 func unanswered(address string, err error) error {
 	remedy := "Envoy would count an error and answer its status_on_error; look at the server's log"
-	switch status.Code(err) {
-	case codes.Unavailable:
-		remedy = "is `credence serve` running, and is this its Check address (--addr)?"
-	case codes.DeadlineExceeded:
-		remedy = "the server takes longer than --timeout; Envoy's own timeout is shorter still"
-	case codes.Unimplemented:
-		remedy = "something else listens there: give the Check address (--addr), not that of the API"
-	case codes.ResourceExhausted:
-		remedy = "the request is larger than the server accepts"
-	default:
+	for _, known := range []struct {
+		code   codes.Code
+		remedy string
+	}{
+		{codes.Unavailable, "is `credence serve` running, and is this its Check address (--addr)?"},
+		{codes.DeadlineExceeded, "the server takes longer than --timeout; Envoy's own timeout is shorter still"},
+		{codes.Unimplemented, "something else listens there: give the Check address (--addr), not that of the API"},
+		{codes.ResourceExhausted, "the request is larger than the server accepts"},
+	} {
+		if known.code == status.Code(err) {
+			remedy = known.remedy
+		}
 	}
 	return fmt.Errorf("%w: %s: %w: %s", ErrUnanswered, address, err, remedy)
 }

@@ -237,7 +237,7 @@ func (c *command) findAddress() (string, error) {
 		dir, named = defaultDataDir, false
 	}
 	file := filepath.Join(dir, addressesFile)
-	f, err := os.Open(file)
+	f, err := os.Open(file) //nolint:gosec // the caller names the folder
 	if errors.Is(err, fs.ErrNotExist) && !named {
 		return defaultAddress, nil
 	}

@@ -43,7 +43,7 @@ func must(t *testing.T, err error) {
 func serve(t *testing.T, address string, decide decideFunc) string {
 	t.Helper()
 	s, err := extauthz.New(extauthz.Options{
-		Pipeline: decide, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), Now: time.Now,
+		Pipeline: decide, Logger: slog.New(slog.DiscardHandler), Now: time.Now,
 		Registerer: prometheus.NewRegistry(),
 	})
 	must(t, err)
@@ -209,7 +209,7 @@ func TestNoAnswerSaysWhereToLook(t *testing.T) {
 	done := make(chan error)
 	go func() { done <- other.Serve(l) }()
 	t.Cleanup(func() { other.Stop(); must(t, <-done) })
-	closed, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed at once, to have a port nobody listens on
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	must(t, closed.Close())
 	folder := t.TempDir()
