@@ -19,8 +19,8 @@ ARGS      ?=
 
 export ENVOY_VERSION
 
-# The packages whose tests start a real Envoy.
-WITH_ENVOY := /test/(e2e|demo)$$
+# All packages but those whose tests start a real Envoy.
+WITHOUT_ENVOY = $$(go list ./... | grep -Ev '/test/(e2e|demo)$$')
 
 .PHONY: help demo run build test test-short test-all lint bench fuzz tools generate verify tools-test tools-lint
 
@@ -41,11 +41,11 @@ test: tools-test ## all tests, with -race and a real Envoy (under 10 minutes on 
 	go test -race -timeout 10m ./...
 
 test-short: ## the tests that need no Envoy, without -race
-	go test -timeout 5m $$(go list ./... | grep -Ev '$(WITH_ENVOY)')
+	go test -timeout 5m $(WITHOUT_ENVOY)
 
-test-all: tools-test ## what make test leaves out: every fuzzer for seconds, every benchmark once
+test-all: ## what make test leaves out: every fuzzer for seconds, every benchmark once
 	test/tools/fuzz.sh 5s
-	go test -run '^$$' -bench . -benchtime 1x -timeout 10m ./...
+	go test -run '^$$' -bench . -benchtime 1x -timeout 10m $(WITHOUT_ENVOY)
 
 lint: tools-lint ## golangci-lint, go vet, go fix and go.mod
 	.tools/golangci-lint run ./...
@@ -55,7 +55,7 @@ lint: tools-lint ## golangci-lint, go vet, go fix and go.mod
 	go mod tidy -diff
 
 bench: ## ns, bytes and allocations of every benchmark (BENCH=regexp BENCHTIME=1s)
-	go test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem -timeout 30m ./...
+	go test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem -timeout 30m $(WITHOUT_ENVOY)
 
 fuzz: ## every fuzz target for FUZZTIME each (FUZZTIME=30s)
 	test/tools/fuzz.sh $(FUZZTIME)
