@@ -16,7 +16,7 @@ import (
 // from several goroutines; "miss" is an unknown hash.
 func BenchmarkFindKey(b *testing.B) {
 	const keys = 10_000
-	db := open(b, options(b, time.Now))
+	db := create(b, options(b, time.Now))
 	err := db.Transact(b.Context(), func(ctx context.Context, w store.Writer) error {
 		now := time.Now()
 		if err := w.InsertPlan(ctx, store.Plan{

@@ -111,7 +111,7 @@ func TestMigrateGoesOnAfterADeathInTheMiddle(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		db := open(t, o)
+		db := create(t, o)
 		if _, err := db.Namespace(t.Context(), store.DefaultNamespace); err != nil {
 			t.Fatalf("death %d: %v", deaths, err)
 		}

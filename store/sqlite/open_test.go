@@ -212,23 +212,23 @@ func TestAFileIsOpenInOneProcessOnly(t *testing.T) {
 	if err := input.Close(); err != nil && !errors.Is(err, fs.ErrClosed) {
 		t.Fatal(err)
 	}
-	open(t, o)
+	create(t, o)
 }
 
 func TestAFileIsOpenOnceInAProcess(t *testing.T) {
 	o := options(t, time.Now)
-	db := open(t, o)
+	db := create(t, o)
 	_, err := sqlite.Open(t.Context(), o)
 	wantError(t, err, store.ErrLocked, o.Path, "stop it")
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	open(t, o)
+	create(t, o)
 }
 
 func TestFilesAreForTheirOwnerOnly(t *testing.T) {
 	o := options(t, time.Now)
-	open(t, o)
+	create(t, o)
 	for _, suffix := range []string{"", "-wal", "-shm", ".lock"} {
 		info, err := os.Stat(o.Path + suffix)
 		if err != nil {
@@ -244,7 +244,7 @@ func TestOpenWarnsOfAFileThatOthersCanRead(t *testing.T) {
 	o := migrated(t)
 	var log bytes.Buffer
 	o.Logger = slog.New(slog.NewTextHandler(&log, nil))
-	open(t, o)
+	create(t, o)
 	if log.Len() > 0 {
 		t.Fatalf("warned without a reason: %s", log.String())
 	}
@@ -253,7 +253,7 @@ func TestOpenWarnsOfAFileThatOthersCanRead(t *testing.T) {
 	if err := os.Chmod(o.Path, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	open(t, o)
+	create(t, o)
 	if !strings.Contains(log.String(), "database file is open to other users") {
 		t.Fatalf("no warning: %q", log.String())
 	}
@@ -262,7 +262,7 @@ func TestOpenWarnsOfAFileThatOthersCanRead(t *testing.T) {
 func TestAPathMayHoldAnyCharacter(t *testing.T) {
 	o := options(t, time.Now)
 	o.Path = filepath.Join(filepath.Dir(o.Path), "a b?c#d%20e&f.db")
-	open(t, o)
+	create(t, o)
 	if _, err := os.Stat(o.Path); err != nil {
 		t.Fatal(err)
 	}
@@ -270,7 +270,7 @@ func TestAPathMayHoldAnyCharacter(t *testing.T) {
 
 func TestWhatWasCommittedIsThereAfterReopening(t *testing.T) {
 	o := options(t, time.Now)
-	db := open(t, o)
+	db := create(t, o)
 	err := db.Transact(t.Context(), func(ctx context.Context, w store.Writer) error {
 		return w.InsertNamespace(ctx, store.Namespace{Name: "tenant", CreatedAt: time.Now(), UpdatedAt: time.Now()})
 	})
@@ -280,7 +280,7 @@ func TestWhatWasCommittedIsThereAfterReopening(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := open(t, o).Namespace(t.Context(), "tenant"); err != nil {
+	if _, err := create(t, o).Namespace(t.Context(), "tenant"); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -288,7 +288,7 @@ func TestWhatWasCommittedIsThereAfterReopening(t *testing.T) {
 // TestWaitingForTheWriterHonoursTheContext holds the only writer and has
 // another transaction wait for it.
 func TestWaitingForTheWriterHonoursTheContext(t *testing.T) {
-	db := open(t, options(t, time.Now))
+	db := create(t, options(t, time.Now))
 	err := db.Transact(t.Context(), func(ctx context.Context, _ store.Writer) error {
 		ctx, cancel := context.WithCancel(ctx)
 		waited := make(chan error, 1)
