@@ -54,8 +54,8 @@ func (s *Service) setStatus(ctx context.Context, a Actor, in KeyStatusChange, ac
 //	active      disabled, suspended, revoked
 //	disabled    active, revoked
 //	suspended   active, disabled, revoked
-//	revoked     nothing: it is final
-//	purged      nothing: it is final
+//
+// Revoked and purged are final.
 //
 // A disabled key is not suspended: a person's decision stands above the
 // system's, and enabling it again must be a decision about both.

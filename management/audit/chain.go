@@ -18,8 +18,8 @@ const (
 	ProblemHash      Problem = "hash"      // its own fields were changed
 )
 
-// Broken is the first entry that does not fit.
-type Broken struct {
+// BrokenError is the first entry that does not fit.
+type BrokenError struct {
 	Namespace string // of the chain
 	Sequence  int64  // that was expected here
 	Problem   Problem
@@ -27,7 +27,7 @@ type Broken struct {
 }
 
 // Error names the entry and what is wrong with it.
-func (b *Broken) Error() string {
+func (b *BrokenError) Error() string {
 	return fmt.Sprintf("audit chain %q: entry %d: %s: %s", b.Namespace, b.Sequence, b.Problem, b.Detail)
 }
 
@@ -36,6 +36,7 @@ func (b *Broken) Error() string {
 // stands before the first entry of any namespace.
 type Chain struct {
 	namespace string
+	bound     bool // to the namespace; by the first entry, if not before
 	sequence  int64
 	hash      [32]byte
 }
@@ -43,15 +44,15 @@ type Chain struct {
 // Head is the sequence and hash of the last entry that fitted.
 func (c *Chain) Head() (sequence int64, hash [32]byte) { return c.sequence, c.hash }
 
-// Next takes the next entry. After an error, which is a [*Broken], the chain
+// Next takes the next entry. After an error, which is a [*BrokenError], the chain
 // still stands where it stood.
 func (c *Chain) Next(e *store.AuditEntry) error {
 	namespace := c.namespace
-	if c.sequence == 0 {
+	if !c.bound {
 		namespace = e.Namespace
 	}
 	broken := func(p Problem, format string, args ...any) error {
-		return &Broken{Namespace: namespace, Sequence: c.sequence + 1, Problem: p, Detail: fmt.Sprintf(format, args...)}
+		return &BrokenError{Namespace: namespace, Sequence: c.sequence + 1, Problem: p, Detail: fmt.Sprintf(format, args...)}
 	}
 	switch {
 	case e.Namespace != namespace:
@@ -64,12 +65,12 @@ func (c *Chain) Next(e *store.AuditEntry) error {
 	if sum := e.ChainHash(); subtle.ConstantTimeCompare(e.Hash[:], sum[:]) != 1 {
 		return broken(ProblemHash, "its hash is %x, but its fields give %x", e.Hash, sum)
 	}
-	c.namespace, c.sequence, c.hash = namespace, e.Sequence, e.Hash
+	c.namespace, c.bound, c.sequence, c.hash = namespace, true, e.Sequence, e.Hash
 	return nil
 }
 
 // Verify proves that the entries are a chain from its first entry on. The
-// error is a [*Broken]; nil also for no entries.
+// error is a [*BrokenError]; nil also for no entries.
 func Verify(entries []store.AuditEntry) error {
 	var c Chain
 	for i := range entries {

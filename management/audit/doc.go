@@ -19,7 +19,7 @@
 //
 // # When it fails
 //
-// [Verify] and [Chain.Next] answer a [*Broken] that names the first entry that
+// [Verify] and [Chain.Next] answer a [*BrokenError] that names the first entry that
 // does not fit. [Open] answers an error when the keyset does not hold the key
 // of the entry, or the sealed details were changed or moved; it never answers
 // a part of them.

@@ -8,9 +8,9 @@ import (
 )
 
 // VerifyStored proves the chain of a namespace as the store holds it, page by
-// page, and answers where it stands. The error is a [*Broken], or the store's.
+// page, and answers where it stands. The error is a [*BrokenError], or the store's.
 func VerifyStored(ctx context.Context, r store.AuditReader, namespace string) (Chain, error) {
-	c := Chain{namespace: namespace}
+	c := Chain{namespace: namespace, bound: true}
 	for {
 		entries, err := r.AuditEntries(ctx, namespace, c.sequence, store.MaxPage)
 		if err != nil {

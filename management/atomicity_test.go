@@ -1,0 +1,283 @@
+package management_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"credence/management"
+	"credence/store"
+)
+
+// breaking is a backend whose nth write fails, and that counts writes.
+type breaking struct {
+	store.Backend
+
+	fail   int // which write fails, from 1; 0 for none
+	writes int
+}
+
+// Transact runs fn over a writer that breaks. The commit counts as a write.
+func (b *breaking) Transact(ctx context.Context, fn func(ctx context.Context, w store.Writer) error) error {
+	return b.Backend.Transact(ctx, func(ctx context.Context, w store.Writer) error {
+		if err := fn(ctx, &breakingWriter{Writer: w, b: b}); err != nil {
+			return err
+		}
+		return b.write(func() error { return nil })
+	})
+}
+
+func (b *breaking) write(do func() error) error {
+	b.writes++
+	if b.writes == b.fail {
+		return fmt.Errorf("%w: write %d broke", store.ErrUnavailable, b.writes)
+	}
+	return do()
+}
+
+type breakingWriter struct {
+	store.Writer
+
+	b *breaking
+}
+
+func (w *breakingWriter) InsertNamespace(ctx context.Context, n store.Namespace) error {
+	return w.b.write(func() error { return w.Writer.InsertNamespace(ctx, n) })
+}
+
+func (w *breakingWriter) UpdateNamespace(ctx context.Context, n store.Namespace) error {
+	return w.b.write(func() error { return w.Writer.UpdateNamespace(ctx, n) })
+}
+
+func (w *breakingWriter) DeleteNamespace(ctx context.Context, name string, version int64) error {
+	return w.b.write(func() error { return w.Writer.DeleteNamespace(ctx, name, version) })
+}
+
+func (w *breakingWriter) InsertKey(ctx context.Context, k store.Key) error {
+	return w.b.write(func() error { return w.Writer.InsertKey(ctx, k) })
+}
+
+func (w *breakingWriter) UpdateKey(ctx context.Context, k store.Key) error {
+	return w.b.write(func() error { return w.Writer.UpdateKey(ctx, k) })
+}
+
+func (w *breakingWriter) PurgeKey(ctx context.Context, keyID string, version int64, at time.Time) error {
+	return w.b.write(func() error { return w.Writer.PurgeKey(ctx, keyID, version, at) })
+}
+
+func (w *breakingWriter) InsertOwner(ctx context.Context, o store.Owner) error {
+	return w.b.write(func() error { return w.Writer.InsertOwner(ctx, o) })
+}
+
+func (w *breakingWriter) UpdateOwner(ctx context.Context, o store.Owner) error {
+	return w.b.write(func() error { return w.Writer.UpdateOwner(ctx, o) })
+}
+
+func (w *breakingWriter) DeleteOwner(ctx context.Context, namespace, name string, version int64) error {
+	return w.b.write(func() error { return w.Writer.DeleteOwner(ctx, namespace, name, version) })
+}
+
+func (w *breakingWriter) InsertPlan(ctx context.Context, p store.Plan) error {
+	return w.b.write(func() error { return w.Writer.InsertPlan(ctx, p) })
+}
+
+func (w *breakingWriter) UpdatePlan(ctx context.Context, p store.Plan) error {
+	return w.b.write(func() error { return w.Writer.UpdatePlan(ctx, p) })
+}
+
+func (w *breakingWriter) DeletePlan(ctx context.Context, namespace, name string, version int64) error {
+	return w.b.write(func() error { return w.Writer.DeletePlan(ctx, namespace, name, version) })
+}
+
+func (w *breakingWriter) InsertBlacklistRule(ctx context.Context, r store.BlacklistRule) error {
+	return w.b.write(func() error { return w.Writer.InsertBlacklistRule(ctx, r) })
+}
+
+func (w *breakingWriter) DeleteBlacklistRule(ctx context.Context, id string) error {
+	return w.b.write(func() error { return w.Writer.DeleteBlacklistRule(ctx, id) })
+}
+
+func (w *breakingWriter) InsertToken(ctx context.Context, t store.Token) error {
+	return w.b.write(func() error { return w.Writer.InsertToken(ctx, t) })
+}
+
+func (w *breakingWriter) InsertIdempotency(ctx context.Context, r store.IdempotencyRecord) error {
+	return w.b.write(func() error { return w.Writer.InsertIdempotency(ctx, r) })
+}
+
+func (w *breakingWriter) InsertJob(ctx context.Context, j store.Job) error {
+	return w.b.write(func() error { return w.Writer.InsertJob(ctx, j) })
+}
+
+func (w *breakingWriter) AppendAudit(ctx context.Context, e store.AuditEntry) error {
+	return w.b.write(func() error { return w.Writer.AppendAudit(ctx, e) })
+}
+
+func (w *breakingWriter) AppendChanges(ctx context.Context, changes []store.Change) (at store.Position, err error) {
+	err = w.b.write(func() error {
+		at, err = w.Writer.AppendChanges(ctx, changes)
+		return err
+	})
+	return at, err
+}
+
+// changes is every use-case that changes something, on a store with tenants.
+// least is the writes it takes: object, audit entry, change and commit.
+func changes(w *tenants) map[string]struct {
+	least int
+	do    func(ctx context.Context, s *management.Service) error
+} {
+	once := management.Idempotency{Key: "once", RequestHash: [32]byte{1}}
+	status := management.KeyStatusChange{KeyID: w.key["a"]}
+	type change = struct {
+		least int
+		do    func(ctx context.Context, s *management.Service) error
+	}
+	return map[string]change{
+		"KeyCreate": {5, func(ctx context.Context, s *management.Service) error {
+			_, err := s.KeyCreate(ctx, global, management.KeyCreate{Name: "x", Idempotency: once})
+			return err
+		}},
+		"KeyUpdate": {4, func(ctx context.Context, s *management.Service) error {
+			_, err := s.KeyUpdate(ctx, global, management.KeyUpdate{KeyID: w.key["a"], Version: 1, Name: management.Set("y")})
+			return err
+		}},
+		"KeyRevoke": {4, func(ctx context.Context, s *management.Service) error {
+			_, err := s.KeyRevoke(ctx, global, status)
+			return err
+		}},
+		"KeyDisable": {4, func(ctx context.Context, s *management.Service) error {
+			_, err := s.KeyDisable(ctx, global, status)
+			return err
+		}},
+		"KeySuspend": {4, func(ctx context.Context, s *management.Service) error {
+			_, err := s.KeySuspend(ctx, global, status)
+			return err
+		}},
+		"KeyEnable": {4, func(ctx context.Context, s *management.Service) error {
+			_, err := s.KeyEnable(ctx, global, management.KeyStatusChange{KeyID: w.key["disabled"]})
+			return err
+		}},
+		"KeyPurge": {4, func(ctx context.Context, s *management.Service) error {
+			_, err := s.KeyPurge(ctx, global, management.KeyPurge{KeyID: w.key["revoked"]})
+			return err
+		}},
+		"PlanCreate": {5, func(ctx context.Context, s *management.Service) error {
+			_, err := s.PlanCreate(ctx, global, management.PlanCreate{Name: "x", Idempotency: once})
+			return err
+		}},
+		"PlanUpdate": {4, func(ctx context.Context, s *management.Service) error {
+			_, err := s.PlanUpdate(ctx, global, management.PlanUpdate{Namespace: "a", Name: "unused", Version: 1, Description: management.Set("y")})
+			return err
+		}},
+		"PlanDelete": {4, func(ctx context.Context, s *management.Service) error {
+			_, err := s.PlanDelete(ctx, global, management.PlanDelete{Namespace: "a", Name: "unused"})
+			return err
+		}},
+		"OwnerCreate": {5, func(ctx context.Context, s *management.Service) error {
+			_, err := s.OwnerCreate(ctx, global, management.OwnerCreate{Name: "x", Idempotency: once})
+			return err
+		}},
+		"OwnerUpdate": {4, func(ctx context.Context, s *management.Service) error {
+			_, err := s.OwnerUpdate(ctx, global, management.OwnerUpdate{Namespace: "a", Name: "unused", Version: 1, Description: management.Set("y")})
+			return err
+		}},
+		"OwnerDelete": {4, func(ctx context.Context, s *management.Service) error {
+			_, err := s.OwnerDelete(ctx, global, management.OwnerDelete{Namespace: "a", Name: "unused"})
+			return err
+		}},
+		"NamespaceCreate": {5, func(ctx context.Context, s *management.Service) error {
+			_, err := s.NamespaceCreate(ctx, global, management.NamespaceCreate{Name: "new", Idempotency: once})
+			return err
+		}},
+		"NamespaceUpdate": {4, func(ctx context.Context, s *management.Service) error {
+			_, err := s.NamespaceUpdate(ctx, global, management.NamespaceUpdate{Name: "a", Version: 1, Description: management.Set("y")})
+			return err
+		}},
+		"NamespaceDelete": {4, func(ctx context.Context, s *management.Service) error {
+			_, err := s.NamespaceDelete(ctx, global, management.NamespaceDelete{Name: "empty"})
+			return err
+		}},
+		"BlacklistAdd": {6, func(ctx context.Context, s *management.Service) error {
+			_, err := s.BlacklistAdd(ctx, global, management.BlacklistAdd{Network: "192.0.2.9", Reason: "r", For: "1h", Idempotency: once})
+			return err
+		}},
+		"BlacklistRemove": {4, func(ctx context.Context, s *management.Service) error {
+			_, err := s.BlacklistRemove(ctx, global, w.rule["a"])
+			return err
+		}},
+		"BlacklistExpire": {4, func(ctx context.Context, s *management.Service) error {
+			_, err := s.BlacklistExpire(ctx, w.rule["ended"])
+			return err
+		}},
+		"TokenBootstrap": {3, func(ctx context.Context, s *management.Service) error {
+			_, err := s.TokenBootstrap(ctx, management.TokenBootstrap{})
+			return err
+		}},
+	}
+}
+
+func TestWhateverWriteFailsNothingIsHalfDone(t *testing.T) {
+	w := newTenants(t)
+	w.key["disabled"], w.key["revoked"] = w.keyIn(store.StatusDisabled).KeyID, w.keyIn(store.StatusRevoked).KeyID
+	w.rule["ended"] = w.fixture.rule(management.BlacklistAdd{Network: "192.0.2.8", For: "1h"}).ID
+	_, err := w.NamespaceCreate(t.Context(), global, management.NamespaceCreate{Name: "empty"})
+	must(t, err)
+	w.advance(time.Hour)
+	before := w.dump()
+	for name, change := range changes(w) {
+		t.Run(name, func(t *testing.T) {
+			for n := 1; ; n++ {
+				broken := &breaking{Backend: w.db, fail: n}
+				// The last round fails only after everything was written, so that
+				// the store stays as it was for the next use-case.
+				err := change.do(t.Context(), w.over(store.New(broken, w.keyset, w.clock)))
+				refused(t, err, management.CodeUnavailable)
+				if after := w.dump(); after != before {
+					t.Fatalf("write %d failed (%v) and left:\n%s", n, err, cmp.Diff(before, after))
+				}
+				if broken.writes < n {
+					t.Fatalf("write %d never came", n)
+				}
+				if n == change.least {
+					break
+				}
+			}
+		})
+	}
+}
+
+func TestTheWritesOfAUseCaseAreAllCounted(t *testing.T) {
+	for name := range changes(newTenants(t)) {
+		t.Run(name, func(t *testing.T) {
+			w := newTenants(t)
+			w.key["disabled"], w.key["revoked"] = w.keyIn(store.StatusDisabled).KeyID, w.keyIn(store.StatusRevoked).KeyID
+			w.rule["ended"] = w.fixture.rule(management.BlacklistAdd{Network: "192.0.2.8", For: "1h"}).ID
+			_, err := w.NamespaceCreate(t.Context(), global, management.NamespaceCreate{Name: "empty"})
+			must(t, err)
+			w.advance(time.Hour)
+			counting := &breaking{Backend: w.db}
+			change := changes(w)[name]
+			must(t, change.do(t.Context(), w.over(store.New(counting, w.keyset, w.clock))))
+			if counting.writes != change.least {
+				t.Errorf("took %d writes, the table says %d", counting.writes, change.least)
+			}
+		})
+	}
+}
+
+func TestTheSameInputInAnUnreachableStoreIsUnavailable(t *testing.T) {
+	w := newTenants(t)
+	must(t, w.db.Close())
+	for name, use := range attempts {
+		t.Run(name, func(t *testing.T) {
+			_, err := use.try(t.Context(), w, "a")
+			refused(t, err, management.CodeUnavailable)
+		})
+	}
+	_, err := w.TokenAuthenticate(t.Context(), []byte("crdadm_"))
+	refused(t, err, management.CodeUnauthorized)
+}

@@ -1,0 +1,313 @@
+package management_test
+
+import (
+	"bytes"
+	"crypto/rand"
+	"database/sql" //nolint:depguard // reads every table raw, which no role of store can, to prove that nothing was written
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"credence/management"
+	"credence/management/audit"
+	"credence/store"
+	"credence/store/credential"
+	"credence/store/seal"
+	"credence/store/sqlite"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// start is the instant at which every fixture's clock begins.
+var start = time.Date(2026, 11, 3, 12, 0, 0, 0, time.UTC)
+
+// fixture is a Service over a real database, with a clock that only the test
+// moves.
+type fixture struct {
+	*management.Service
+
+	t       *testing.T
+	db      *sqlite.DB
+	store   *store.Store
+	keyset  *seal.Keyset
+	secrets *credential.Secrets
+	path    string
+	log     *lockedBuffer
+
+	mu  sync.Mutex
+	now time.Time
+}
+
+// template is an empty, migrated database: migrating once and copying is much
+// faster than migrating for every test.
+var template struct {
+	once    sync.Once
+	content []byte
+}
+
+func migrated(t *testing.T) []byte {
+	t.Helper()
+	template.once.Do(func() {
+		path := filepath.Join(t.TempDir(), "template.db")
+		_, _, err := sqlite.Migrate(t.Context(), sqlite.Options{
+			Path: path, Now: func() time.Time { return start }, Random: rand.Reader, Logger: slog.New(slog.DiscardHandler),
+		})
+		must(t, err)
+		template.content, err = os.ReadFile(path)
+		must(t, err)
+	})
+	return template.content
+}
+
+// newFixture opens a database with the namespaces default, a and b.
+func newFixture(t *testing.T) *fixture {
+	t.Helper()
+	f := &fixture{t: t, path: filepath.Join(t.TempDir(), "credence.db"), now: start, log: &lockedBuffer{}}
+	must(t, os.WriteFile(f.path, migrated(t), 0o600))
+	var err error
+	logger := slog.New(slog.NewJSONHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	f.db, err = sqlite.Open(t.Context(), sqlite.Options{Path: f.path, Now: f.clock, Random: rand.Reader, Logger: logger})
+	must(t, err)
+	t.Cleanup(func() { must(t, f.db.Close()) })
+	f.secrets, err = credential.NewSecrets(rand.Reader)
+	must(t, err)
+	f.keyset, err = seal.NewKeyset()
+	must(t, err)
+	f.store = store.New(f.db, f.keyset, f.clock)
+	f.Service = f.over(f.store)
+	for _, name := range []string{"a", "b"} {
+		_, err := f.NamespaceCreate(t.Context(), global, management.NamespaceCreate{Name: name})
+		must(t, err)
+	}
+	return f
+}
+
+// over makes a Service like the fixture's over another store.
+func (f *fixture) over(s *store.Store) *management.Service {
+	f.t.Helper()
+	service, err := management.New(management.Options{
+		Store: s, Secrets: f.secrets, Random: rand.Reader, Now: f.clock,
+		Logger: slog.New(slog.NewJSONHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	})
+	must(f.t, err)
+	return service
+}
+
+func (f *fixture) clock() time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.now
+}
+
+func (f *fixture) advance(d time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.now = f.now.Add(d)
+}
+
+// The actors of the tests.
+var (
+	global = management.Actor{ID: "token:tok_global", Role: store.RoleAdmin, RequestID: "req_1"}
+	onlyA  = management.Actor{ID: "token:tok_a", Role: store.RoleAdmin, Namespaces: []string{"a"}, RequestID: "req_2"}
+)
+
+func (f *fixture) key(in management.KeyCreate) management.KeyCreated {
+	f.t.Helper()
+	in.Name = cmpOr(in.Name, "some key")
+	made, err := f.KeyCreate(f.t.Context(), global, in)
+	must(f.t, err)
+	return made
+}
+
+func (f *fixture) plan(namespace, name string) store.Plan {
+	f.t.Helper()
+	made, err := f.PlanCreate(f.t.Context(), global, management.PlanCreate{Namespace: namespace, Name: name})
+	must(f.t, err)
+	return made.Plan
+}
+
+func (f *fixture) owner(namespace, name string) store.Owner {
+	f.t.Helper()
+	made, err := f.OwnerCreate(f.t.Context(), global, management.OwnerCreate{Namespace: namespace, Name: name})
+	must(f.t, err)
+	return made.Owner
+}
+
+func (f *fixture) rule(in management.BlacklistAdd) store.BlacklistRule {
+	f.t.Helper()
+	in.Reason = cmpOr(in.Reason, "scanning")
+	made, err := f.BlacklistAdd(f.t.Context(), global, in)
+	must(f.t, err)
+	return made.Rule
+}
+
+// entries answers the audit chain of a namespace, proven whole.
+func (f *fixture) entries(namespace string) []store.AuditEntry {
+	f.t.Helper()
+	var all []store.AuditEntry
+	for {
+		page, err := f.store.AuditEntries(f.t.Context(), namespace, int64(len(all)), 100)
+		must(f.t, err)
+		if len(page) == 0 {
+			must(f.t, audit.Verify(all))
+			return all
+		}
+		all = append(all, page...)
+	}
+}
+
+// last answers the newest audit entry of a namespace and its details.
+func (f *fixture) last(namespace string) (store.AuditEntry, details) {
+	f.t.Helper()
+	entries := f.entries(namespace)
+	if len(entries) == 0 {
+		f.t.Fatalf("no audit entry in namespace %q", namespace)
+	}
+	entry := entries[len(entries)-1]
+	raw, err := audit.Open(f.keyset, &entry)
+	must(f.t, err)
+	var d details
+	if raw != nil {
+		must(f.t, json.Unmarshal(raw, &d))
+	}
+	return entry, d
+}
+
+// details is how audit details read.
+type details struct {
+	Before map[string]any `json:"before"`
+	After  map[string]any `json:"after"`
+}
+
+// dump answers every row of every table as text, past all roles of store.
+func (f *fixture) dump() string {
+	f.t.Helper()
+	raw, err := sql.Open("sqlite", "file:"+f.path+"?mode=ro")
+	must(f.t, err)
+	defer func() { must(f.t, raw.Close()) }()
+	var out strings.Builder
+	for _, table := range column(f.t, raw, "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name") {
+		fmt.Fprintf(&out, "== %s\n", table)
+		rows, err := raw.QueryContext(f.t.Context(), fmt.Sprintf("SELECT * FROM %q", table)) //nolint:unqueryvet // whatever columns there are
+		must(f.t, err)
+		lines := scanLines(f.t, rows)
+		slices.Sort(lines)
+		out.WriteString(strings.Join(lines, "\n") + "\n")
+	}
+	return out.String()
+}
+
+// tables answers the rows of one table of the dump.
+func table(dump, name string) []string {
+	_, rest, _ := strings.Cut(dump, "== "+name+"\n")
+	rest, _, _ = strings.Cut(rest, "\n== ")
+	return slices.DeleteFunc(strings.Split(rest, "\n"), func(line string) bool { return line == "" })
+}
+
+func column(t *testing.T, db *sql.DB, query string) []string {
+	t.Helper()
+	rows, err := db.QueryContext(t.Context(), query)
+	must(t, err)
+	defer rows.Close()
+	var out []string
+	for rows.Next() {
+		var s string
+		must(t, rows.Scan(&s))
+		out = append(out, s)
+	}
+	must(t, rows.Err())
+	return out
+}
+
+func scanLines(t *testing.T, rows *sql.Rows) []string {
+	t.Helper()
+	defer rows.Close()
+	names, err := rows.Columns()
+	must(t, err)
+	var lines []string
+	for rows.Next() {
+		values, cells := make([]any, len(names)), make([]any, len(names))
+		for i := range cells {
+			cells[i] = &values[i]
+		}
+		must(t, rows.Scan(cells...))
+		var line strings.Builder
+		for i, value := range values {
+			if b, ok := value.([]byte); ok {
+				value = string(b)
+			}
+			fmt.Fprintf(&line, "%s=%q ", names[i], fmt.Sprint(value))
+		}
+		lines = append(lines, line.String())
+	}
+	must(t, rows.Err())
+	return lines
+}
+
+// refused checks that an error is an Error of the code, and answers it.
+func refused(t *testing.T, err error, code management.Code) management.Error {
+	t.Helper()
+	e, ok := errors.AsType[*management.Error](err)
+	if !ok {
+		t.Fatalf("got %v, want an Error with code %s", err, code)
+	}
+	if e.Code != code {
+		t.Fatalf("got code %s (%v), want %s", e.Code, e, code)
+	}
+	return *e
+}
+
+// blames checks that the only problem is of the field, and says what to do.
+func blames(t *testing.T, err error, field string) management.FieldError {
+	t.Helper()
+	e := refused(t, err, management.CodeInvalidInput)
+	if len(e.Fields) != 1 || e.Fields[0].Field != field {
+		t.Fatalf("got problems %+v, want one of %s", e.Fields, field)
+	}
+	if e.Fields[0].Problem == "" || e.Fields[0].Remedy == "" {
+		t.Fatalf("problem without words: %+v", e.Fields[0])
+	}
+	return e.Fields[0]
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func cmpOr(value, fallback string) string {
+	if value == "" {
+		return fallback
+	}
+	return value
+}
+
+// lockedBuffer is a log that several goroutines write to.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}

@@ -1,0 +1,279 @@
+package management_test
+
+import (
+	"context"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"credence/management"
+	"credence/store"
+)
+
+// tenants is a store in which namespaces a and b hold the same things.
+type tenants struct {
+	*fixture
+
+	key  map[string]string // key id by namespace
+	rule map[string]string // blacklist rule id by namespace
+}
+
+func newTenants(t *testing.T) *tenants {
+	t.Helper()
+	f := newFixture(t)
+	w := &tenants{fixture: f, key: map[string]string{"none": "key_none"}, rule: map[string]string{"none": "blk_none"}}
+	for _, namespace := range []string{"a", "b"} {
+		f.plan(namespace, "shared")
+		f.owner(namespace, "shared")
+		w.key[namespace] = f.key(management.KeyCreate{Namespace: namespace, Name: "secret of " + namespace, Plan: "shared", Owner: "shared"}).Key.KeyID
+		w.rule[namespace] = f.rule(management.BlacklistAdd{Namespace: namespace, Network: "192.0.2.1"}).ID
+		f.plan(namespace, "unused")
+		f.owner(namespace, "unused")
+	}
+	return w
+}
+
+// attempt is one use-case, tried by the actor of namespace a on what lives in
+// a namespace: "a" (its own), "b" (foreign) or "none" (does not exist).
+type attempt func(ctx context.Context, w *tenants, namespace string) (answer any, err error)
+
+// attempts holds every method of Service that takes an actor. refusal is the
+// code of the answer to a foreign object; "" for lists, which answer nothing.
+var attempts = map[string]struct {
+	refusal management.Code
+	try     attempt
+}{
+	"KeyCreate": {management.CodeInvalidInput, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.KeyCreate(ctx, onlyA, management.KeyCreate{Name: "x", Namespace: ns, Plan: "shared", Owner: "shared"})
+	}},
+	"KeyList": {"", func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.KeyList(ctx, onlyA, management.KeyList{Namespace: ns})
+	}},
+	"KeyRead": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.KeyRead(ctx, onlyA, w.key[ns])
+	}},
+	"KeyUpdate": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.KeyUpdate(ctx, onlyA, management.KeyUpdate{KeyID: w.key[ns], Version: 1, Name: management.Set("mine")})
+	}},
+	"KeyRevoke": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.KeyRevoke(ctx, onlyA, management.KeyStatusChange{KeyID: w.key[ns]})
+	}},
+	"KeyDisable": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.KeyDisable(ctx, onlyA, management.KeyStatusChange{KeyID: w.key[ns]})
+	}},
+	"KeyEnable": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.KeyEnable(ctx, onlyA, management.KeyStatusChange{KeyID: w.key[ns]})
+	}},
+	"KeySuspend": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.KeySuspend(ctx, onlyA, management.KeyStatusChange{KeyID: w.key[ns]})
+	}},
+	"KeyPurge": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		if ns == "a" {
+			if _, err := w.KeyRevoke(ctx, onlyA, management.KeyStatusChange{KeyID: w.key[ns]}); err != nil {
+				return nil, err
+			}
+		}
+		return w.KeyPurge(ctx, onlyA, management.KeyPurge{KeyID: w.key[ns]})
+	}},
+	"PlanCreate": {management.CodeInvalidInput, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.PlanCreate(ctx, onlyA, management.PlanCreate{Name: "new", Namespace: ns})
+	}},
+	"PlanList": {"", func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.PlanList(ctx, onlyA, management.PlanList{Namespace: ns})
+	}},
+	"PlanRead": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.PlanRead(ctx, onlyA, ns, "unused")
+	}},
+	"PlanUpdate": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.PlanUpdate(ctx, onlyA, management.PlanUpdate{Namespace: ns, Name: "unused", Version: 1, Description: management.Set("mine")})
+	}},
+	"PlanDelete": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.PlanDelete(ctx, onlyA, management.PlanDelete{Namespace: ns, Name: "unused"})
+	}},
+	"OwnerCreate": {management.CodeInvalidInput, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.OwnerCreate(ctx, onlyA, management.OwnerCreate{Name: "new", Namespace: ns})
+	}},
+	"OwnerList": {"", func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.OwnerList(ctx, onlyA, management.OwnerList{Namespace: ns})
+	}},
+	"OwnerRead": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.OwnerRead(ctx, onlyA, ns, "unused")
+	}},
+	"OwnerUpdate": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.OwnerUpdate(ctx, onlyA, management.OwnerUpdate{Namespace: ns, Name: "unused", Version: 1, Contact: management.Set("mine")})
+	}},
+	"OwnerDelete": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.OwnerDelete(ctx, onlyA, management.OwnerDelete{Namespace: ns, Name: "unused"})
+	}},
+	// Which namespaces there are is decided outside of any of them, so these
+	// two are forbidden for the actor's own as well.
+	"NamespaceCreate": {management.CodeForbidden, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		if ns == "a" {
+			return w.NamespaceCreate(ctx, global, management.NamespaceCreate{Name: "c"})
+		}
+		return w.NamespaceCreate(ctx, onlyA, management.NamespaceCreate{Name: ns})
+	}},
+	"NamespaceDelete": {management.CodeForbidden, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		if ns == "a" {
+			if _, err := w.NamespaceCreate(ctx, global, management.NamespaceCreate{Name: "c"}); err != nil {
+				return nil, err
+			}
+			return w.NamespaceDelete(ctx, global, management.NamespaceDelete{Name: "c"})
+		}
+		return w.NamespaceDelete(ctx, onlyA, management.NamespaceDelete{Name: ns})
+	}},
+	"NamespaceList": {"", func(ctx context.Context, w *tenants, ns string) (any, error) {
+		page, err := w.NamespaceList(ctx, onlyA, management.NamespaceList{})
+		if ns != "a" && len(page.Items) == 1 && page.Items[0].Name == "a" {
+			page.Items = nil // its own; it asks for no other
+		}
+		return page, err
+	}},
+	"NamespaceRead": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.NamespaceRead(ctx, onlyA, ns)
+	}},
+	"NamespaceUpdate": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.NamespaceUpdate(ctx, onlyA, management.NamespaceUpdate{Name: ns, Version: 1, Description: management.Set("mine")})
+	}},
+	"BlacklistAdd": {management.CodeInvalidInput, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.BlacklistAdd(ctx, onlyA, management.BlacklistAdd{Namespace: ns, Network: "192.0.2.2", Reason: "r"})
+	}},
+	"BlacklistList": {"", func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.BlacklistList(ctx, onlyA, management.BlacklistList{Namespace: ns})
+	}},
+	"BlacklistRead": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.BlacklistRead(ctx, onlyA, w.rule[ns])
+	}},
+	"BlacklistRemove": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.BlacklistRemove(ctx, onlyA, w.rule[ns])
+	}},
+}
+
+func TestEveryUseCaseWithAnActorIsTriedForIsolation(t *testing.T) {
+	service := reflect.TypeFor[*management.Service]()
+	actor := reflect.TypeFor[management.Actor]()
+	for method := range service.Methods() {
+		takesActor := false
+		for in := range method.Type.Ins() {
+			takesActor = takesActor || in == actor
+		}
+		if _, tried := attempts[method.Name]; tried != takesActor {
+			t.Errorf("%s: takes an actor: %v, has an attempt: %v", method.Name, takesActor, tried)
+		}
+	}
+}
+
+func TestAForeignNamespaceCannotBeToldFromOneThatDoesNotExist(t *testing.T) {
+	for name, use := range attempts {
+		t.Run(name, func(t *testing.T) {
+			w := newTenants(t)
+			before := w.dump()
+			foreign, foreignErr := use.try(t.Context(), w, "b")
+			missing, missingErr := use.try(t.Context(), w, "none")
+			if after := w.dump(); after != before {
+				t.Fatal("a foreign attempt changed the store:\n" + cmp.Diff(before, after))
+			}
+			if use.refusal == "" {
+				must(t, foreignErr)
+				must(t, missingErr)
+				if !reflect.ValueOf(foreign).FieldByName("Items").IsZero() || !reflect.DeepEqual(foreign, missing) {
+					t.Errorf("foreign %+v, missing %+v", foreign, missing)
+				}
+			} else {
+				a, b := refused(t, foreignErr, use.refusal), refused(t, missingErr, use.refusal)
+				if w.anonymous(a.Message) != w.anonymous(b.Message) || len(a.Fields) != len(b.Fields) {
+					t.Errorf("foreign: %v\nmissing: %v", foreignErr, missingErr)
+				}
+				for i := range a.Fields {
+					if x, y := a.Fields[i], b.Fields[i]; x.Field != y.Field || w.anonymous(x.Problem) != w.anonymous(y.Problem) || x.Remedy != y.Remedy {
+						t.Errorf("foreign %+v, missing %+v", x, y)
+					}
+				}
+			}
+			_, err := use.try(t.Context(), w, "a")
+			must(t, err)
+		})
+	}
+}
+
+// anonymous takes the names that the caller gave out of a text.
+func (w *tenants) anonymous(text string) string {
+	for _, given := range []string{w.key["b"], w.key["none"], w.rule["b"], w.rule["none"], `"b"`, `"none"`} {
+		text = strings.ReplaceAll(text, given, "GIVEN")
+	}
+	return text
+}
+
+func TestListsOfALimitedActorHoldOnlyItsNamespaces(t *testing.T) {
+	w := newTenants(t)
+	w.rule["global"] = w.fixture.rule(management.BlacklistAdd{Network: "198.51.100.1"}).ID
+	keys, err := w.KeyList(t.Context(), onlyA, management.KeyList{})
+	must(t, err)
+	for _, k := range keys.Items {
+		if k.Namespace != "a" {
+			t.Errorf("key of %q", k.Namespace)
+		}
+	}
+	plans, err := w.PlanList(t.Context(), onlyA, management.PlanList{})
+	must(t, err)
+	for _, p := range plans.Items {
+		if p.Namespace != "a" {
+			t.Errorf("plan of %q", p.Namespace)
+		}
+	}
+	owners, err := w.OwnerList(t.Context(), onlyA, management.OwnerList{})
+	must(t, err)
+	for _, o := range owners.Items {
+		if o.Namespace != "a" {
+			t.Errorf("owner of %q", o.Namespace)
+		}
+	}
+	rules, err := w.BlacklistList(t.Context(), onlyA, management.BlacklistList{})
+	must(t, err)
+	for _, r := range rules.Items {
+		if r.Namespace != "a" {
+			t.Errorf("rule of %q", r.Namespace)
+		}
+	}
+	spaces, err := w.NamespaceList(t.Context(), onlyA, management.NamespaceList{})
+	must(t, err)
+	if len(keys.Items) != 1 || len(plans.Items) != 2 || len(owners.Items) != 2 || len(rules.Items) != 1 ||
+		len(spaces.Items) != 1 || spaces.Items[0].Name != "a" {
+		t.Errorf("got %d keys, %d plans, %d owners, %d rules, namespaces %v",
+			len(keys.Items), len(plans.Items), len(owners.Items), len(rules.Items), spaces.Items)
+	}
+}
+
+func TestAnActorWithoutAnIDMayNothing(t *testing.T) {
+	w := newTenants(t)
+	nobody := management.Actor{Role: store.RoleAdmin}
+	if nobody.Global() || nobody.May("a") {
+		t.Error("the zero Actor may act")
+	}
+	_, err := w.KeyRead(t.Context(), nobody, w.key["a"])
+	refused(t, err, management.CodeNotFound)
+	keys, err := w.KeyList(t.Context(), nobody, management.KeyList{})
+	must(t, err)
+	rules, err := w.BlacklistList(t.Context(), nobody, management.BlacklistList{})
+	must(t, err)
+	spaces, err := w.NamespaceList(t.Context(), nobody, management.NamespaceList{})
+	must(t, err)
+	if len(keys.Items)+len(rules.Items)+len(spaces.Items) != 0 {
+		t.Error("the zero Actor sees something")
+	}
+	_, err = w.NamespaceCreate(t.Context(), nobody, management.NamespaceCreate{Name: "mine"})
+	refused(t, err, management.CodeForbidden)
+}
+
+func TestARepeatedCreateDoesNotShowWhatTheActorMayNotSeeAnyMore(t *testing.T) {
+	f := newFixture(t)
+	moved := management.Actor{ID: "token:tok_moved", Role: store.RoleAdmin, Namespaces: []string{"b"}}
+	in := management.KeyCreate{Name: "x", Namespace: "b", Idempotency: management.Idempotency{Key: "k", RequestHash: [32]byte{1}}}
+	_, err := f.KeyCreate(t.Context(), moved, in)
+	must(t, err)
+	moved.Namespaces = []string{"a"}
+	_, err = f.KeyCreate(t.Context(), moved, in)
+	refused(t, err, management.CodeNotFound)
+}
