@@ -48,48 +48,71 @@ type fixture struct {
 	now time.Time
 }
 
-// template is an empty, migrated database: migrating once and copying is much
-// faster than migrating for every test.
-var template struct {
+// image is a database file that was filled once, to be copied for each test:
+// that is much faster than filling it again. All fixtures share their secrets.
+type image struct {
 	once    sync.Once
 	content []byte
+	keyset  *seal.Keyset
+	secrets *credential.Secrets
 }
 
-func migrated(t *testing.T) []byte {
+// first holds the namespaces default, a and b.
+var first image
+
+func (i *image) fill(t *testing.T) {
 	t.Helper()
-	template.once.Do(func() {
-		path := filepath.Join(t.TempDir(), "template.db")
-		_, _, err := sqlite.Migrate(t.Context(), sqlite.Options{
-			Path: path, Now: func() time.Time { return start }, Random: rand.Reader, Logger: slog.New(slog.DiscardHandler),
-		})
-		must(t, err)
-		template.content, err = os.ReadFile(path)
-		must(t, err)
+	path := filepath.Join(t.TempDir(), "image.db")
+	_, _, err := sqlite.Migrate(t.Context(), sqlite.Options{
+		Path: path, Now: func() time.Time { return start }, Random: rand.Reader, Logger: slog.New(slog.DiscardHandler),
 	})
-	return template.content
+	must(t, err)
+	i.content, err = os.ReadFile(path)
+	must(t, err)
+	i.keyset, err = seal.NewKeyset()
+	must(t, err)
+	i.secrets, err = credential.NewSecrets(rand.Reader)
+	must(t, err)
+	f := i.open(t)
+	for _, name := range []string{"a", "b"} {
+		_, err := f.NamespaceCreate(t.Context(), global, management.NamespaceCreate{Name: name})
+		must(t, err)
+	}
+	i.content = f.closed()
+}
+
+// open makes a fixture over a copy of the image.
+func (i *image) open(t *testing.T) *fixture {
+	t.Helper()
+	f := &fixture{
+		t: t, path: filepath.Join(t.TempDir(), "credence.db"), now: start, log: &lockedBuffer{}, keyset: i.keyset, secrets: i.secrets,
+	}
+	must(t, os.WriteFile(f.path, i.content, 0o600))
+	var err error
+	f.db, err = sqlite.Open(t.Context(), sqlite.Options{
+		Path: f.path, Now: f.clock, Random: rand.Reader, Logger: slog.New(slog.NewJSONHandler(f.log, nil)),
+	})
+	must(t, err)
+	t.Cleanup(func() { must(t, f.db.Close()) })
+	f.store = store.New(f.db, f.keyset, f.clock)
+	f.Service = f.over(f.store)
+	return f
 }
 
 // newFixture opens a database with the namespaces default, a and b.
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	f := &fixture{t: t, path: filepath.Join(t.TempDir(), "credence.db"), now: start, log: &lockedBuffer{}}
-	must(t, os.WriteFile(f.path, migrated(t), 0o600))
-	var err error
-	logger := slog.New(slog.NewJSONHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	f.db, err = sqlite.Open(t.Context(), sqlite.Options{Path: f.path, Now: f.clock, Random: rand.Reader, Logger: logger})
-	must(t, err)
-	t.Cleanup(func() { must(t, f.db.Close()) })
-	f.secrets, err = credential.NewSecrets(rand.Reader)
-	must(t, err)
-	f.keyset, err = seal.NewKeyset()
-	must(t, err)
-	f.store = store.New(f.db, f.keyset, f.clock)
-	f.Service = f.over(f.store)
-	for _, name := range []string{"a", "b"} {
-		_, err := f.NamespaceCreate(t.Context(), global, management.NamespaceCreate{Name: name})
-		must(t, err)
-	}
-	return f
+	first.once.Do(func() { first.fill(t) })
+	return first.open(t)
+}
+
+// closed closes the database and answers what its file holds then.
+func (f *fixture) closed() []byte {
+	f.t.Helper()
+	must(f.t, f.db.Close())
+	content, err := os.ReadFile(f.path)
+	must(f.t, err)
+	return content
 }
 
 // over makes a Service like the fixture's over another store.

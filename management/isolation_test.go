@@ -2,6 +2,7 @@ package management_test
 
 import (
 	"context"
+	"maps"
 	"reflect"
 	"strings"
 	"testing"
@@ -20,19 +21,31 @@ type tenants struct {
 	rule map[string]string // blacklist rule id by namespace
 }
 
+// settled is the image of tenants.
+var settled struct {
+	image
+	key, rule map[string]string
+}
+
 func newTenants(t *testing.T) *tenants {
 	t.Helper()
+	settled.once.Do(func() { settle(t) })
+	return &tenants{fixture: settled.open(t), key: maps.Clone(settled.key), rule: maps.Clone(settled.rule)}
+}
+
+func settle(t *testing.T) {
+	t.Helper()
 	f := newFixture(t)
-	w := &tenants{fixture: f, key: map[string]string{"none": "key_none"}, rule: map[string]string{"none": "blk_none"}}
+	settled.key, settled.rule = map[string]string{"none": "key_none"}, map[string]string{"none": "blk_none"}
 	for _, namespace := range []string{"a", "b"} {
-		f.plan(namespace, "shared")
-		f.owner(namespace, "shared")
-		w.key[namespace] = f.key(management.KeyCreate{Namespace: namespace, Name: "secret of " + namespace, Plan: "shared", Owner: "shared"}).Key.KeyID
-		w.rule[namespace] = f.rule(management.BlacklistAdd{Namespace: namespace, Network: "192.0.2.1"}).ID
-		f.plan(namespace, "unused")
-		f.owner(namespace, "unused")
+		for _, name := range []string{"shared", "unused"} {
+			f.plan(namespace, name)
+			f.owner(namespace, name)
+		}
+		settled.key[namespace] = f.key(management.KeyCreate{Namespace: namespace, Name: "secret of " + namespace, Plan: "shared", Owner: "shared"}).Key.KeyID
+		settled.rule[namespace] = f.rule(management.BlacklistAdd{Namespace: namespace, Network: "192.0.2.1"}).ID
 	}
-	return w
+	settled.keyset, settled.secrets, settled.content = f.keyset, f.secrets, f.closed()
 }
 
 // attempt is one use-case, tried by the actor of namespace a on what lives in
