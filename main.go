@@ -15,10 +15,12 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"credence/extauthz/probe"
 	"credence/management/cli"
 )
 
@@ -49,18 +51,25 @@ func run(ctx context.Context, args []string, p process) int {
 	root.SetIn(p.in)
 	root.SetOut(p.out)
 	root.SetErr(p.err)
-	err := root.ExecuteContext(ctx)
-	if err == nil {
-		return 0
-	}
-	return report(p.err, err)
+	return report(p.err, root.ExecuteContext(ctx))
 }
 
-// report writes the error once and turns it into an exit code.
+// report writes the error once and turns it into an exit code. A refused
+// Check has been printed already.
 func report(w io.Writer, err error) int {
+	if err == nil {
+		return cli.ExitOK
+	}
+	code, isProbe := probe.ExitCode(err)
+	if errors.Is(err, probe.ErrRefused) {
+		return code
+	}
 	fmt.Fprintf(w, "credence: %v\n", err)
 	if _, ok := errors.AsType[usageError](err); ok {
 		return cli.ExitUsage
+	}
+	if isProbe {
+		return code
 	}
 	return cli.ExitCode(err)
 }
@@ -83,10 +92,10 @@ func rootCommand(p process) *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w: `%s --help` lists the flags", err, cmd.CommandPath())}
 	})
-	root.AddCommand(serveCommand(p), migrateCommand(p), configCommand(p), versionCommand(p))
+	root.AddCommand(serveCommand(p), migrateCommand(p), configCommand(p), versionCommand(p), checkCommand(p))
 	variables := environment(p.environ)
 	root.AddCommand(cli.Commands(cli.Options{
-		In: p.in, Out: p.out, Err: p.err,
+		In: p.in, Out: p.out, Err: p.err, Now: time.Now,
 		Server: variables["CREDENCE_SERVER"], Token: variables["CREDENCE_TOKEN"], DataDir: variables["CREDENCE_DATA_DIR"],
 	})...)
 	return root
@@ -195,4 +204,10 @@ func version() string {
 		return "credence (devel)"
 	}
 	return "credence " + info.Main.Version
+}
+
+func checkCommand(p process) *cobra.Command {
+	return probe.Command(probe.Options{
+		In: p.in, Out: p.out, Err: p.err, DataDir: environment(p.environ)["CREDENCE_DATA_DIR"], Now: time.Now,
+	})
 }
