@@ -1,5 +1,0 @@
-package management
-
-import "errors"
-
-var errUnwritten = errors.New("not written yet")
