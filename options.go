@@ -90,7 +90,7 @@ func parsePlace(s string) (pipeline.Place, error) {
 
 // answerOptions turns settings into the shape of the answers.
 func answerOptions(c config) (extauthz.AnswerOptions, error) {
-	o := extauthz.AnswerOptions{Realm: c.Realm, NoRateLimitFields: !c.RateLimitHeaders}
+	o := extauthz.AnswerOptions{Realm: c.Realm, NoRateLimitFields: !c.RateLimitHeaders, KeepCredential: c.KeepCredential}
 	fields := map[string]*extauthz.IdentityHeader{
 		"key-id": &o.Identity.KeyID, "namespace": &o.Identity.Namespace, "owner": &o.Identity.Owner,
 		"type": &o.Identity.Type, "scopes": &o.Identity.Scopes, "plan": &o.Identity.Plan,

@@ -223,9 +223,7 @@ func (d *deployment) newCheckServer(keys *cache.Cache, refused *blacklist.Blackl
 		Answer: answers, Record: record,
 		Transport: extauthz.TransportOptions{MaxConnectionAge: age},
 		Drain:     extauthz.DrainOptions{Timeout: d.config.ShutdownGrace},
-		Sources: extauthz.Sources{
-			CacheEntries: func() int { return keys.Stats().Size }, Applied: follower.Applied, LastRead: follower.LastRead,
-		},
+		Sources:   dataPlaneSources(keys, refused, counts, follower),
 	})
 }
 

@@ -22,6 +22,9 @@ type AnswerOptions struct {
 	Identity Identity
 	// NoRateLimitFields leaves RateLimit and RateLimit-Policy out.
 	NoRateLimitFields bool
+	// KeepCredential lets the key reach the upstream, for upstreams that check
+	// it again. Without it the key is removed where it stood.
+	KeepCredential bool
 }
 
 // kind groups the reasons by the form of their answer.
@@ -106,6 +109,7 @@ type answerer struct {
 	identified []bool   // by reason
 	identity   *identity
 	rateLimit  bool
+	keep       bool // the credential
 }
 
 func newAnswerer(o AnswerOptions) (*answerer, error) {
@@ -117,7 +121,7 @@ func newAnswerer(o AnswerOptions) (*answerer, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &answerer{identity: id, rateLimit: !o.NoRateLimitFields}
+	a := &answerer{identity: id, rateLimit: !o.NoRateLimitFields, keep: o.KeepCredential}
 	for _, r := range rows() {
 		for len(a.denials) <= int(r.reason) {
 			a.denials = append(a.denials, denial{})
@@ -174,13 +178,14 @@ func (a *answerer) appendAllow(b []byte, c *check) []byte {
 		key = nil
 	}
 	b = a.identity.append(b, key, c.request.Headers)
-	if stood && d.Credential.Header != "" {
+	remove := stood && !a.keep
+	if remove && d.Credential.Header != "" {
 		b = appendField(b, tagOKRemove, d.Credential.Header)
 	}
 	if a.rateLimit {
 		b = appendRateLimit(b, tagOKResponseHeaders, d.Limits)
 	}
-	if stood && len(d.Credential.Query) > 0 {
+	if remove && len(d.Credential.Query) > 0 {
 		b = appendField(b, tagOKRemoveQuery, d.Credential.Query)
 	}
 	return shut(b, ok)

@@ -21,6 +21,7 @@ import (
 
 	"credence/extauthz/pipeline"
 	"credence/store"
+	"credence/store/limit"
 )
 
 func newTestAnswerer(tb testing.TB, o AnswerOptions) *answerer {
@@ -416,4 +417,32 @@ func assertOptions(t *testing.T, options []*corev3.HeaderValueOption) map[string
 		names[name] = value
 	}
 	return names
+}
+
+// TestKeptCredentialReachesTheUpstream: the operator may ask for it.
+func TestKeptCredentialReachesTheUpstream(t *testing.T) {
+	a := newTestAnswerer(t, AnswerOptions{KeepCredential: true})
+	for _, c := range []pipeline.Credential{{Header: "x-api-key"}, {Query: []byte("api_key")}} {
+		ok := answered(t, a, getOrders(), func(d *pipeline.Decision) {
+			acceptKey(d)
+			d.Reason, d.Credential = pipeline.ReasonAllowed, c
+		}).GetOkResponse()
+		if slices.Contains(ok.GetHeadersToRemove(), "x-api-key") || len(ok.GetQueryParametersToRemove()) > 0 {
+			t.Errorf("%+v is removed", c)
+		}
+	}
+}
+
+// TestNoRetryAfterWhereWaitingDoesNotHelp: a request that costs more than its
+// limit ever holds must not be told to come back in a century.
+func TestNoRetryAfterWhereWaitingDoesNotHelp(t *testing.T) {
+	denied := answered(t, newTestAnswerer(t, AnswerOptions{}), getOrders(), func(d *pipeline.Decision) {
+		d.Reason, d.Stage = pipeline.ReasonRateLimited, pipeline.StageLimit
+		d.Limits = []pipeline.LimitOutcome{{Name: "a", Limit: 1, Period: time.Second, Reset: limit.Never, Refused: true}}
+	}).GetDeniedResponse()
+	for _, h := range denied.GetHeaders() {
+		if h.GetHeader().GetKey() == "retry-after" {
+			t.Errorf("retry-after: %s", h.GetHeader().GetValue())
+		}
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"credence/extauthz/pipeline"
+	"credence/store/limit"
 )
 
 // quotaProblem is the problem type that the RateLimit draft registers.
@@ -84,14 +85,25 @@ func (d *denial) appendHeaders(b []byte, c *check, rateLimit bool) []byte {
 		b = d.appendScopeChallenge(b, c.decision.MissingScope)
 	}
 	if d.kind == kindLimited || d.kind == kindFailed {
-		var digits [20]byte
-		wait := max(1, seconds(c.decision.RetryAfter), longestReset(c.decision.Limits))
-		b = appendHeader(b, tagDeniedHeaders, "retry-after", strconv.AppendInt(digits[:0], wait, 10))
+		b = appendRetryAfter(b, &c.decision)
 	}
 	if d.kind == kindLimited && rateLimit {
 		b = appendRateLimit(b, tagDeniedHeaders, c.decision.Limits)
 	}
 	return b
+}
+
+// appendRetryAfter says when to come back: never sooner than RateLimit says,
+// and nothing at all where waiting does not help (a request that costs more
+// than its limit ever holds).
+func appendRetryAfter(b []byte, d *pipeline.Decision) []byte {
+	longest := longestReset(d.Limits)
+	if longest >= seconds(limit.Never) {
+		return b
+	}
+	var digits [20]byte
+	wait := max(1, seconds(d.RetryAfter), longest)
+	return appendHeader(b, tagDeniedHeaders, "retry-after", strconv.AppendInt(digits[:0], wait, 10))
 }
 
 // appendScopeChallenge names the missing scope where RFC 6750 can carry it.

@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"credence/extauthz/pipeline"
+	"credence/store/limit"
 )
 
 const (
@@ -59,6 +60,9 @@ func appendPolicy(b []byte, l *pipeline.LimitOutcome) []byte {
 
 func appendRemaining(b []byte, l *pipeline.LimitOutcome) []byte {
 	b = appendInteger(append(b, ";r="...), l.Remaining)
+	if l.Reset >= limit.Never {
+		return b
+	}
 	return appendInteger(append(b, ";t="...), seconds(l.Reset))
 }
 

@@ -59,18 +59,18 @@ func (r *faultyReader) BlacklistRule(ctx context.Context, id string) (store.Blac
 	return r.BlacklistReader.BlacklistRule(ctx, id)
 }
 
-func newWorld(t testing.TB, maxRules int) *world {
-	t.Helper()
+func newWorld(tb testing.TB, maxRules int) *world {
+	tb.Helper()
 	w := &world{TB: t}
 	o := sqlite.Options{
-		Path: filepath.Join(t.TempDir(), "credence.db"), Now: time.Now, Random: rand.Reader,
+		Path: filepath.Join(tb.TempDir(), "credence.db"), Now: time.Now, Random: rand.Reader,
 		Logger: slog.New(slog.DiscardHandler),
 	}
-	_, _, err := sqlite.Migrate(t.Context(), o)
+	_, _, err := sqlite.Migrate(tb.Context(), o)
 	w.ok(err)
-	db, err := sqlite.Open(t.Context(), o)
+	db, err := sqlite.Open(tb.Context(), o)
 	w.ok(err)
-	t.Cleanup(func() { w.ok(db.Close()) })
+	tb.Cleanup(func() { w.ok(db.Close()) })
 	keyset, err := seal.NewKeyset()
 	w.ok(err)
 	w.store, w.reader = store.New(db, keyset, time.Now), &faultyReader{BlacklistReader: db}
@@ -321,7 +321,7 @@ func TestRefusedIsWhatEveryRuleByItselfWouldSay(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := list.Load(context.Background()); err != nil {
+		if err := list.Load(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		for range 20 {
@@ -348,8 +348,8 @@ func drawNetwork(t *rapid.T) netip.Prefix {
 	return netip.PrefixFrom(a, rapid.IntRange(0, 32).Draw(t, "bits")).Masked()
 }
 
-func hundredThousand(t testing.TB) *blacklist.Blacklist {
-	t.Helper()
+func hundredThousand(tb testing.TB) *blacklist.Blacklist {
+	tb.Helper()
 	reader := &pagesByIndex{}
 	for i := range 100_000 {
 		a := netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)})
@@ -360,10 +360,10 @@ func hundredThousand(t testing.TB) *blacklist.Blacklist {
 	reader.rules[0].Network = netip.MustParsePrefix("10.0.0.0/8")
 	list, err := blacklist.New(blacklist.Options{Store: reader})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	if err := list.Load(t.Context()); err != nil {
-		t.Fatal(err)
+	if err := list.Load(tb.Context()); err != nil {
+		tb.Fatal(err)
 	}
 	return list
 }

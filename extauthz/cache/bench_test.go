@@ -10,18 +10,18 @@ import (
 )
 
 // manyKeys is a cache that holds n keys.
-func manyKeys(t testing.TB, n int) (*cache.Cache, []credential.Digest) {
-	t.Helper()
+func manyKeys(tb testing.TB, n int) (*cache.Cache, []credential.Digest) {
+	tb.Helper()
 	finder := &slowStore{release: make(chan struct{})}
 	close(finder.release)
-	c := newCacheOver(t, finder, func(o *cache.Options) { o.TTL, o.Ceiling = time.Hour, time.Hour })
+	c := newCacheOver(tb, finder, func(o *cache.Options) { o.TTL, o.Ceiling = time.Hour, time.Hour })
 	digests := make([]credential.Digest, n)
 	for i := range digests {
 		var number [8]byte
 		binary.BigEndian.PutUint64(number[:], uint64(i))
 		digests[i] = credential.DigestOf(number[:])
-		if k, _, err := c.Find(t.Context(), digests[i]); k == nil || err != nil {
-			t.Fatalf("key %v, error %v", k, err)
+		if k, _, err := c.Find(tb.Context(), digests[i]); k == nil || err != nil {
+			tb.Fatalf("key %v, error %v", k, err)
 		}
 	}
 	return c, digests

@@ -39,8 +39,8 @@ type Cache struct {
 	started  time.Time
 	caughtUp atomic.Pointer[instant] // nil: not in step with the feed
 	away     atomic.Pointer[instant] // the store's last failure; nil since it last answered
-	lookups  chan struct{}             // holds a value for each look-up at the store
-	refresh  chan *entry               // entries in use that near the end of their TTL
+	lookups  chan struct{}           // holds a value for each look-up at the store
+	refresh  chan *entry             // entries in use that near the end of their TTL
 
 	known  *ring[*entry]   // written under mu
 	absent *ring[*absence] // written under mu

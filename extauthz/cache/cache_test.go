@@ -19,10 +19,10 @@ import (
 	"credence/store/limit"
 )
 
-func wantError(t testing.TB, err, want error) {
-	t.Helper()
+func wantError(tb testing.TB, err, want error) {
+	tb.Helper()
 	if !errors.Is(err, want) {
-		t.Errorf("error %v, want %v", err, want)
+		tb.Errorf("error %v, want %v", err, want)
 	}
 }
 
@@ -254,7 +254,7 @@ func TestLookUpsAtTheStoreAreBounded(t *testing.T) {
 		if inFlight := c.Stats().InFlight; inFlight != 32 {
 			t.Errorf("%d look-ups in flight, want 2 at the store and 30 waiting", inFlight)
 		}
-		time.Sleep(100 * time.Millisecond) // in the bubble: LookupWait
+		pass(100 * time.Millisecond) // in the bubble: LookupWait
 		synctest.Wait()
 		close(slow.release)
 		wg.Wait()
@@ -274,7 +274,7 @@ func TestAStoreThatHangsHoldsAKnownKeyUpOnceAndShortly(t *testing.T) {
 			t.Fatalf("key %v, error %v", k, err)
 		}
 		slow.release = make(chan struct{}) // hangs from now on
-		time.Sleep(time.Minute)            // in the bubble: the TTL
+		pass(time.Minute)                  // in the bubble: the TTL
 		begin := time.Now()
 		if k, source, err := c.Find(t.Context(), digest); k == nil || err != nil || source != pipeline.KeySourceCache {
 			t.Fatalf("key %v, source %v, error %v", k, source, err)
@@ -305,7 +305,7 @@ func TestAnEntryInUseIsReadAgainBeforeItsTTLEnds(t *testing.T) {
 		_, _, err := c.Find(ctx, digest)
 		wantError(t, err, nil)
 		for range 600 { // ten minutes of one request a second
-			time.Sleep(time.Second)
+			pass(time.Second)
 			c.CaughtUp(time.Now())
 			if c.Cached(digest) == nil {
 				t.Fatal("an entry in use ran out")
@@ -354,15 +354,15 @@ func (unpeppered) Candidates(d credential.Digest, dst []credential.Hash) []crede
 	return append(dst, credential.Hash(d))
 }
 
-func newCacheOver(t testing.TB, finder store.KeyFinder, change func(*cache.Options)) *cache.Cache {
-	t.Helper()
+func newCacheOver(tb testing.TB, finder store.KeyFinder, change func(*cache.Options)) *cache.Cache {
+	tb.Helper()
 	o := cache.Options{Store: finder, Secrets: unpeppered{}, Now: time.Now}
 	if change != nil {
 		change(&o)
 	}
 	c, err := cache.New(o)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	c.CaughtUp(time.Now())
 	return c
@@ -395,3 +395,6 @@ func TestOptionsAreRefusedByName(t *testing.T) {
 		}
 	}
 }
+
+// pass lets time pass in a synctest bubble.
+func pass(d time.Duration) { <-time.After(d) }

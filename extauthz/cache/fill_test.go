@@ -173,8 +173,8 @@ func TestALookUpOfAnUnknownKeyThatIsCreatedMeanwhileFindsIt(t *testing.T) {
 
 func TestAFillOlderThanTheRememberedChangesIsNotInserted(t *testing.T) {
 	w := newWorld(t, func(o *cache.Options) { o.RecentChanges = 2 })
-	digest, id := w.mint(), ""
-	id = w.create(digest, nil)
+	digest := w.mint()
+	id := w.create(digest, nil)
 	w.sync()
 
 	held, release := w.gate.holdNext()

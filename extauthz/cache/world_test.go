@@ -39,18 +39,18 @@ type world struct {
 	keys int
 }
 
-func newWorld(t testing.TB, change func(*cache.Options)) *world {
-	t.Helper()
-	w := &world{TB: t, clock: &clock{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}}
+func newWorld(tb testing.TB, change func(*cache.Options)) *world {
+	tb.Helper()
+	w := &world{TB: tb, clock: &clock{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}}
 	o := sqlite.Options{
-		Path: filepath.Join(t.TempDir(), "credence.db"), Now: w.clock.Now, Random: rand.Reader,
+		Path: filepath.Join(tb.TempDir(), "credence.db"), Now: w.clock.Now, Random: rand.Reader,
 		Logger: slog.New(slog.DiscardHandler),
 	}
-	_, _, err := sqlite.Migrate(t.Context(), o)
+	_, _, err := sqlite.Migrate(tb.Context(), o)
 	w.ok(err)
-	db, err := sqlite.Open(t.Context(), o)
+	db, err := sqlite.Open(tb.Context(), o)
 	w.ok(err)
-	t.Cleanup(func() { w.ok(db.Close()) })
+	tb.Cleanup(func() { w.ok(db.Close()) })
 	keyset, err := seal.NewKeyset()
 	w.ok(err)
 	w.secrets, err = credential.NewSecrets(rand.Reader)
@@ -66,7 +66,7 @@ func newWorld(t testing.TB, change func(*cache.Options)) *world {
 	}
 	w.cache, err = cache.New(options)
 	w.ok(err)
-	w.ok(w.cache.Load(t.Context()))
+	w.ok(w.cache.Load(tb.Context()))
 	w.sync()
 	return w
 }

@@ -161,21 +161,21 @@ func (s *scripted) Replicas(context.Context, time.Time) ([]store.Replica, error)
 func (s *scripted) RemoveReplicas(context.Context, time.Time) (int, error)       { return 0, nil }
 
 // follow starts a follower and answers it with what ends it.
-func follow(t testing.TB, o feed.Options) (f *feed.Follower, stop func()) {
-	t.Helper()
+func follow(tb testing.TB, o feed.Options) (f *feed.Follower, stop func()) {
+	tb.Helper()
 	o.Now = time.Now
 	o.Logger = slog.New(slog.DiscardHandler)
 	f, err := feed.New(o)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithCancel(tb.Context())
 	done := make(chan error, 1)
 	go func() { done <- f.Run(ctx) }()
 	return f, sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {
-			t.Errorf("run: %v", err)
+			tb.Errorf("run: %v", err)
 		}
 	})
 }
@@ -190,7 +190,7 @@ func TestChangesAreAppliedOnceInOrderAndBeforeTheyCountAsApplied(t *testing.T) {
 			t.Errorf("applied %+v after the load, want the head", f.Applied())
 		}
 		s.commit(1200)
-		time.Sleep(1100 * time.Millisecond) // in the bubble: one poll
+		pass(1100 * time.Millisecond) // in the bubble: one poll
 		synctest.Wait()
 		events, applied, _ := l.read()
 		if want := []string{"load", "apply 4-503", "apply 504-1003", "apply 1004-1203"}; !slices.Equal(events, want) {
@@ -240,11 +240,11 @@ func TestLastReadStaysWhileTheStoreFailsAndReadsAreBounded(t *testing.T) {
 				f, stop := follow(t, feed.Options{Feed: s, Subscribers: []feed.Subscriber{l}})
 				defer stop()
 				<-f.Ready()
-				time.Sleep(10 * time.Second)
+				pass(10 * time.Second)
 				synctest.Wait()
 				s.set(fault)
 				last, reads := f.LastRead(), s.reads
-				time.Sleep(time.Minute)
+				pass(time.Minute)
 				if !f.LastRead().Equal(last) {
 					t.Errorf("last read moved to %s without a read", f.LastRead())
 				}
@@ -256,7 +256,7 @@ func TestLastReadStaysWhileTheStoreFailsAndReadsAreBounded(t *testing.T) {
 				}
 				s.set(func(s *scripted) { s.err, s.hang = nil, false })
 				s.commit(1)
-				time.Sleep(8 * time.Second) // a hanging call ends, then MaxBackoff
+				pass(8 * time.Second) // a hanging call ends, then MaxBackoff
 				if f.Applied().Revision != 2 || !f.LastRead().After(last) {
 					t.Errorf("applied %d, last read %s: not followed again", f.Applied().Revision, f.LastRead())
 				}
@@ -286,7 +286,7 @@ type slowFeed struct {
 
 func (s *slowFeed) Head(ctx context.Context) (store.Position, error) {
 	p, err := s.scripted.Head(ctx)
-	time.Sleep(s.takes)
+	pass(s.takes)
 	return p, err
 }
 
@@ -299,7 +299,7 @@ func TestOneSubscribersErrorKeepsNoChangeFromTheOthers(t *testing.T) {
 		broken.fail(errors.New("cannot"))
 		last := f.LastRead()
 		s.commit(1)
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		if _, applied, _ := well.read(); len(applied) == 0 {
 			t.Error("the change did not reach the other subscriber")
 		}
@@ -308,7 +308,7 @@ func TestOneSubscribersErrorKeepsNoChangeFromTheOthers(t *testing.T) {
 				f.Applied().Revision, f.LastRead().Sub(last))
 		}
 		broken.fail(nil)
-		time.Sleep(3 * time.Second)
+		pass(3 * time.Second)
 		if f.Applied().Revision != 1 {
 			t.Errorf("applied %d, want 1 after the subscriber recovered", f.Applied().Revision)
 		}
@@ -334,7 +334,7 @@ func TestAGapRestartsAndLoadsEverybody(t *testing.T) {
 				defer stop()
 				<-f.Ready()
 				s.set(gap)
-				time.Sleep(1100 * time.Millisecond)
+				pass(1100 * time.Millisecond)
 				synctest.Wait()
 				for _, l := range []*log{first, second} {
 					if events, _, _ := l.read(); !slices.Equal(events, []string{"load", "restart", "load"}) {
@@ -355,7 +355,7 @@ func TestReadyWaitsForEverySubscriber(t *testing.T) {
 		l.fail(errors.New("cannot"))
 		f, stop := follow(t, feed.Options{Feed: s, Registry: s, Replica: store.Replica{ID: "rep_1"}, Subscribers: []feed.Subscriber{l}})
 		defer stop()
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		select {
 		case <-f.Ready():
 			t.Fatal("ready although nothing was loaded")
@@ -376,7 +376,7 @@ func TestTheReplicaReportsWhatItHasAppliedAndSignsOff(t *testing.T) {
 			Feed: s, Registry: s, Replica: store.Replica{ID: "rep_1", Name: "here", Address: "127.0.0.1:9001", Version: "v1"},
 		})
 		<-f.Ready()
-		time.Sleep(21 * time.Second)
+		pass(21 * time.Second)
 		synctest.Wait()
 		if n := len(s.puts); n < 4 || n > 6 {
 			t.Errorf("%d reports in 21 seconds", n)
@@ -388,7 +388,7 @@ func TestTheReplicaReportsWhatItHasAppliedAndSignsOff(t *testing.T) {
 		}
 		s.commit(1)
 		s.wake <- struct{}{}
-		time.Sleep(time.Second) // less than Report: news does not wait
+		pass(time.Second) // less than Report: news does not wait
 		synctest.Wait()
 		if last := s.puts[len(s.puts)-1]; last.Applied.Revision != 2 {
 			t.Errorf("last report %+v, want revision 2", last)
@@ -409,7 +409,7 @@ func TestABusyFeedIsNotReportedChangeByChange(t *testing.T) {
 		for range 1000 { // one change each millisecond
 			s.commit(1)
 			s.wake <- struct{}{}
-			time.Sleep(time.Millisecond)
+			pass(time.Millisecond)
 		}
 		if n := len(s.puts); n > 7 {
 			t.Errorf("%d reports in a second", n)
@@ -430,7 +430,7 @@ func TestAChangeInThisProcessIsAppliedWithoutAPoll(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close()
+	t.Cleanup(func() { _ = db.Close() })
 	keyset, err := seal.NewKeyset()
 	if err != nil {
 		t.Fatal(err)
@@ -491,3 +491,6 @@ func TestOptionsAreRefusedByName(t *testing.T) {
 		}
 	}
 }
+
+// pass lets time pass in a synctest bubble.
+func pass(d time.Duration) { <-time.After(d) }

@@ -129,7 +129,7 @@ func newModel(t *rapid.T, db *sqlite.DB, st *store.Store) *model {
 		m.digests[i] = credential.DigestOf([]byte(m.id("digest")))
 		m.history[i] = map[store.Revision]truth{m.head: {}}
 	}
-	m.ok(m.follower.load(context.Background()))
+	m.ok(m.follower.load(m.Context()))
 	return m
 }
 
@@ -150,7 +150,7 @@ func (m *model) limits() []limit.Limit {
 }
 
 func (m *model) change(fn func(ctx context.Context, tx *store.Tx) error) {
-	position, err := m.store.InTx(context.Background(), func(ctx context.Context, tx *store.Tx) error {
+	position, err := m.store.InTx(m.Context(), func(ctx context.Context, tx *store.Tx) error {
 		tx.Audit(store.AuditRecord{Actor: "test", Action: "test.change", Object: "test"})
 		return fn(ctx, tx)
 	})
@@ -242,7 +242,7 @@ func (m *model) changePlan(*rapid.T) {
 
 func (m *model) follow(t *rapid.T) {
 	for {
-		more, err := m.follower.step(context.Background())
+		more, err := m.follower.step(m.Context())
 		if err != nil {
 			t.Fatalf("step: %v", err)
 		}
@@ -260,7 +260,7 @@ func (m *model) gap(t *rapid.T) {
 		return // between a gap and its load
 	}
 	m.feed.next = store.ErrFeedGap
-	more, err := m.follower.step(context.Background())
+	more, err := m.follower.step(m.Context())
 	if !more || err != nil {
 		t.Fatalf("a gap: more %v, error %v", more, err)
 	}
@@ -274,7 +274,7 @@ func (m *model) feedFails(t *rapid.T) {
 		return // between a gap and its load
 	}
 	m.feed.next = store.ErrUnavailable
-	if _, err := m.follower.step(context.Background()); !errors.Is(err, store.ErrUnavailable) {
+	if _, err := m.follower.step(m.Context()); !errors.Is(err, store.ErrUnavailable) {
 		t.Fatalf("step: %v", err)
 	}
 }
@@ -316,7 +316,7 @@ func (m *model) begin(i int, held chan struct{}) request {
 	}
 	digest := m.digests[i]
 	go func() {
-		k, _, err := m.cache.Find(context.Background(), digest)
+		k, _, err := m.cache.Find(m.Context(), digest)
 		switch {
 		case err != nil:
 			r.failed <- err
@@ -433,12 +433,12 @@ type faultyFeed struct {
 	next error
 }
 
-func (f *faultyFeed) ChangesAfter(ctx context.Context, after store.Position, limit int) ([]store.Change, error) {
+func (f *faultyFeed) ChangesAfter(ctx context.Context, after store.Position, most int) ([]store.Change, error) {
 	if err := f.next; err != nil {
 		f.next = nil
 		return nil, fmt.Errorf("told to: %w", err)
 	}
-	return f.ChangeFeed.ChangesAfter(ctx, after, limit)
+	return f.ChangeFeed.ChangesAfter(ctx, after, most)
 }
 
 // holdingStore holds answers back when it is told to.

@@ -118,11 +118,11 @@ func (b *budget) refund(start time.Time, cost int64) {
 
 // look answers the window that now falls in and what can still be spent of it,
 // as far as this replica knows, without charging anything.
-func (b *budget) look(now time.Time) (window store.QuotaWindow, remaining int64) {
+func (b *budget) look(now time.Time) (start, end time.Time, remaining int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.roll(now)
-	return b.window, b.reserved + max(b.quota.Limit-b.used, 0)
+	return b.window.Start, b.window.End, b.reserved + max(b.quota.Limit-b.used, 0)
 }
 
 // worth is the units that would have to go back to the store.

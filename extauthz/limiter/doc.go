@@ -41,7 +41,7 @@
 //
 //	store fails    quotas are spent as far as they are reserved; then Take
 //	               answers an error, at once for a second after each failure;
-//	               rates need no store
+//	               rates go on as ever
 //	store hangs    the same, after RefillWait
 //	crash          at most one block of each quota is lost: counted as spent,
 //	               never spent twice

@@ -129,21 +129,22 @@ type taking struct {
 	quotas []pipeline.SubjectQuota
 }
 
-// look asks every rate without charging; ok is false when one refuses.
+// look asks every rate without charging; ok is false when one refuses. A rate
+// that is not known has a full budget and gets a state when it is charged.
 func (l *Limiter) look(rates []rateCharge, t *taking) ([]rateCharge, bool) {
 	ok := true
 	for i := range t.limits {
-		r, known := l.rates.get(keyOf(&t.limits[i]))
-		for {
-			if known {
-				if d, there := r.look(t.at, t.cost); there {
-					ok = ok && d.OK
-					rates = append(rates, rateCharge{rate: r, decision: d})
-					break
-				}
-			}
-			r, known = l.rate(&t.limits[i], t.at), true
+		c := rateCharge{}
+		there := false
+		if r, known := l.rates.get(keyOf(&t.limits[i])); known {
+			c.rate = r
+			c.decision, there = r.look(t.at, t.cost)
 		}
+		if !there {
+			c.rate, c.decision = nil, t.limits[i].Rate().Decide(0, t.at, t.cost)
+		}
+		ok = ok && c.decision.OK
+		rates = append(rates, c)
 	}
 	return rates, ok
 }
@@ -159,13 +160,13 @@ func (l *Limiter) rate(of *pipeline.SubjectLimit, at int64) *rate {
 func (l *Limiter) charge(rates []rateCharge, t *taking) bool {
 	for i := range rates {
 		c := &rates[i]
-		for {
-			d, undo, there := c.rate.charge(t.at, t.cost)
-			if there {
-				c.decision, c.undo = d, undo
-				break
+		for there := false; !there; {
+			if c.rate == nil {
+				c.rate = l.rate(&t.limits[i], t.at)
 			}
-			c.rate = l.rate(&t.limits[i], t.at)
+			if c.decision, c.undo, there = c.rate.charge(t.at, t.cost); !there {
+				c.rate = nil
+			}
 		}
 		if !c.decision.OK {
 			for j := range i {
@@ -187,21 +188,14 @@ func refundQuotas(charged []quotaCharge, cost int64) {
 // none of them; refused is the index of the quota that refused, or -1.
 func (l *Limiter) refusal(out []pipeline.LimitOutcome, t *taking, rates []rateCharge, refused int) []pipeline.LimitOutcome {
 	for i := range rates {
-		d := &rates[i].decision
+		d := rates[i].decision
 		if d.OK {
-			// The decision counted a cost that is not charged after all. A cost
-			// of 0 is refused by a description of the budget as it is.
-			asItIs, _ := rates[i].rate.look(t.at, 0)
-			asItIs.OK = true
-			d = &asItIs
+			d = asItIs(&t.limits[i], rates[i].rate, t.at)
 		}
-		out = append(out, rateOutcome(&t.limits[i], d))
+		out = append(out, rateOutcome(&t.limits[i], &d))
 	}
 	for i := range t.quotas {
-		b, known := l.quotas.table.get(quotaKeyOf(&t.quotas[i]))
-		if !known {
-			b = newBudget(&t.quotas[i]) // nothing was spent here yet
-		}
+		b, _ := l.quotas.table.get(quotaKeyOf(&t.quotas[i]))
 		o := quotaOutcome(&t.quotas[i], b, t.now)
 		if o.Refused = i == refused; o.Refused && (t.cost < 1 || t.cost > o.Limit) {
 			o.Reset = limit.Never
@@ -209,6 +203,20 @@ func (l *Limiter) refusal(out []pipeline.LimitOutcome, t *taking, rates []rateCh
 		out = append(out, o)
 	}
 	return out
+}
+
+// asItIs describes a rate that had admitted a request that is not charged
+// after all. A cost of 0 is refused with a description of the budget.
+func asItIs(l *pipeline.SubjectLimit, r *rate, at int64) limit.Decision {
+	d, there := limit.Decision{}, false
+	if r != nil {
+		d, there = r.look(at, 0)
+	}
+	if !there {
+		d = l.Rate().Decide(0, at, 0)
+	}
+	d.OK = true
+	return d
 }
 
 func rateOutcome(l *pipeline.SubjectLimit, d *limit.Decision) pipeline.LimitOutcome {
@@ -222,10 +230,16 @@ func rateOutcome(l *pipeline.SubjectLimit, d *limit.Decision) pipeline.LimitOutc
 	return o
 }
 
+// quotaOutcome describes a quota; without a budget, nothing of it has been
+// spent here.
 func quotaOutcome(q *pipeline.SubjectQuota, b *budget, now time.Time) pipeline.LimitOutcome {
-	window, remaining := b.look(now)
+	start, end := q.Window(now)
+	remaining := q.Limit
+	if b != nil {
+		start, end, remaining = b.look(now)
+	}
 	return pipeline.LimitOutcome{
-		Name: q.Label, Quota: true, Limit: q.Limit, Period: window.End.Sub(window.Start),
-		Remaining: remaining, Reset: max(window.End.Sub(now), 0),
+		Name: q.Label, Quota: true, Limit: q.Limit, Period: end.Sub(start),
+		Remaining: remaining, Reset: max(end.Sub(now), 0),
 	}
 }

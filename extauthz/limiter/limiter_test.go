@@ -51,9 +51,9 @@ type world struct {
 	limiter *limiter.Limiter
 }
 
-func newWorld(t testing.TB, counters store.QuotaCounters, change func(*limiter.Options)) *world {
-	t.Helper()
-	w := &world{TB: t, clock: &clock{now: noon}}
+func newWorld(tb testing.TB, counters store.QuotaCounters, change func(*limiter.Options)) *world {
+	tb.Helper()
+	w := &world{TB: tb, clock: &clock{now: noon}}
 	o := limiter.Options{Store: counters, Now: w.clock.Now, Logger: slog.New(slog.DiscardHandler)}
 	if change != nil {
 		change(&o)
@@ -61,9 +61,9 @@ func newWorld(t testing.TB, counters store.QuotaCounters, change func(*limiter.O
 	var err error
 	w.limiter, err = limiter.New(o)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { _ = w.limiter.Close(context.WithoutCancel(t.Context())) })
+	tb.Cleanup(func() { _ = w.limiter.Close(context.WithoutCancel(tb.Context())) })
 	return w
 }
 
@@ -284,20 +284,20 @@ func TestNothingToCountPasses(t *testing.T) {
 	}
 }
 
-func openDB(t testing.TB) *sqlite.DB {
-	t.Helper()
+func openDB(tb testing.TB) *sqlite.DB {
+	tb.Helper()
 	o := sqlite.Options{
-		Path: filepath.Join(t.TempDir(), "credence.db"), Now: time.Now, Random: rand.Reader,
+		Path: filepath.Join(tb.TempDir(), "credence.db"), Now: time.Now, Random: rand.Reader,
 		Logger: slog.New(slog.DiscardHandler),
 	}
-	if _, _, err := sqlite.Migrate(t.Context(), o); err != nil {
-		t.Fatal(err)
+	if _, _, err := sqlite.Migrate(tb.Context(), o); err != nil {
+		tb.Fatal(err)
 	}
-	db, err := sqlite.Open(t.Context(), o)
+	db, err := sqlite.Open(tb.Context(), o)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { _ = db.Close() })
+	tb.Cleanup(func() { _ = db.Close() })
 	return db
 }
 
@@ -324,9 +324,9 @@ func TestOptionsAreRefusedByName(t *testing.T) {
 	}
 }
 
-func wantUnavailable(t testing.TB, err error) {
-	t.Helper()
+func wantUnavailable(tb testing.TB, err error) {
+	tb.Helper()
 	if !errors.Is(err, store.ErrUnavailable) {
-		t.Errorf("error %v, want one that wraps store.ErrUnavailable", err)
+		tb.Errorf("error %v, want one that wraps store.ErrUnavailable", err)
 	}
 }
