@@ -1,0 +1,61 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+
+	"credence/store"
+)
+
+const blacklistColumns = "id, namespace, network, reason, ends_at, created_by, created_at"
+
+func scanBlacklistRule(r row, b *store.BlacklistRule) error {
+	return r.Scan(&b.ID, optionalText{&b.Namespace}, &b.Network, &b.Reason,
+		instant{&b.EndsAt}, &b.CreatedBy, instant{&b.CreatedAt})
+}
+
+// BlacklistRule implements [store.BlacklistReader].
+func (r reader) BlacklistRule(ctx context.Context, id string) (store.BlacklistRule, error) {
+	var b store.BlacklistRule
+	err := r.q.row(ctx, "SELECT "+blacklistColumns+" FROM credence.ip_blacklist WHERE id = $1", []any{id},
+		func(r row) error { return scanBlacklistRule(r, &b) })
+	if err != nil {
+		return store.BlacklistRule{}, fmt.Errorf("blacklist rule %q: %w", id, err)
+	}
+	return b, nil
+}
+
+// BlacklistRules implements [store.BlacklistReader].
+func (r reader) BlacklistRules(ctx context.Context, scopes []string, page store.Page) ([]store.BlacklistRule, store.Cursor, error) {
+	var c conditions
+	c.anyOf("coalesce(namespace, '')", scopes)
+	if page.After != "" {
+		c.add("id > " + c.arg(string(page.After)))
+	}
+	query := c.query("SELECT "+blacklistColumns+" FROM credence.ip_blacklist", "id", page.Size()+1)
+	found, err := listRows(ctx, r.q, query, c.args, scanBlacklistRule)
+	if err != nil {
+		return nil, "", fmt.Errorf("blacklist rules: %w", err)
+	}
+	found, next := cutPage(found, page, func(b *store.BlacklistRule) store.Cursor { return store.Cursor(b.ID) })
+	return found, next, nil
+}
+
+// InsertBlacklistRule implements [store.BlacklistWriter].
+func (w *writer) InsertBlacklistRule(ctx context.Context, b store.BlacklistRule) error {
+	_, err := w.q.exec(ctx,
+		"INSERT INTO credence.ip_blacklist ("+blacklistColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7)",
+		b.ID, textOrNull(b.Namespace), b.Network, b.Reason, timeOrNull(b.EndsAt), b.CreatedBy, timeOrNull(b.CreatedAt))
+	if err != nil {
+		return fmt.Errorf("insert blacklist rule for %s: %w", b.Network, err)
+	}
+	return nil
+}
+
+// DeleteBlacklistRule implements [store.BlacklistWriter].
+func (w *writer) DeleteBlacklistRule(ctx context.Context, id string) error {
+	if err := found(w.q.exec(ctx, "DELETE FROM credence.ip_blacklist WHERE id = $1", id)); err != nil {
+		return fmt.Errorf("delete blacklist rule %q: %w", id, err)
+	}
+	return nil
+}

@@ -1,0 +1,163 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"regexp"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+
+	"credence/store"
+)
+
+const (
+	// jobPoll is how soon a job that became due is noticed without a
+	// notification.
+	jobPoll = 500 * time.Millisecond
+	// jobWorkers bounds the jobs of one kind that one process runs at the same
+	// time.
+	jobWorkers = 4
+	// jobTimeout ends the context of a job that does not come to an end.
+	jobTimeout = 5 * time.Minute
+	// jobRescue is when a job that runs is taken for lost with its process.
+	jobRescue = jobTimeout + 5*time.Minute
+	// jobStop is how long running jobs may go on once RunJobs is told to end.
+	// Then their contexts end too, and they are tried again.
+	jobStop = 20 * time.Second
+	// maxKind is River's bound on the name of a queue.
+	maxKind = 64
+)
+
+var kindForm = regexp.MustCompile(`^[a-z0-9]+(_[a-z0-9]+)*$`)
+
+// jobArgs is a job of any kind as River sees it. The handler's own arguments
+// travel as text: as a part of River's jsonb they would come back with their
+// spaces, numbers and order of members changed.
+type jobArgs struct {
+	kind string
+	Args string `json:"args"`
+}
+
+// Kind implements [river.JobArgs].
+func (a jobArgs) Kind() string { return a.kind }
+
+// InsertOpts gives each kind its own queue; see the package comment.
+func (a jobArgs) InsertOpts() river.InsertOpts { return river.InsertOpts{Queue: a.kind} }
+
+// jobClock is the clock of Options as River takes one.
+type jobClock struct{ now func() time.Time }
+
+// Now implements [rivertype.TimeGenerator].
+func (c jobClock) Now() time.Time { return c.now() }
+
+// NowOrNil implements [rivertype.TimeGenerator]: the instant that statements
+// use, in place of the database's own.
+func (c jobClock) NowOrNil() *time.Time {
+	now := c.now()
+	return &now
+}
+
+// jobConfig is what the client that inserts and the one that runs share. The
+// field Test is the one way to give River a clock; nothing else of it is used.
+func jobConfig(now func() time.Time, logger *slog.Logger) *river.Config {
+	return &river.Config{Schema: schema, Logger: logger, Test: river.TestConfig{Time: jobClock{now: now}}}
+}
+
+// newJobInserter makes the client of InsertJob. It has no workers and runs
+// nothing.
+func newJobInserter(pool *pgxpool.Pool, now func() time.Time, logger *slog.Logger) (*river.Client[pgx.Tx], error) {
+	client, err := river.NewClient(riverpgxv5.New(pool), jobConfig(now, logger))
+	if err != nil {
+		return nil, fmt.Errorf("jobs: %w", err)
+	}
+	return client, nil
+}
+
+// InsertJob implements [store.JobWriter].
+func (w *writer) InsertJob(ctx context.Context, j store.Job) error {
+	if len(j.Kind) > maxKind || !kindForm.MatchString(j.Kind) {
+		return fmt.Errorf("insert job %q: %w: a kind is 1 to %d of a-z 0-9, in words joined by _", j.Kind, store.ErrInvalid, maxKind)
+	}
+	args := j.Args
+	if len(args) == 0 {
+		args = json.RawMessage("{}")
+	}
+	if !json.Valid(args) {
+		return fmt.Errorf("insert job %s: %w: its arguments are not JSON", j.Kind, store.ErrInvalid)
+	}
+	bounded, cancel := context.WithTimeout(ctx, w.q.timeout)
+	defer cancel()
+	opts := &river.InsertOpts{ScheduledAt: j.RunAt}
+	if _, err := w.db.jobs.InsertTx(bounded, w.tx, jobArgs{kind: j.Kind, Args: string(args)}, opts); err != nil {
+		return fmt.Errorf("insert job %s: %w", j.Kind, translate(ctx, err))
+	}
+	return nil
+}
+
+// jobWorker runs the jobs of one kind.
+type jobWorker struct {
+	river.WorkerDefaults[jobArgs]
+
+	handler store.JobHandler
+}
+
+// Work implements [river.Worker].
+func (w *jobWorker) Work(ctx context.Context, job *river.Job[jobArgs]) error {
+	return w.handler(ctx, json.RawMessage(job.Args.Args))
+}
+
+// RunJobs implements [store.JobRunner].
+func (db *DB) RunJobs(ctx context.Context, handlers map[string]store.JobHandler) error {
+	if len(handlers) == 0 {
+		<-ctx.Done()
+		return nil
+	}
+	config, err := db.runConfig(handlers)
+	if err != nil {
+		return fmt.Errorf("run jobs: %w", err)
+	}
+	client, err := river.NewClient(riverpgxv5.New(db.pool), config)
+	if err != nil {
+		return fmt.Errorf("run jobs: %w", err)
+	}
+	// The jobs that run when ctx ends are let finish, so their context must
+	// not end with it; SoftStopTimeout bounds that.
+	lasting := context.WithoutCancel(ctx)
+	if err := client.Start(lasting); err != nil {
+		return fmt.Errorf("run jobs: %w", translate(lasting, err))
+	}
+	<-ctx.Done()
+	if err := client.Stop(lasting); err != nil {
+		return fmt.Errorf("stop jobs: %w", translate(lasting, err))
+	}
+	return nil
+}
+
+func (db *DB) runConfig(handlers map[string]store.JobHandler) (*river.Config, error) {
+	workers := river.NewWorkers()
+	queues := make(map[string]river.QueueConfig, len(handlers))
+	for kind, handler := range handlers {
+		river.AddWorkerArgs(workers, jobArgs{kind: kind}, &jobWorker{handler: handler})
+		queues[kind] = river.QueueConfig{MaxWorkers: jobWorkers}
+	}
+	config := jobConfig(db.now, db.logger)
+	// River tells its processes apart by it; its own would be the host's name
+	// and the time.
+	id, err := store.NewID("run_", db.now(), db.random)
+	if err != nil {
+		return nil, err
+	}
+	config.ID = id
+	config.Queues, config.Workers = queues, workers
+	// River would listen on a connection of the pool, which a pooler may be
+	// behind.
+	config.PollOnly, config.FetchPollInterval = true, jobPoll
+	config.JobTimeout, config.RescueStuckJobsAfter, config.SoftStopTimeout = jobTimeout, jobRescue, jobStop
+	return config, nil
+}

@@ -1,0 +1,202 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"credence/store"
+	"credence/store/credential"
+)
+
+const keyColumns = `k.key_id, k.namespace, k.name, k.owner, k.key_type, k.status, k.status_reason, k.environment, k.plan,
+	k.scopes, k.limits, k.quotas, k.networks, k.hosts, k.methods, k.paths, k.labels,
+	k.not_before, k.expires_at, k.key_hash, k.pepper_id, k.checksum_id,
+	k.created_at, k.updated_at, k.status_at, k.version`
+
+// keyDestinations is where keyColumns go.
+func keyDestinations(k *store.Key) []any {
+	return []any{
+		&k.KeyID, &k.Namespace, &k.Name,
+		optionalText{&k.Owner},
+		&k.KeyType, &k.Status, &k.StatusReason, &k.Environment,
+		optionalText{&k.Plan},
+		&k.Scopes, &k.Limits, &k.Quotas, &k.Networks, &k.Hosts, &k.Methods, &k.Paths, &k.Labels,
+		instant{&k.NotBefore},
+		instant{&k.ExpiresAt},
+		hash{(*[32]byte)(&k.Hash)},
+		&k.PepperID,
+		&k.ChecksumID,
+		instant{&k.CreatedAt},
+		instant{&k.UpdatedAt},
+		instant{&k.StatusAt},
+		&k.Version,
+	}
+}
+
+// tidyKey makes what is empty nothing.
+func tidyKey(k *store.Key) {
+	noneIsNil(&k.Scopes, &k.Hosts, &k.Methods, &k.Paths)
+	noneIsNil(&k.Limits)
+	noneIsNil(&k.Quotas)
+	noneIsNil(&k.Networks)
+	if len(k.Labels) == 0 {
+		k.Labels = nil
+	}
+}
+
+func scanKey(r row, k *store.Key) error {
+	err := r.Scan(keyDestinations(k)...)
+	tidyKey(k)
+	return err
+}
+
+// Key implements [store.KeyReader].
+func (r reader) Key(ctx context.Context, keyID string) (store.Key, error) {
+	var k store.Key
+	err := r.q.row(ctx, "SELECT "+keyColumns+" FROM credence.api_keys AS k WHERE k.key_id = $1", []any{keyID},
+		func(r row) error { return scanKey(r, &k) })
+	if err != nil {
+		return store.Key{}, fmt.Errorf("key %q: %w", keyID, err)
+	}
+	return k, nil
+}
+
+// Keys implements [store.KeyReader].
+func (r reader) Keys(ctx context.Context, filter store.KeyFilter, page store.Page) ([]store.Key, store.Cursor, error) {
+	c := keyConditions(&filter)
+	if page.After != "" {
+		c.add("k.key_id < " + c.arg(string(page.After)))
+	}
+	query := c.query("SELECT "+keyColumns+" FROM credence.api_keys AS k", "k.key_id DESC", page.Size()+1)
+	found, err := listRows(ctx, r.q, query, c.args, scanKey)
+	if err != nil {
+		return nil, "", fmt.Errorf("keys: %w", err)
+	}
+	found, next := cutPage(found, page, func(k *store.Key) store.Cursor { return store.Cursor(k.KeyID) })
+	return found, next, nil
+}
+
+func keyConditions(f *store.KeyFilter) *conditions {
+	var c conditions
+	c.anyOf("k.namespace", f.Namespaces)
+	if f.Owner != "" {
+		c.add("k.owner = " + c.arg(f.Owner))
+	}
+	if f.Plan != "" {
+		c.add("k.plan = " + c.arg(f.Plan))
+	}
+	if f.KeyType != "" {
+		c.add("k.key_type = " + c.arg(string(f.KeyType)))
+	}
+	if f.Status != "" {
+		c.add("k.status = " + c.arg(string(f.Status)))
+	} else {
+		c.add("k.status <> 'purged'")
+	}
+	if f.NamePrefix != "" {
+		// Not LIKE, which has characters of its own.
+		c.add("starts_with(k.name, " + c.arg(f.NamePrefix) + ")")
+	}
+	if f.Scope != "" {
+		c.add(c.arg(f.Scope) + " = ANY (k.scopes)")
+	}
+	if f.Label[0] != "" {
+		c.add("k.labels ->> " + c.arg(f.Label[0]) + " = " + c.arg(f.Label[1]))
+	}
+	if !f.ExpiresBy.IsZero() {
+		c.add("k.expires_at < " + c.arg(timeOrNull(f.ExpiresBy)))
+	}
+	if !f.ExpiredAt.IsZero() {
+		c.add("k.expires_at <= " + c.arg(timeOrNull(f.ExpiredAt)))
+	}
+	return &c
+}
+
+// InsertKey implements [store.KeyWriter].
+func (w *writer) InsertKey(ctx context.Context, k store.Key) error {
+	_, err := w.q.exec(ctx,
+		`INSERT INTO credence.api_keys (name, owner, key_type, status, status_reason, environment, plan,
+			scopes, limits, quotas, networks, hosts, methods, paths, labels,
+			not_before, expires_at, updated_at, status_at,
+			key_id, namespace, key_hash, pepper_id, checksum_id, created_at, version)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+			$20, $21, $22, $23, $24, $25, $26)`,
+		append(keyChanging(&k), k.KeyID, k.Namespace, k.Hash[:], k.PepperID, k.ChecksumID, timeOrNull(k.CreatedAt), k.Version)...)
+	if err != nil {
+		return fmt.Errorf("insert key %q: %w", k.KeyID, err)
+	}
+	return nil
+}
+
+// keyChanging is the columns that UpdateKey may change, in the order of both
+// statements.
+func keyChanging(k *store.Key) []any {
+	return []any{
+		k.Name, textOrNull(k.Owner), string(k.KeyType), string(k.Status), k.StatusReason, k.Environment, textOrNull(k.Plan),
+		list(k.Scopes), list(k.Limits), list(k.Quotas), list(k.Networks), list(k.Hosts), list(k.Methods), list(k.Paths),
+		object(k.Labels), timeOrNull(k.NotBefore), timeOrNull(k.ExpiresAt), timeOrNull(k.UpdatedAt), timeOrNull(k.StatusAt),
+	}
+}
+
+const keyVersion = "SELECT version FROM credence.api_keys WHERE key_id = $1"
+
+// UpdateKey implements [store.KeyWriter].
+func (w *writer) UpdateKey(ctx context.Context, k store.Key) error {
+	changed, err := w.q.exec(ctx,
+		`UPDATE credence.api_keys SET name = $1, owner = $2, key_type = $3, status = $4, status_reason = $5, environment = $6,
+			plan = $7, scopes = $8, limits = $9, quotas = $10, networks = $11, hosts = $12, methods = $13, paths = $14,
+			labels = $15, not_before = $16, expires_at = $17, updated_at = $18, status_at = $19, version = version + 1
+		WHERE key_id = $20 AND version = $21`, append(keyChanging(&k), k.KeyID, k.Version)...)
+	if err := w.versioned(ctx, changed, err, keyVersion, k.KeyID); err != nil {
+		return fmt.Errorf("update key %q: %w", k.KeyID, err)
+	}
+	return nil
+}
+
+// PurgeKey implements [store.KeyWriter].
+func (w *writer) PurgeKey(ctx context.Context, keyID string, version int64, at time.Time) error {
+	changed, err := w.q.exec(ctx,
+		`UPDATE credence.api_keys SET name = '', owner = NULL, key_type = '', status = 'purged', status_reason = '',
+			environment = '', plan = NULL, scopes = '{}', limits = '[]', quotas = '[]', networks = '{}', hosts = '{}',
+			methods = '{}', paths = '{}', labels = '{}', key_hash = NULL, pepper_id = '', checksum_id = '',
+			updated_at = $1, status_at = $1, version = version + 1
+		WHERE key_id = $2 AND version = $3`, timeOrNull(at), keyID, version)
+	if err := w.versioned(ctx, changed, err, keyVersion, keyID); err != nil {
+		return fmt.Errorf("purge key %q: %w", keyID, err)
+	}
+	return nil
+}
+
+// maxFindHashes bounds the candidates of one FindKey: one per pepper that is
+// still valid, and one without.
+const maxFindHashes = 32
+
+const findQuery = "SELECT " + keyColumns + `, p.limits, p.quotas, o.limits, o.quotas
+	FROM credence.api_keys AS k
+	LEFT JOIN credence.plans AS p ON p.namespace = k.namespace AND p.name = k.plan
+	LEFT JOIN credence.owners AS o ON o.namespace = k.namespace AND o.name = k.owner
+	WHERE k.key_hash = ANY ($1) LIMIT 1`
+
+// FindKey implements [store.KeyFinder].
+func (db *DB) FindKey(ctx context.Context, hashes []credential.Hash) (store.KeyRecord, error) {
+	if len(hashes) == 0 {
+		return store.KeyRecord{}, fmt.Errorf("find key: %w", store.ErrNotFound)
+	}
+	if len(hashes) > maxFindHashes {
+		return store.KeyRecord{}, fmt.Errorf("find key: %w: %d candidate hashes, at most %d", store.ErrInvalid, len(hashes), maxFindHashes)
+	}
+	candidates := make([][]byte, len(hashes))
+	for i := range hashes {
+		candidates[i] = hashes[i][:]
+	}
+	var k store.KeyRecord
+	destinations := append(keyDestinations(&k.Key), &k.PlanLimits, &k.PlanQuotas, &k.OwnerLimits, &k.OwnerQuotas)
+	if err := db.q.value(ctx, findQuery, []any{candidates}, destinations...); err != nil {
+		return store.KeyRecord{}, fmt.Errorf("find key: %w", err)
+	}
+	tidyKey(&k.Key)
+	noneIsNil(&k.PlanLimits, &k.OwnerLimits)
+	noneIsNil(&k.PlanQuotas, &k.OwnerQuotas)
+	return k, nil
+}
