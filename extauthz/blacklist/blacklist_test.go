@@ -61,7 +61,7 @@ func (r *faultyReader) BlacklistRule(ctx context.Context, id string) (store.Blac
 
 func newWorld(tb testing.TB, maxRules int) *world {
 	tb.Helper()
-	w := &world{TB: t}
+	w := &world{TB: tb}
 	o := sqlite.Options{
 		Path: filepath.Join(tb.TempDir(), "credence.db"), Now: time.Now, Random: rand.Reader,
 		Logger: slog.New(slog.DiscardHandler),

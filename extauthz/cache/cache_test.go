@@ -76,6 +76,27 @@ func TestCancelledCallerDoesNotPoison(t *testing.T) {
 	}
 }
 
+func TestALookUpGoesOnWithoutTheCallerWhoBeganIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := &slowStore{release: make(chan struct{})}
+		c := newCacheOver(t, slow, nil)
+		ctx, cancel := context.WithCancel(t.Context())
+		gone := make(chan error, 1)
+		go func() {
+			_, _, err := c.Find(ctx, credential.Digest{1})
+			gone <- err
+		}()
+		synctest.Wait() // the read has begun
+		cancel()
+		wantError(t, <-gone, context.Canceled)
+		close(slow.release)
+		synctest.Wait()
+		if c.Cached(credential.Digest{1}) == nil || slow.reads.Load() != 1 {
+			t.Errorf("not in the cache after %d reads, want the answer of the first", slow.reads.Load())
+		}
+	})
+}
+
 func TestNothingIsAnsweredAfterTheCeiling(t *testing.T) {
 	w := newWorld(t, nil)
 	digest, _ := w.known()
@@ -172,6 +193,20 @@ func TestKnownKeysGoOnWhileTheStoreIsAway(t *testing.T) {
 	w.wantStatus(w.mint(), "unknown") // somebody finds the store back
 	if w.cache.Cached(digest) != nil {
 		t.Error("the TTL stays stretched although the store is back")
+	}
+}
+
+func TestAnEntryIsNotUsedForeverWhileOnlyKeysCannotBeRead(t *testing.T) {
+	w := newWorld(t, nil)
+	digest, _ := w.known()
+	w.gate.fail(store.ErrUnavailable)
+	for minutes := range 7 {
+		w.sync() // the feed can be read
+		_, _, err := w.cache.Find(t.Context(), digest)
+		if stretched := minutes < 6; stretched != (err == nil) {
+			t.Errorf("after %d minutes with a TTL of one and a ceiling of five: error %v", minutes, err)
+		}
+		w.clock.advance(time.Minute)
 	}
 }
 

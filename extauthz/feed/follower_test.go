@@ -349,6 +349,24 @@ func TestAGapRestartsAndLoadsEverybody(t *testing.T) {
 	}
 }
 
+func TestNothingCountsAsAppliedBetweenAGapAndItsLoad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, l := newScripted(5), newLog()
+		f, stop := follow(t, feed.Options{Feed: s, Subscribers: []feed.Subscriber{l}})
+		defer stop()
+		<-f.Ready()
+		s.set(func(s *scripted) { s.changes = s.changes[:2] })
+		l.fail(errors.New("cannot load"))
+		pass(10 * time.Second)
+		if f.Applied() != (store.Position{}) {
+			t.Errorf("applied %+v", f.Applied())
+		}
+		if s := f.Stats(); s.Restarts != 1 || s.Failures == 0 {
+			t.Errorf("stats %+v, want one restart and failed loads", s)
+		}
+	})
+}
+
 func TestReadyWaitsForEverySubscriber(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, l := newScripted(1), newLog()

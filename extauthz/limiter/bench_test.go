@@ -36,8 +36,10 @@ func TestTakeOfWhatIsKnownAllocatesNothing(t *testing.T) {
 	if allocs := testing.AllocsPerRun(1000, take); allocs != 0 {
 		t.Errorf("Take that passes: %v allocations", allocs)
 	}
-	spent := []pipeline.SubjectLimit{perSecond("key:a", "second", 1)}
-	refused := func() { _, _, _ = w.limiter.Take(t.Context(), noon, 1, spent, quotas, out) }
+	spent := []pipeline.SubjectLimit{limits[0], perSecond("key:a", "idle", 1), perSecond("key:a", "second", 1)}
+	never := []pipeline.SubjectQuota{quotas[0], perDay("key:never", 5)}
+	w.take(1, spent[2:], nil)
+	refused := func() { _, _, _ = w.limiter.Take(t.Context(), noon, 1, spent, never, out) }
 	refused()
 	if allocs := testing.AllocsPerRun(1000, refused); allocs != 0 {
 		t.Errorf("Take that is refused: %v allocations", allocs)
@@ -69,8 +71,8 @@ func BenchmarkTake(b *testing.B) {
 			b.ReportAllocs()
 			b.RunParallel(func(pb *testing.PB) {
 				out := make([]pipeline.LimitOutcome, 0, 8)
-				for pb.Next() {
-					if _, _, err := w.limiter.Take(b.Context(), noon, 1, limits, bench.quotas, out); err != nil {
+				for n := 0; pb.Next(); n++ {
+					if _, _, err := w.limiter.Take(b.Context(), noon.Add(time.Duration(n)*time.Microsecond), 1, limits, bench.quotas, out); err != nil {
 						b.Error(err)
 						return
 					}

@@ -194,6 +194,31 @@ func TestNoMoreThanTheLimitsPassUnderContentionAndRefusalsCostNothing(t *testing
 	}
 }
 
+// The owner's limit is spent by another request between the question and the
+// charge: while this one waits for its quota.
+func TestWhatWasChargedIsTakenBackWhenALimitRefusesAtTheCharge(t *testing.T) {
+	c := &counters{QuotaCounters: openDB(t)}
+	w := newWorld(t, c, nil)
+	wide, narrow := perSecond("key:a", "wide", 10), perSecond("owner:a", "narrow", 1)
+	quotas := []pipeline.SubjectQuota{perDay("key:a", 5)}
+	w.take(1, []pipeline.SubjectLimit{wide}, nil) // known already, so that it is not idle
+	c.before = sync.OnceFunc(func() { w.take(1, []pipeline.SubjectLimit{narrow}, nil) })
+
+	out, ok := w.take(1, []pipeline.SubjectLimit{wide, narrow}, quotas)
+	if ok || out[0].Refused || !out[1].Refused || out[2].Refused {
+		t.Fatalf("ok %v, outcomes %+v: the narrow limit is to refuse", ok, out)
+	}
+	if out[0].Remaining != 9 || out[2].Remaining != 5 {
+		t.Errorf("%d and %d remain, want 9 and 5", out[0].Remaining, out[2].Remaining)
+	}
+	if n := w.admitted([]pipeline.SubjectLimit{wide}, nil); n != 9 {
+		t.Errorf("%d left of the wide limit, want 9", n)
+	}
+	if n := w.admitted(nil, quotas); n != 5 {
+		t.Errorf("%d left of the quota, want 5", n)
+	}
+}
+
 func TestAChangedLimitStartsFull(t *testing.T) {
 	w := newWorld(t, noQuotas{}, nil)
 	slow := pipeline.SubjectLimit{Subject: "key:a", Limit: limit.Limit{Name: "l", Limit: 1, Period: 24 * time.Hour}}

@@ -19,6 +19,7 @@ import (
 // fail or hang while they are told to.
 type counters struct {
 	store.QuotaCounters
+	before  func() // called before each reservation; nil for nothing
 	calls   atomic.Int64
 	failing atomic.Bool
 	hanging atomic.Bool
@@ -26,6 +27,9 @@ type counters struct {
 
 func (c *counters) ReserveQuota(ctx context.Context, w store.QuotaWindow, want, most int64) (granted, used int64, err error) {
 	c.calls.Add(1)
+	if c.before != nil {
+		c.before()
+	}
 	if c.hanging.Load() {
 		<-ctx.Done()
 		return 0, 0, fmt.Errorf("reserve: %w", ctx.Err())
@@ -121,6 +125,31 @@ func TestMostRequestsDoNotAskTheStore(t *testing.T) {
 	if n := c.calls.Load(); n > 25 {
 		t.Errorf("%d calls of the store for 10000 requests in blocks of 1000", n)
 	}
+}
+
+func TestABlockIsFilledUpBeforeItIsSpent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &counters{QuotaCounters: &memoryCounters{}}
+		w := newWorld(t, c, nil)
+		quotas := []pipeline.SubjectQuota{perDay("key:a", 1000)} // blocks of ten
+		w.take(1, nil, quotas)
+		for n := range 4 {
+			if c.calls.Load() != 1 {
+				t.Errorf("%d calls after %d of the first block", c.calls.Load(), n)
+			}
+			w.take(1, nil, quotas)
+		}
+		synctest.Wait()
+		if c.calls.Load() != 2 {
+			t.Errorf("%d calls when half of the block is spent, want 2", c.calls.Load())
+		}
+		c.failing.Store(true)
+		for n := range 10 {
+			if _, ok := w.take(1, nil, quotas); !ok {
+				t.Errorf("refused after %d of a full block", n)
+			}
+		}
+	})
 }
 
 func TestACostAboveTheBlockIsReservedAndAboveTheQuotaRefused(t *testing.T) {
