@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 
 	"credence/management"
+	"credence/store"
 	"credence/store/credential"
 	"credence/store/seal"
 	"credence/store/secretfile"
@@ -38,12 +39,17 @@ func makeDataDir(dir string) error {
 	return errors.Join(probe.Close(), os.Remove(probe.Name()))
 }
 
-// openSecrets reads the two files of secrets, and makes them at the first
-// start. A database without its secrets is no first start: new ones would
-// refuse every key and lose every sealed entry, so a lost file is an error.
-func openSecrets(dir, database string) (*credential.Secrets, *seal.Keyset, error) {
+// openSecrets reads the two files of secrets, makes them at the first start,
+// and checks that the database belongs to them. A database that has had
+// secrets is no first start: new ones would refuse every key and lose every
+// sealed entry, so a lost file is an error.
+func openSecrets(ctx context.Context, dir string, database store.Deployment) (*credential.Secrets, *seal.Keyset, error) {
 	secretsPath, keysetPath := filepath.Join(dir, secretsFile), filepath.Join(dir, keysetFile)
-	if missing(secretsPath) && missing(keysetPath) && missing(database) {
+	claimed, err := database.SecretsClaimed(ctx, store.SecretsFileSecrets)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !claimed && missing(secretsPath) && missing(keysetPath) {
 		if _, err := credential.CreateSecrets(secretsPath, rand.Reader); err != nil {
 			return nil, nil, err
 		}
@@ -53,7 +59,7 @@ func openSecrets(dir, database string) (*credential.Secrets, *seal.Keyset, error
 	}
 	for _, path := range []string{secretsPath, keysetPath} {
 		if missing(path) {
-			return nil, nil, fmt.Errorf("%s is gone, but other files of the deployment are there: "+
+			return nil, nil, fmt.Errorf("%s is gone, but the rest of the deployment is there: "+
 				"put it back from the backup; without it no key can be recognised and no audit entry read. "+
 				"To start anew instead, name an empty folder with --data-dir", path)
 		}
@@ -66,7 +72,17 @@ func openSecrets(dir, database string) (*credential.Secrets, *seal.Keyset, error
 	if err != nil {
 		return nil, nil, err
 	}
-	return secrets, keyset, nil
+	return secrets, keyset, errors.Join(
+		claim(ctx, database, store.SecretsFileSecrets, secrets.Fingerprint(), secretsPath),
+		claim(ctx, database, store.SecretsFileKeyset, keyset.Fingerprint(), keysetPath))
+}
+
+// claim ties the database to a file of secrets, or refuses another one.
+func claim(ctx context.Context, database store.Deployment, file store.SecretsFile, fingerprint, path string) error {
+	if _, err := database.ClaimSecrets(ctx, file, fingerprint); err != nil {
+		return fmt.Errorf("%s: %w: put back the file that was made with this database", path, err)
+	}
+	return nil
 }
 
 func missing(path string) bool {
@@ -80,6 +96,11 @@ func firstToken(ctx context.Context, service *management.Service, dir string, lo
 	path := filepath.Join(dir, tokenFile)
 	_, err := service.TokenBootstrap(ctx, management.TokenBootstrap{
 		Deliver: func(token credential.Text) error {
+			// A file that is there is left from a start that was cut off before
+			// the token was: nobody holds a token, so nothing is lost.
+			if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return err
+			}
 			return secretfile.Create(path, []byte(token.Reveal()+"\n"))
 		},
 	})

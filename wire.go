@@ -40,8 +40,8 @@ type deployment struct {
 	registry *prometheus.Registry
 }
 
-// serve runs both planes until ctx ends: listeners > data folder > secrets >
-// schema > store > first token > planes. The ports come first, so that a start
+// serve runs both planes until ctx ends: listeners > data folder > schema >
+// store > secrets > first token > planes. The ports come first, so that a start
 // that cannot succeed leaves no folder behind; nobody is answered on them
 // before the planes run.
 func serve(ctx context.Context, c config, logs io.Writer) error {
@@ -61,13 +61,13 @@ func serve(ctx context.Context, c config, logs io.Writer) error {
 	if err := makeDataDir(c.DataDir); err != nil {
 		return err
 	}
-	secrets, keyset, err := openSecrets(c.DataDir, path)
+	backend, err := openStore(ctx, path, logger)
 	if err != nil {
 		return err
 	}
-	backend, err := openStore(ctx, path, secrets, logger)
+	secrets, keyset, err := openSecrets(ctx, c.DataDir, backend)
 	if err != nil {
-		return err
+		return errors.Join(err, backend.Close())
 	}
 	d := &deployment{
 		config: c, store: store.New(backend, keyset, time.Now), secrets: secrets,
@@ -285,21 +285,13 @@ func (l *listeners) close() {
 	}
 }
 
-// openStore migrates and opens the database and checks that it belongs to
-// the secrets.
-func openStore(ctx context.Context, path string, secrets *credential.Secrets, logger *slog.Logger) (*sqlite.DB, error) {
+// openStore migrates and opens the database.
+func openStore(ctx context.Context, path string, logger *slog.Logger) (*sqlite.DB, error) {
 	options := storeOptions(path, logger)
 	if _, _, err := sqlite.Migrate(ctx, options); err != nil {
 		return nil, err
 	}
-	db, err := sqlite.Open(ctx, options)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := db.ClaimSecrets(ctx, secrets.Fingerprint()); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w: put back the secrets.json that was made with it", path, err), db.Close())
-	}
-	return db, nil
+	return sqlite.Open(ctx, options)
 }
 
 func storeOptions(path string, logger *slog.Logger) sqlite.Options {

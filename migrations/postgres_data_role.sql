@@ -38,7 +38,7 @@ GRANT SELECT (revision, change_id, kind, namespace, object_id, created, key_hash
 
 -- To see that the database answers, is of this version and of these secrets.
 GRANT SELECT (only_row, revision) ON credence.revision_counter TO credence_data;
-GRANT SELECT (only_row, secrets_fingerprint) ON credence.deployment TO credence_data;
+GRANT SELECT (secrets_file, fingerprint) ON credence.deployment TO credence_data;
 GRANT SELECT (version_id, is_applied) ON credence.goose_db_version TO credence_data;
 GRANT SELECT (version, line) ON credence.river_migration TO credence_data;
 

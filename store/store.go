@@ -59,13 +59,24 @@ type Backend interface {
 	Close() error
 }
 
+// SecretsFile is one of the files of secrets that a database belongs to.
+type SecretsFile string
+
+// The files of secrets.
+const (
+	SecretsFileSecrets SecretsFile = "secrets" // secrets.json, held by both planes
+	SecretsFileKeyset  SecretsFile = "keyset"  // keyset.json, held by the control plane
+)
+
 // Deployment is what a database knows about the deployment it belongs to.
 type Deployment interface {
 	// Ping MUST answer nil when the database can answer now, an error that
 	// wraps ErrUnavailable otherwise.
 	Ping(ctx context.Context) error
-	// ClaimSecrets MUST store the fingerprint when there is none yet (answer
-	// claimed true), answer nil when it is the stored one, and
+	// ClaimSecrets MUST store the fingerprint when that file has none yet
+	// (answer claimed true), answer nil when it is the stored one, and
 	// ErrForeignSecrets when another one is stored.
-	ClaimSecrets(ctx context.Context, fingerprint string) (claimed bool, err error)
+	ClaimSecrets(ctx context.Context, file SecretsFile, fingerprint string) (claimed bool, err error)
+	// SecretsClaimed MUST report whether a fingerprint of that file is stored.
+	SecretsClaimed(ctx context.Context, file SecretsFile) (bool, error)
 }

@@ -214,8 +214,8 @@ CREATE INDEX idempotency_keys_created_at ON credence.idempotency_keys (created_a
 
 -- What the database knows of the deployment it belongs to.
 CREATE TABLE credence.deployment (
-    only_row            boolean NOT NULL PRIMARY KEY CHECK (only_row),
-    secrets_fingerprint text    NOT NULL CHECK (secrets_fingerprint <> '')
+    secrets_file text NOT NULL PRIMARY KEY CHECK (secrets_file IN ('secrets', 'keyset')),
+    fingerprint  text NOT NULL CHECK (fingerprint <> '')
 );
 
 -- The three functions below are all that the role credence_data can change.

@@ -209,6 +209,6 @@ CREATE INDEX idempotency_keys_created_at ON idempotency_keys (created_at);
 
 -- What the database knows of the deployment it belongs to.
 CREATE TABLE deployment (
-    only_row            INTEGER NOT NULL PRIMARY KEY CHECK (only_row = 1),
-    secrets_fingerprint TEXT    NOT NULL CHECK (secrets_fingerprint <> '')
+    secrets_file TEXT NOT NULL PRIMARY KEY CHECK (secrets_file IN ('secrets', 'keyset')),
+    fingerprint  TEXT NOT NULL CHECK (fingerprint <> '')
 ) STRICT;

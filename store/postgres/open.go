@@ -133,12 +133,12 @@ func (db *DB) Ping(ctx context.Context) error {
 
 // ClaimSecrets implements [store.Deployment]. The data plane's role can only
 // compare; the first fingerprint comes from the control plane.
-func (db *DB) ClaimSecrets(ctx context.Context, fingerprint string) (bool, error) {
-	stored, err := db.fingerprint(ctx)
+func (db *DB) ClaimSecrets(ctx context.Context, file store.SecretsFile, fingerprint string) (bool, error) {
+	stored, err := db.fingerprint(ctx, file)
 	if errors.Is(err, store.ErrNotFound) {
 		var written int
 		written, err = db.q.exec(ctx,
-			"INSERT INTO credence.deployment (only_row, secrets_fingerprint) VALUES (true, $1) ON CONFLICT (only_row) DO NOTHING", fingerprint)
+			"INSERT INTO credence.deployment (secrets_file, fingerprint) VALUES ($1, $2) ON CONFLICT (secrets_file) DO NOTHING", file, fingerprint)
 		if denied(err) {
 			err = fmt.Errorf("no secrets were claimed yet, and this login may not: start the control plane first: %w", err)
 		}
@@ -146,20 +146,29 @@ func (db *DB) ClaimSecrets(ctx context.Context, fingerprint string) (bool, error
 			return true, nil
 		}
 		if err == nil { // another process was faster
-			stored, err = db.fingerprint(ctx)
+			stored, err = db.fingerprint(ctx, file)
 		}
 	}
 	if err != nil {
-		return false, fmt.Errorf("claim secrets: %w", err)
+		return false, fmt.Errorf("claim %s: %w", file, err)
 	}
 	if stored != fingerprint {
-		return false, fmt.Errorf("claim secrets: %w: stored %s, given %s", store.ErrForeignSecrets, stored, fingerprint)
+		return false, fmt.Errorf("claim %s: %w: stored %s, given %s", file, store.ErrForeignSecrets, stored, fingerprint)
 	}
 	return false, nil
 }
 
-func (db *DB) fingerprint(ctx context.Context) (stored string, err error) {
-	err = db.q.value(ctx, "SELECT secrets_fingerprint FROM credence.deployment WHERE only_row", nil, &stored)
+// SecretsClaimed implements [store.Deployment].
+func (db *DB) SecretsClaimed(ctx context.Context, file store.SecretsFile) (bool, error) {
+	_, err := db.fingerprint(ctx, file)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func (db *DB) fingerprint(ctx context.Context, file store.SecretsFile) (stored string, err error) {
+	err = db.q.value(ctx, "SELECT fingerprint FROM credence.deployment WHERE secrets_file = $1", []any{file}, &stored)
 	return stored, err
 }
 

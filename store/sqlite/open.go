@@ -247,22 +247,35 @@ func (db *DB) Ping(ctx context.Context) error {
 }
 
 // ClaimSecrets implements [store.Deployment].
-func (db *DB) ClaimSecrets(ctx context.Context, fingerprint string) (bool, error) {
+func (db *DB) ClaimSecrets(ctx context.Context, file store.SecretsFile, fingerprint string) (bool, error) {
 	result, err := db.write.ExecContext(ctx,
-		"INSERT INTO deployment (only_row, secrets_fingerprint) VALUES (1, ?) ON CONFLICT (only_row) DO NOTHING", fingerprint)
+		"INSERT INTO deployment (secrets_file, fingerprint) VALUES (?, ?) ON CONFLICT (secrets_file) DO NOTHING", file, fingerprint)
 	if err != nil {
-		return false, fmt.Errorf("claim secrets: %w", translate(err))
+		return false, fmt.Errorf("claim %s: %w", file, translate(err))
 	}
 	if n, err := result.RowsAffected(); err != nil || n == 1 {
 		return err == nil, translate(err)
 	}
-	var stored string
-	err = db.write.QueryRowContext(ctx, "SELECT secrets_fingerprint FROM deployment WHERE only_row = 1").Scan(&stored)
+	stored, err := db.fingerprint(ctx, file)
 	if err != nil {
-		return false, fmt.Errorf("claim secrets: %w", translate(err))
+		return false, fmt.Errorf("claim %s: %w", file, err)
 	}
 	if stored != fingerprint {
-		return false, fmt.Errorf("claim secrets: %w: stored %s, given %s", store.ErrForeignSecrets, stored, fingerprint)
+		return false, fmt.Errorf("claim %s: %w: stored %s, given %s", file, store.ErrForeignSecrets, stored, fingerprint)
 	}
 	return false, nil
+}
+
+// SecretsClaimed implements [store.Deployment].
+func (db *DB) SecretsClaimed(ctx context.Context, file store.SecretsFile) (bool, error) {
+	_, err := db.fingerprint(ctx, file)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func (db *DB) fingerprint(ctx context.Context, file store.SecretsFile) (stored string, err error) {
+	err = db.write.QueryRowContext(ctx, "SELECT fingerprint FROM deployment WHERE secrets_file = ?", file).Scan(&stored)
+	return stored, translate(err)
 }

@@ -71,9 +71,22 @@ func storePromises() []promise {
 				claimed     bool
 				err         error
 			}{{"sha256:aa", true, nil}, {"sha256:aa", false, nil}, {"sha256:bb", false, store.ErrForeignSecrets}, {"sha256:aa", false, nil}} {
-				claimed, err := f.backend.ClaimSecrets(f.Context(), want.fingerprint)
+				claimed, err := f.backend.ClaimSecrets(f.Context(), store.SecretsFileSecrets, want.fingerprint)
 				if claimed != want.claimed || !errors.Is(err, want.err) {
 					f.Fatalf("claim %d of %s: got %t, %v; want %t, %v", i, want.fingerprint, claimed, err, want.claimed, want.err)
+				}
+			}
+		}},
+		{"SecretsClaimed", "reports each file by itself", func(f *fixture) {
+			for _, claim := range []bool{false, true} {
+				if claim {
+					_, err := f.backend.ClaimSecrets(f.Context(), store.SecretsFileKeyset, "sha256:cc")
+					f.ok(err)
+				}
+				for file, want := range map[store.SecretsFile]bool{store.SecretsFileSecrets: false, store.SecretsFileKeyset: claim} {
+					if got, err := f.backend.SecretsClaimed(f.Context(), file); err != nil || got != want {
+						f.Fatalf("%s: got %t, %v; want %t", file, got, err, want)
+					}
 				}
 			}
 		}},
