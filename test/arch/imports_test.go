@@ -15,7 +15,7 @@ var mayImport = map[string][]string{
 
 	// Data plane. Pipeline declares the small interfaces it needs; those that
 	// fulfil them import its types, it imports none of them.
-	"extauthz":           {"extauthz/pipeline", "store"},
+	"extauthz":           {"extauthz/pipeline", "store", "store/limit"},
 	"extauthz/probe":     {"extauthz/pipeline", "store/credential"},
 	"extauthz/pipeline":  {"store", "store/credential", "store/limit"},
 	"extauthz/cache":     {"extauthz/pipeline", "store", "store/credential"},
@@ -42,6 +42,7 @@ var mayImport = map[string][]string{
 	"store/seal":       {"store/secretfile"},
 	"store/secretfile": {},
 	"store/sqlite":     {"store", "store/credential", "store/limit", "migrations"},
+	"store/postgres":   {"store", "store/credential", "store/limit", "migrations"},
 	"store/storetest":  {"store", "store/credential", "store/limit", "store/seal"},
 	"migrations":       {},
 
@@ -74,8 +75,8 @@ var livesIn = map[string][]string{
 	"github.com/jackc/pgx":        {"store/postgres"},
 	"github.com/redis/go-redis":   {"store/redis"},
 	"modernc.org/sqlite":          {"store/sqlite"},
-	"github.com/pressly/goose/v3": {"store/sqlite"},
-	"github.com/riverqueue/river": {"store/sqlite"},
+	"github.com/pressly/goose/v3": {"store/postgres", "store/sqlite"},
+	"github.com/riverqueue/river": {"store/postgres", "store/sqlite"},
 
 	// One wrapper each.
 	"github.com/tink-crypto/tink-go/v2": {"store/seal"},
