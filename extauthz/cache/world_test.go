@@ -3,8 +3,10 @@ package cache_test
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -53,13 +55,14 @@ func newWorld(tb testing.TB, change func(*cache.Options)) *world {
 	tb.Cleanup(func() { w.ok(db.Close()) })
 	keyset, err := seal.NewKeyset()
 	w.ok(err)
-	w.secrets, err = credential.NewSecrets(rand.Reader)
-	w.ok(err)
+	w.secrets = w.pepperedSecrets()
 	w.store = store.New(db, keyset, w.clock.Now)
 	w.gate = &gate{KeyFinder: db}
 	options := cache.Options{
 		Store: w.gate, Secrets: w.secrets, Now: w.clock.Now,
 		TTL: time.Minute, NegativeTTL: 10 * time.Second, Ceiling: 5 * time.Minute,
+		// Patient, so that a busy machine is no failing store.
+		LookupWait: time.Minute, LookupTimeout: time.Minute, StaleWait: time.Minute,
 	}
 	if change != nil {
 		change(&options)
@@ -69,6 +72,32 @@ func newWorld(tb testing.TB, change func(*cache.Options)) *world {
 	w.ok(w.cache.Load(tb.Context()))
 	w.sync()
 	return w
+}
+
+// pepperedSecrets have two peppers, so that each digest has three hashes.
+func (w *world) pepperedSecrets() *credential.Secrets {
+	w.Helper()
+	path := filepath.Join(w.TempDir(), "secrets.json")
+	_, err := credential.CreateSecrets(path, rand.Reader)
+	w.ok(err)
+	content, err := os.ReadFile(path)
+	w.ok(err)
+	var file map[string]any
+	w.ok(json.Unmarshal(content, &file))
+	var peppers []map[string]any
+	for _, id := range []string{"p1", "p2"} {
+		secret := make([]byte, 32)
+		_, err = rand.Read(secret)
+		w.ok(err)
+		peppers = append(peppers, map[string]any{"id": id, "secret": secret})
+	}
+	file["pepper"] = map[string]any{"current": "p2", "secrets": peppers}
+	content, err = json.Marshal(file)
+	w.ok(err)
+	w.ok(os.WriteFile(path, content, 0o600))
+	secrets, err := credential.LoadSecrets(path)
+	w.ok(err)
+	return secrets
 }
 
 func (w *world) ok(err error) {

@@ -31,7 +31,7 @@ type log struct {
 	applied  []store.Revision
 	caughtUp time.Time
 	failing  error
-	told     chan struct{} // gets a value with each event
+	told     chan struct{} // gets a value after each Apply
 }
 
 func newLog() *log { return &log{told: make(chan struct{}, 1000)} }
@@ -40,7 +40,6 @@ func (l *log) note(event string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.events = append(l.events, event)
-	l.told <- struct{}{}
 	return l.failing
 }
 
@@ -56,6 +55,7 @@ func (l *log) Apply(_ context.Context, changes []store.Change) error {
 			l.applied = append(l.applied, changes[i].Revision)
 		}
 	}
+	l.told <- struct{}{}
 	return err
 }
 
@@ -458,7 +458,6 @@ func TestAChangeInThisProcessIsAppliedWithoutAPoll(t *testing.T) {
 		Feed: db, Registry: db, Replica: store.Replica{ID: "rep_1"}, Subscribers: []feed.Subscriber{l}, Poll: time.Hour,
 	})
 	<-f.Ready()
-	<-l.told
 	st := store.New(db, keyset, time.Now)
 	for range 20 {
 		position, err := st.InTx(t.Context(), func(ctx context.Context, tx *store.Tx) error {

@@ -113,7 +113,8 @@ func newModel(t *rapid.T, db *sqlite.DB, st *store.Store) *model {
 	m.cache, err = cache.New(cache.Options{
 		Store: m.gate, Secrets: plain{}, Now: func() time.Time { return m.now },
 		Size: 2, NegativeSize: 2, RecentChanges: 6,
-		TTL: 10 * time.Second, NegativeTTL: 5 * time.Second, Ceiling: modelCeiling, StaleWait: time.Hour,
+		TTL: 10 * time.Second, NegativeTTL: 5 * time.Second, Ceiling: modelCeiling,
+		LookupWait: time.Hour, LookupTimeout: time.Hour, StaleWait: time.Hour,
 	})
 	m.ok(err)
 	m.follower, err = New(Options{

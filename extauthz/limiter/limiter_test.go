@@ -54,7 +54,11 @@ type world struct {
 func newWorld(tb testing.TB, counters store.QuotaCounters, change func(*limiter.Options)) *world {
 	tb.Helper()
 	w := &world{TB: tb, clock: &clock{now: noon}}
-	o := limiter.Options{Store: counters, Now: w.clock.Now, Logger: slog.New(slog.DiscardHandler)}
+	// Patient, so that a busy machine is no failing store.
+	o := limiter.Options{
+		Store: counters, Now: w.clock.Now, Logger: slog.New(slog.DiscardHandler),
+		RefillWait: time.Minute, Timeout: time.Minute,
+	}
 	if change != nil {
 		change(&o)
 	}

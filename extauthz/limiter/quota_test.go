@@ -92,7 +92,7 @@ func TestManyReplicasTogetherAdmitExactlyTheQuota(t *testing.T) {
 	var passed atomic.Int64
 	var wg sync.WaitGroup
 	for range 3 {
-		w := newWorld(t, db, func(o *limiter.Options) { o.RefillWait = time.Minute })
+		w := newWorld(t, db, nil)
 		for range 4 {
 			wg.Go(func() {
 				for range 500 {
@@ -243,7 +243,7 @@ func TestAHangingStoreHoldsARequestUpForRefillWaitOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &counters{QuotaCounters: &memoryCounters{}}
 		c.hanging.Store(true)
-		w := newWorld(t, c, nil)
+		w := newWorld(t, c, func(o *limiter.Options) { o.RefillWait, o.Timeout = 0, 0 }) // the defaults
 		quotas := []pipeline.SubjectQuota{perDay("key:a", 1000)}
 		begin := time.Now()
 		_, _, err := w.limiter.Take(t.Context(), noon, 1, nil, quotas, nil)
@@ -267,7 +267,7 @@ func TestCallsOfTheStoreAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &counters{QuotaCounters: &memoryCounters{}}
 		c.hanging.Store(true)
-		w := newWorld(t, c, func(o *limiter.Options) { o.Refills = 3 })
+		w := newWorld(t, c, func(o *limiter.Options) { o.RefillWait, o.Timeout, o.Refills = 0, 0, 3 })
 		var wg sync.WaitGroup
 		for n := range 50 {
 			wg.Go(func() {
