@@ -9,6 +9,7 @@ import (
 )
 
 func TestConformance(t *testing.T) {
+	t.Parallel() // beside the suite behind a pooler
 	storetest.Run(t, func(t *testing.T, now func() time.Time) store.Backend {
 		t.Helper()
 		o := options(database(t))

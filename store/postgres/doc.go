@@ -27,9 +27,9 @@
 // some hundred changes a second, which is far above what people and jobs do;
 // nothing on the path of a Check is such a transaction. Readers wait for nobody.
 //
-// A writer that hangs would hold up all others. The server ends its
-// transaction after five seconds without a statement; who waits gives up after
-// Options.LockTimeout. After a failed statement PostgreSQL accepts nothing
+// A writer that hangs would hold up all others. Who waits gives up after
+// Options.LockTimeout; the server ends a transaction that is without a
+// statement for half that time. After a failed statement PostgreSQL accepts nothing
 // more in that transaction: fn can only return, and when it swallows the
 // error, Transact answers [store.ErrInvalid] and nothing is written.
 //

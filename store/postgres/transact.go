@@ -11,14 +11,9 @@ import (
 	"credence/store"
 )
 
-const (
-	// idleTimeout is how long the server lets a transaction be without a
-	// statement: others wait for it to end. It is shorter than they wait.
-	idleTimeout = 5 * time.Second
-	// rollbackTimeout bounds a rollback, which goes on when the caller's
-	// context has ended. The server rolls back by itself what it loses.
-	rollbackTimeout = time.Second
-)
+// rollbackTimeout bounds a rollback, which goes on when the caller's context
+// has ended. The server rolls back by itself what it loses.
+const rollbackTimeout = time.Second
 
 // writer is one transaction. It implements [store.Writer]; its reads see its
 // own writes.
@@ -59,13 +54,14 @@ func (db *DB) Transact(ctx context.Context, fn func(ctx context.Context, w store
 }
 
 // begin starts a transaction with bounds that the server keeps, for when this
-// process or the network between cannot.
+// process or the network between cannot. Without a statement it lasts half as
+// long as the others wait for it to end.
 func (db *DB) begin(ctx context.Context) (pgx.Tx, error) {
 	bounded, cancel := context.WithTimeout(ctx, db.q.timeout)
 	defer cancel()
 	tx, err := db.pool.BeginTx(bounded, pgx.TxOptions{BeginQuery: fmt.Sprintf(
 		"BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = %d; SET LOCAL idle_in_transaction_session_timeout = %d",
-		max(db.q.timeout, db.lockTimeout).Milliseconds(), idleTimeout.Milliseconds())})
+		max(db.q.timeout, db.lockTimeout).Milliseconds(), max(1, db.lockTimeout.Milliseconds()/2))})
 	return tx, translate(ctx, err)
 }
 

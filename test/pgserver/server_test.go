@@ -102,7 +102,7 @@ func TestAFrozenServerKeepsConnectionsAndAnswersNothing(t *testing.T) {
 
 func TestAPoolerInTransactionModeKeepsNoSession(t *testing.T) {
 	s := startServer(t)
-	address := s.Pooler(t, s.Database(t))
+	address := s.Pooler(t)(s.Database(t))
 	config, err := pgx.ParseConfig(address)
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,94 @@
+package postgres_test
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"credence/store"
+	"credence/store/credential"
+	"credence/store/postgres"
+	"credence/test/pgserver"
+)
+
+// manyKeys makes keys with the hashes sha256('1'), sha256('2'), ... directly.
+const manyKeys = `INSERT INTO credence.plans (namespace, name, description, limits, quotas, created_at, updated_at, version)
+	SELECT 'default', 'plan ' || n, '', '[]', '[]', now(), now(), 1 FROM generate_series(1, 2000) AS n;
+INSERT INTO credence.owners (namespace, name, description, contact, limits, quotas, created_at, updated_at, version)
+	SELECT 'default', 'owner ' || n, '', '', '[]', '[]', now(), now(), 1 FROM generate_series(1, 2000) AS n;
+INSERT INTO credence.api_keys (key_id, namespace, name, owner, plan, key_type, status, status_reason, environment, scopes,
+		limits, quotas, networks, hosts, methods, paths, labels, key_hash, pepper_id, checksum_id, created_at, updated_at, version)
+	SELECT 'key_' || n, 'default', 'many', 'owner ' || (n % 2000 + 1), 'plan ' || (n % 2000 + 1), 'service', 'active', '', 'live', '{}',
+		'[]', '[]', '{}', '{}', '{}', '{}', '{}', sha256(n::text::bytea), '', '', now(), now(), 1 FROM generate_series(1, 10000) AS n;
+ANALYZE`
+
+func TestFindKeyReadsByIndexesOnly(t *testing.T) {
+	address := database(t)
+	pgserver.Exec(t, address, manyKeys)
+	conn, err := pgx.Connect(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
+	hashes := make([][]byte, 5)
+	for i := range hashes {
+		h := credential.DigestOf([]byte{byte('1' + i)})
+		hashes[i] = h[:]
+	}
+	var text []byte
+	if err := conn.QueryRow(t.Context(), "EXPLAIN (ANALYZE, FORMAT JSON) "+postgres.FindQuery, hashes).Scan(&text); err != nil {
+		t.Fatal(err)
+	}
+	var plans []struct{ Plan plan }
+	if err := json.Unmarshal(text, &plans); err != nil {
+		t.Fatal(err)
+	}
+	var scans []string
+	plans[0].Plan.walk(func(p plan) {
+		if strings.Contains(p.NodeType, "Scan") {
+			scans = append(scans, p.NodeType+" "+p.IndexName)
+		}
+		if strings.Contains(p.NodeType, "Seq") {
+			t.Errorf("reads a whole table: %s", text)
+		}
+	})
+	for _, index := range []string{"api_keys_key_hash", "plans_pkey", "owners_pkey"} {
+		if !strings.Contains(strings.Join(scans, "\n"), index) {
+			t.Errorf("does not use %s: %v", index, scans)
+		}
+	}
+}
+
+type plan struct {
+	NodeType  string `json:"Node Type"`
+	IndexName string `json:"Index Name"`
+	Plans     []plan
+}
+
+func (p plan) walk(see func(plan)) {
+	see(p)
+	for _, inner := range p.Plans {
+		inner.walk(see)
+	}
+}
+
+func TestFindKeyBoundsItsCandidates(t *testing.T) {
+	db := open(t, options(database(t)))
+	_, err := db.FindKey(t.Context(), make([]credential.Hash, 33))
+	refused(t, err, store.ErrInvalid, "33")
+}
+
+func BenchmarkFindKey(b *testing.B) {
+	address := database(b)
+	pgserver.Exec(b, address, manyKeys)
+	db := open(b, options(address))
+	hash := credential.Hash(credential.DigestOf([]byte("4711")))
+	for b.Loop() {
+		if _, err := db.FindKey(b.Context(), []credential.Hash{hash}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
