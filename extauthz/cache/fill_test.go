@@ -8,7 +8,6 @@ import (
 	"credence/extauthz/cache"
 	"credence/extauthz/pipeline"
 	"credence/store"
-	"credence/store/credential"
 	"credence/store/limit"
 )
 
