@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"sort"
@@ -27,7 +26,11 @@ import (
 // main knows it; packages get plain option structs made from it in wire.go.
 type config struct {
 	DataDir string
-	Store   string // "sqlite:PATH"
+	Store   string // "sqlite:PATH" or a PostgreSQL URL
+
+	StoreSessionURL string
+	SecretsFile     string
+	Keyset          string
 
 	CheckAddr  string
 	StatusAddr string
@@ -67,12 +70,29 @@ type config struct {
 // setting is one line of the configuration: the flag --NAME, the variable
 // CREDENCE_NAME and the file key name (with _ for -) are the same setting.
 type setting struct {
+	in       processes // whose setting it is
 	name     string
 	kind     string // shown in help texts
 	fallback string
 	usage    string
 	apply    func(c *config, value string) error
 }
+
+// processes are the commands that read the configuration.
+type processes uint8
+
+const (
+	inServe processes = 1 << iota
+	inExtauthz
+	inManagement
+	inMigrate
+	inBootstrap
+
+	inData    = inServe | inExtauthz   // has a data plane
+	inControl = inServe | inManagement // has a control plane
+	inRun     = inServe | inExtauthz | inManagement
+	inAll     = inRun | inMigrate | inBootstrap
+)
 
 func (s *setting) fileKey() string { return strings.ReplaceAll(s.name, "-", "_") }
 
@@ -86,55 +106,58 @@ func settings() []setting {
 
 func placeSettings() []setting {
 	return []setting{
-		{"data-dir", "dir", "credence-data", "folder for everything the process writes: database, secrets, first token, addresses", text(func(c *config) *string { return &c.DataDir })},
-		{"store", "address", "", "database as sqlite:PATH (default sqlite:DATA_DIR/credence.db)", text(func(c *config) *string { return &c.Store })},
-		{"check-addr", "address", "127.0.0.1:9001", "where Envoy sends its Checks: HOST:PORT or unix:PATH; port 0 picks a free one", text(func(c *config) *string { return &c.CheckAddr })},
-		{"status-addr", "host:port", "127.0.0.1:9003", "health and metrics", text(func(c *config) *string { return &c.StatusAddr })},
-		{"api-addr", "host:port", "127.0.0.1:8080", "management API", text(func(c *config) *string { return &c.APIAddr })},
-		{"api-hosts", "names", "", "names, comma separated, that the API answers to besides loopback (Host header)", list(func(c *config) *[]string { return &c.APIHosts })},
-		{"insecure-plaintext", "bool", "false", "allow listeners beyond loopback without TLS; keys and tokens then cross the network readable", boolean(func(c *config) *bool { return &c.InsecurePlaintext })},
+		{inRun | inMigrate, "data-dir", "dir", "credence-data", "folder for everything the process writes: database, secrets, first token, addresses", text(func(c *config) *string { return &c.DataDir })},
+		{inAll, "store", "address", "", "database: sqlite:PATH (serve; default sqlite:DATA_DIR/credence.db) or postgres://USER@HOST/DATABASE", text(func(c *config) *string { return &c.Store })},
+		{inAll, "store-session-url", "url", "", "the same PostgreSQL without a pooler in transaction mode: for LISTEN and migrations; without it a pooler means polling", text(func(c *config) *string { return &c.StoreSessionURL })},
+		{inExtauthz | inManagement | inBootstrap, "secrets-file", "file", "secrets.json", "secrets.json of the deployment, made once by `credence secrets init`", text(func(c *config) *string { return &c.SecretsFile })},
+		{inManagement | inBootstrap, "keyset", "file", "keyset.json", "keyset.json of the deployment: it seals audit entries; the data plane never gets it", text(func(c *config) *string { return &c.Keyset })},
+		{inData, "check-addr", "address", "127.0.0.1:9001", "where Envoy sends its Checks: HOST:PORT or unix:PATH; port 0 picks a free one", text(func(c *config) *string { return &c.CheckAddr })},
+		{inRun, "status-addr", "host:port", "127.0.0.1:9003", "health and metrics", text(func(c *config) *string { return &c.StatusAddr })},
+		{inControl, "api-addr", "host:port", "127.0.0.1:8080", "management API", text(func(c *config) *string { return &c.APIAddr })},
+		{inControl, "api-hosts", "names", "", "names, comma separated, that the API answers to besides loopback (Host header)", list(func(c *config) *[]string { return &c.APIHosts })},
+		{inRun, "insecure-plaintext", "bool", "false", "allow listeners beyond loopback without TLS; keys and tokens then cross the network readable", boolean(func(c *config) *bool { return &c.InsecurePlaintext })},
 	}
 }
 
 func clientSettings() []setting {
 	return []setting{
-		{"client-source", "source", "peer", "where the client address comes from: peer, header:NAME or xff", text(func(c *config) *string { return &c.ClientSource })},
-		{"client-trusted-hops", "n", "0", "with --client-source xff: proxies in front of Envoy that append to x-forwarded-for", number(func(c *config) *int { return &c.ClientTrustedHops }, 0, 32)},
-		{"client-trusted-cidrs", "cidrs", "", "with --client-source xff: networks of the proxies to trust instead of a number of hops", cidrs(func(c *config) *[]netip.Prefix { return &c.ClientTrustedCIDRs })},
-		{"address-limit", "rate", "", "limit on all requests of one client address, e.g. 200/s burst 400; off when empty; needs a true --client-source", rate(func(c *config) **limit.Limit { return &c.AddressLimit })},
-		{"failure-limit", "rate", "", "failed credentials of one client address, e.g. 20/m; off when empty; needs a true --client-source", rate(func(c *config) **limit.Limit { return &c.FailureLimit })},
+		{inData, "client-source", "source", "peer", "where the client address comes from: peer, header:NAME or xff", text(func(c *config) *string { return &c.ClientSource })},
+		{inData, "client-trusted-hops", "n", "0", "with --client-source xff: proxies in front of Envoy that append to x-forwarded-for", number(func(c *config) *int { return &c.ClientTrustedHops }, 0, 32)},
+		{inData, "client-trusted-cidrs", "cidrs", "", "with --client-source xff: networks of the proxies to trust instead of a number of hops", cidrs(func(c *config) *[]netip.Prefix { return &c.ClientTrustedCIDRs })},
+		{inData, "address-limit", "rate", "", "limit on all requests of one client address, e.g. 200/s burst 400; off when empty; needs a true --client-source", rate(func(c *config) **limit.Limit { return &c.AddressLimit })},
+		{inData, "failure-limit", "rate", "", "failed credentials of one client address, e.g. 20/m; off when empty; needs a true --client-source", rate(func(c *config) **limit.Limit { return &c.FailureLimit })},
 	}
 }
 
 func keySettings() []setting {
 	return []setting{
-		{"key-sources", "places", "header:x-api-key,bearer", "where callers may put the key: header:NAME, bearer, query:NAME", list(func(c *config) *[]string { return &c.KeySources })},
-		{"accept-foreign-keys", "bool", "false", "look up key texts without our checksum (imported keys)", boolean(func(c *config) *bool { return &c.AcceptForeignKeys })},
-		{"keep-credential", "bool", "false", "let the key reach the upstream; by default it is removed", boolean(func(c *config) *bool { return &c.KeepCredential })},
-		{"realm", "text", "credence", "realm in the WWW-Authenticate challenge", text(func(c *config) *string { return &c.Realm })},
-		{"identity-headers", "list", "key-id,namespace,owner,type,scopes,plan", "x-credence-... headers the upstream gets; FIELD or FIELD=HEADER; the others are still removed when forged", list(func(c *config) *[]string { return &c.IdentityHeaders })},
-		{"ratelimit-headers", "bool", "true", "send RateLimit and RateLimit-Policy back to the caller", boolean(func(c *config) *bool { return &c.RateLimitHeaders })},
+		{inData, "key-sources", "places", "header:x-api-key,bearer", "where callers may put the key: header:NAME, bearer, query:NAME", list(func(c *config) *[]string { return &c.KeySources })},
+		{inData, "accept-foreign-keys", "bool", "false", "look up key texts without our checksum (imported keys)", boolean(func(c *config) *bool { return &c.AcceptForeignKeys })},
+		{inData, "keep-credential", "bool", "false", "let the key reach the upstream; by default it is removed", boolean(func(c *config) *bool { return &c.KeepCredential })},
+		{inData, "realm", "text", "credence", "realm in the WWW-Authenticate challenge", text(func(c *config) *string { return &c.Realm })},
+		{inData, "identity-headers", "list", "key-id,namespace,owner,type,scopes,plan", "x-credence-... headers the upstream gets; FIELD or FIELD=HEADER; the others are still removed when forged", list(func(c *config) *[]string { return &c.IdentityHeaders })},
+		{inData, "ratelimit-headers", "bool", "true", "send RateLimit and RateLimit-Policy back to the caller", boolean(func(c *config) *bool { return &c.RateLimitHeaders })},
 	}
 }
 
 func stateSettings() []setting {
 	return []setting{
-		{"cache-size", "n", "100000", "keys kept in memory", number(func(c *config) *int { return &c.CacheSize }, 100, 10_000_000)},
-		{"cache-ttl", "duration", "10m", "a cached key is read again after this long", duration(func(c *config) *time.Duration { return &c.CacheTTL }, time.Second, 24*time.Hour)},
-		{"negative-ttl", "duration", "30s", "an unknown key is looked up again after this long", duration(func(c *config) *time.Duration { return &c.NegativeTTL }, time.Second, time.Hour)},
-		{"ceiling", "duration", "1h", "the longest time to go on deciding without having read the change feed", duration(func(c *config) *time.Duration { return &c.Ceiling }, 10*time.Second, 7*24*time.Hour)},
-		{"feed-poll", "duration", "1s", "how often the change feed is read when no push arrives", duration(func(c *config) *time.Duration { return &c.FeedPoll }, 50*time.Millisecond, time.Minute)},
+		{inData, "cache-size", "n", "100000", "keys kept in memory", number(func(c *config) *int { return &c.CacheSize }, 100, 10_000_000)},
+		{inData, "cache-ttl", "duration", "10m", "a cached key is read again after this long", duration(func(c *config) *time.Duration { return &c.CacheTTL }, time.Second, 24*time.Hour)},
+		{inData, "negative-ttl", "duration", "30s", "an unknown key is looked up again after this long", duration(func(c *config) *time.Duration { return &c.NegativeTTL }, time.Second, time.Hour)},
+		{inData, "ceiling", "duration", "1h", "the longest time to go on deciding without having read the change feed", duration(func(c *config) *time.Duration { return &c.Ceiling }, 10*time.Second, 7*24*time.Hour)},
+		{inData, "feed-poll", "duration", "1s", "how often the change feed is read when no push arrives", duration(func(c *config) *time.Duration { return &c.FeedPoll }, 50*time.Millisecond, time.Minute)},
 	}
 }
 
 func runSettings() []setting {
 	return []setting{
-		{"max-connection-age", "duration", "30m", "Envoy's connections are ended softly after this long, so that load spreads; 0 never", duration(func(c *config) *time.Duration { return &c.MaxConnectionAge }, 0, 24*time.Hour)},
-		{"shutdown-grace", "duration", "10s", "how long running requests may take after a stop signal", duration(func(c *config) *time.Duration { return &c.ShutdownGrace }, 0, 10*time.Minute)},
-		{"changes-retention", "duration", "72h", "how long rows of the change feed are kept", duration(func(c *config) *time.Duration { return &c.ChangesRetention }, 2*time.Hour, 365*24*time.Hour)},
-		{"log-level", "level", "info", "debug, info, warn or error", level},
-		{"log-format", "format", "text", "text or json", choice(func(c *config) *string { return &c.LogFormat }, "text", "json")},
-		{"log-checks", "bool", "false", "log one line for every Check", boolean(func(c *config) *bool { return &c.LogChecks })},
+		{inData, "max-connection-age", "duration", "30m", "Envoy's connections are ended softly after this long, so that load spreads; 0 never", duration(func(c *config) *time.Duration { return &c.MaxConnectionAge }, 0, 24*time.Hour)},
+		{inRun, "shutdown-grace", "duration", "10s", "how long running requests may take after a stop signal", duration(func(c *config) *time.Duration { return &c.ShutdownGrace }, 0, 10*time.Minute)},
+		{inControl, "changes-retention", "duration", "72h", "how long rows of the change feed are kept", duration(func(c *config) *time.Duration { return &c.ChangesRetention }, 2*time.Hour, 365*24*time.Hour)},
+		{inAll, "log-level", "level", "info", "debug, info, warn or error", level},
+		{inAll, "log-format", "format", "text", "text or json", choice(func(c *config) *string { return &c.LogFormat }, "text", "json")},
+		{inData, "log-checks", "bool", "false", "log one line for every Check", boolean(func(c *config) *bool { return &c.LogChecks })},
 	}
 }
 
@@ -263,9 +286,6 @@ func loadConfig(flags *pflag.FlagSet, file string, environ []string) (config, []
 	}
 	if len(problems) > 0 {
 		return config{}, nil, usageError{errors.Join(problems...)}
-	}
-	if c.Store == "" {
-		c.Store = "sqlite:" + filepath.Join(c.DataDir, "credence.db")
 	}
 	return c, origins, nil
 }

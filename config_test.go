@@ -22,7 +22,7 @@ func load(t *testing.T, file string, environ, args []string) (config, []origin, 
 		}
 	}
 	flags := pflag.NewFlagSet("test", pflag.ContinueOnError)
-	addSettings(flags, nil)
+	addSettings(flags, inAll)
 	if err := flags.Parse(args); err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func TestEveryDefaultIsValid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := checkListeners(c); err != nil {
+	if err := checkListeners(c, inServe); err != nil {
 		t.Error(err)
 	}
 	if _, err := pipelineOptions(c); err != nil {
@@ -138,7 +138,7 @@ func TestKubernetesServiceLinksAreNotSettings(t *testing.T) {
 
 func TestMissingConfigFileIsAnErrorOnlyWhenNamed(t *testing.T) {
 	flags := pflag.NewFlagSet("test", pflag.ContinueOnError)
-	addSettings(flags, nil)
+	addSettings(flags, inAll)
 	if _, _, err := loadConfig(flags, filepath.Join(t.TempDir(), "no.yaml"), nil); err == nil {
 		t.Error("a named file that is not there was accepted")
 	}
@@ -158,11 +158,11 @@ func TestPlaintextBeyondLoopbackNeedsConsent(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := checkListeners(c); (err == nil) != ok {
+			if err := checkListeners(c, inServe); (err == nil) != ok {
 				t.Errorf("%s %s: %v, want ok %t", setting, address, err, ok)
 			}
 			c.InsecurePlaintext = true
-			if err := checkListeners(c); err != nil {
+			if err := checkListeners(c, inServe); err != nil {
 				t.Errorf("%s %s with consent: %v", setting, address, err)
 			}
 		}

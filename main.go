@@ -92,7 +92,8 @@ func rootCommand(p process) *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w: `%s --help` lists the flags", err, cmd.CommandPath())}
 	})
-	root.AddCommand(serveCommand(p), migrateCommand(p), configCommand(p), versionCommand(p), checkCommand(p))
+	root.AddCommand(serveCommand(p), extauthzCommand(p), managementCommand(p), migrateCommand(p), secretsCommand(p), tokensCommand(p),
+		configCommand(p), versionCommand(p), checkCommand(p))
 	variables := environment(p.environ)
 	root.AddCommand(cli.Commands(cli.Options{
 		In: p.in, Out: p.out, Err: p.err, Now: time.Now,
@@ -102,11 +103,11 @@ func rootCommand(p process) *cobra.Command {
 }
 
 // configured is a command that reads the configuration.
-func configured(p process, cmd *cobra.Command, names []string, runIt func(cmd *cobra.Command, c config, origins []origin) error) *cobra.Command {
+func configured(p process, in processes, cmd *cobra.Command, runIt func(cmd *cobra.Command, c config, origins []origin) error) *cobra.Command {
 	var file string
 	cmd.Args = cobra.NoArgs
 	cmd.Flags().StringVar(&file, "config", "", "configuration file (default ./credence.yaml when there is one)")
-	addSettings(cmd.Flags(), names)
+	addSettings(cmd.Flags(), in)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if file == "" {
 			file = environment(p.environ)["CREDENCE_CONFIG"]
@@ -120,14 +121,10 @@ func configured(p process, cmd *cobra.Command, names []string, runIt func(cmd *c
 	return cmd
 }
 
-// addSettings makes a flag of each setting; names narrows them, nil is all.
-func addSettings(flags *pflag.FlagSet, names []string) {
-	wanted := map[string]bool{}
-	for _, n := range names {
-		wanted[n] = true
-	}
+// addSettings makes a flag of each setting that the command has.
+func addSettings(flags *pflag.FlagSet, in processes) {
 	for _, s := range settings() {
-		if len(names) > 0 && !wanted[s.name] {
+		if s.in&in == 0 {
 			continue
 		}
 		flags.Var(&settingFlag{value: s.fallback, kind: s.kind}, s.name, s.usage)
@@ -145,7 +142,7 @@ func (f *settingFlag) Type() string       { return f.kind }
 func (f *settingFlag) Set(v string) error { f.value = v; return nil }
 
 func serveCommand(p process) *cobra.Command {
-	return configured(p, &cobra.Command{
+	return configured(p, inServe, &cobra.Command{
 		Use:   "serve",
 		Short: "run both planes in one process on an embedded SQLite file",
 		Long: `Runs the data plane (Checks from Envoy) and the control plane (management
@@ -154,32 +151,99 @@ first admin token in the data folder. Stop it with Ctrl-C or SIGTERM.`,
 		Example: `  credence serve
   credence serve --data-dir /var/lib/credence --check-addr unix:/run/credence/check.sock
   credence serve --client-source header:x-client-ip --failure-limit 20/m`,
-	}, nil, func(cmd *cobra.Command, c config, _ []origin) error {
+	}, func(cmd *cobra.Command, c config, _ []origin) error {
 		return serve(cmd.Context(), c, p.err)
 	})
 }
 
+func extauthzCommand(p process) *cobra.Command {
+	return configured(p, inExtauthz, &cobra.Command{
+		Use:   "extauthz",
+		Short: "run the data plane alone, any number of replicas",
+		Long: `Runs the data plane: answers Envoy's Checks from memory and the database. It
+needs secrets.json and a database login with the role credence_data; it never
+holds the keyset. Give each process a data folder of its own.`,
+		Example: `  credence extauthz --store postgres://credence_check@db/credence --secrets-file secrets.json
+  credence extauthz --check-addr 0.0.0.0:9001 --insecure-plaintext   # inside a mesh that encrypts`,
+	}, func(cmd *cobra.Command, c config, _ []origin) error {
+		return serveExtauthz(cmd.Context(), c, p.err)
+	})
+}
+
+func managementCommand(p process) *cobra.Command {
+	return configured(p, inManagement, &cobra.Command{
+		Use:   "management",
+		Short: "run the control plane alone: management API and jobs",
+		Long: `Runs the control plane: the management API and the jobs. It needs both
+secrets.json and keyset.json. The database must have been migrated.`,
+		Example: "  credence management --store postgres://credence@db/credence --secrets-file secrets.json --keyset keyset.json",
+	}, func(cmd *cobra.Command, c config, _ []origin) error {
+		return serveManagement(cmd.Context(), c, p.err)
+	})
+}
+
+func secretsCommand(p process) *cobra.Command {
+	parent := &cobra.Command{Use: "secrets", Short: "the secrets of a deployment of several processes"}
+	var dir string
+	initialise := &cobra.Command{
+		Use:   "init --out DIR",
+		Short: "make secrets.json and keyset.json, once for a deployment",
+		Long: `Makes the two files of secrets that a deployment has, mode 0600, and never
+overwrites one. secrets.json goes to every process, keyset.json to the control
+plane only. "serve" makes both by itself.`,
+		Example: "  credence secrets init --out /etc/credence",
+		Args:    cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			if dir == "" {
+				return usageError{errors.New("--out is missing: name the folder for the two files")}
+			}
+			return initSecrets(dir, p.out)
+		},
+	}
+	initialise.Flags().StringVar(&dir, "out", "", "folder for the two files")
+	parent.AddCommand(initialise)
+	return parent
+}
+
+func tokensCommand(p process) *cobra.Command {
+	parent := &cobra.Command{Use: "tokens", Short: "admin tokens"}
+	var path string
+	first := configured(p, inBootstrap, &cobra.Command{
+		Use:   "bootstrap",
+		Short: "make the first admin token of a deployment",
+		Long: `Makes the first admin token, once; while there is any token it refuses. The
+token goes to --out, mode 0600, or to standard output. "serve" makes its first
+token by itself.`,
+		Example: "  credence tokens bootstrap --store postgres://credence@db/credence --secrets-file secrets.json --keyset keyset.json --out admin.token",
+	}, func(cmd *cobra.Command, c config, _ []origin) error {
+		return bootstrap(cmd.Context(), c, path, p.out, p.err)
+	})
+	first.Flags().StringVar(&path, "out", "", "file for the token; without it the token is printed")
+	parent.AddCommand(first)
+	return parent
+}
+
 func migrateCommand(p process) *cobra.Command {
-	return configured(p, &cobra.Command{
+	return configured(p, inMigrate, &cobra.Command{
 		Use:     "migrate",
 		Short:   "bring the database to this version's schema",
 		Long:    "Brings the database to this version's schema. `serve` does it by itself.",
 		Example: "  credence migrate --data-dir /var/lib/credence",
-	}, []string{"data-dir", "store", "log-level", "log-format"}, func(cmd *cobra.Command, c config, _ []origin) error {
+	}, func(cmd *cobra.Command, c config, _ []origin) error {
 		return migrate(cmd.Context(), c, p.out, p.err)
 	})
 }
 
 func configCommand(p process) *cobra.Command {
 	parent := &cobra.Command{Use: "config", Short: "look at the configuration"}
-	parent.AddCommand(configured(p, &cobra.Command{
+	parent.AddCommand(configured(p, inAll, &cobra.Command{
 		Use:   "print",
 		Short: "print every setting, its value and where it came from",
 		Long: `Prints every setting, its value and where it came from. Later wins:
 defaults, the file (--config or ./credence.yaml), variables (CREDENCE_NAME),
 flags (--name).`,
 		Example: "  CREDENCE_CACHE_SIZE=500000 credence config print",
-	}, nil, func(_ *cobra.Command, _ config, origins []origin) error {
+	}, func(_ *cobra.Command, _ config, origins []origin) error {
 		return printConfig(p.out, origins)
 	}))
 	return parent

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -13,26 +11,6 @@ import (
 	"credence/extauthz/limiter"
 	"credence/extauthz/pipeline"
 )
-
-// checkListeners refuses plaintext listeners that others can reach: a Check
-// carries key text, the API carries admin tokens.
-func checkListeners(c config) error {
-	for setting, address := range map[string]string{"check-addr": c.CheckAddr, "api-addr": c.APIAddr} {
-		if c.InsecurePlaintext || strings.HasPrefix(address, "unix:") {
-			continue
-		}
-		host, _, err := net.SplitHostPort(address)
-		if err != nil {
-			return usageError{fmt.Errorf("%s: %q is not HOST:PORT such as 127.0.0.1:9001", setting, address)}
-		}
-		ip, err := netip.ParseAddr(host)
-		if host != "localhost" && (err != nil || !ip.IsLoopback()) {
-			return usageError{fmt.Errorf("%s: %q can be reached from elsewhere and has no TLS: "+
-				"listen on 127.0.0.1 or unix:PATH, or say --insecure-plaintext when the network itself is private", setting, address)}
-		}
-	}
-	return nil
-}
 
 func newLogger(c config, w io.Writer) *slog.Logger {
 	options := &slog.HandlerOptions{Level: c.LogLevel}

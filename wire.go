@@ -7,10 +7,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -28,14 +26,14 @@ import (
 	"credence/management/jobs"
 	"credence/store"
 	"credence/store/credential"
-	"credence/store/sqlite"
 )
 
-// deployment is what both planes are built on.
+// deployment is what a process is built on.
 type deployment struct {
 	config   config
-	store    *store.Store
+	backend  store.Backend
 	secrets  *credential.Secrets
+	sealer   store.Sealer // nil in a process that changes nothing: the data plane
 	logger   *slog.Logger
 	registry *prometheus.Registry
 }
@@ -45,111 +43,195 @@ type deployment struct {
 // that cannot succeed leaves no folder behind; nobody is answered on them
 // before the planes run.
 func serve(ctx context.Context, c config, logs io.Writer) error {
-	if err := checkListeners(c); err != nil {
-		return err
+	if c.Store == "" {
+		c.Store = "sqlite:" + filepath.Join(c.DataDir, "credence.db")
 	}
-	path, err := sqlitePath(c.Store)
-	if err != nil {
-		return err
-	}
-	l, err := listen(ctx, c)
-	if err != nil {
-		return err
-	}
-	defer l.close()
-	logger := newLogger(c, logs)
-	if err := makeDataDir(c.DataDir); err != nil {
-		return err
-	}
-	backend, err := openStore(ctx, path, logger)
-	if err != nil {
-		return err
-	}
-	secrets, keyset, err := openSecrets(ctx, c.DataDir, backend)
-	if err != nil {
-		return errors.Join(err, backend.Close())
-	}
-	d := &deployment{
-		config: c, store: store.New(backend, keyset, time.Now), secrets: secrets,
-		logger: logger, registry: prometheus.NewRegistry(),
-	}
-	d.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	return errors.Join(d.run(ctx, l), backend.Close())
+	return withListeners(ctx, c, logs, inServe, func(l *listeners, logger *slog.Logger) error {
+		if _, _, err := migrateStore(ctx, c, logger); err != nil {
+			return err
+		}
+		return withStore(ctx, c, logger, func(backend store.Backend) error {
+			secrets, keyset, err := openSecrets(ctx, c.DataDir, backend)
+			if err != nil {
+				return err
+			}
+			d := newDeployment(c, backend, secrets, logger)
+			d.sealer = keyset
+			service, err := d.newService()
+			if err != nil {
+				return err
+			}
+			if err := firstToken(ctx, service, filepath.Join(c.DataDir, tokenFile), logger); err != nil {
+				return err
+			}
+			return d.run(ctx, l, service)
+		})
+	})
+}
+
+// serveExtauthz runs the data plane alone. It holds no keyset and needs no
+// more rights in the database than the role credence_data has.
+func serveExtauthz(ctx context.Context, c config, logs io.Writer) error {
+	return withListeners(ctx, c, logs, inExtauthz, func(l *listeners, logger *slog.Logger) error {
+		return withStore(ctx, c, logger, func(backend store.Backend) error {
+			secrets, err := loadSecrets(ctx, c.SecretsFile, backend)
+			if err != nil {
+				return err
+			}
+			return newDeployment(c, backend, secrets, logger).run(ctx, l, nil)
+		})
+	})
+}
+
+// serveManagement runs the control plane alone.
+func serveManagement(ctx context.Context, c config, logs io.Writer) error {
+	return withListeners(ctx, c, logs, inManagement, func(l *listeners, logger *slog.Logger) error {
+		return withStore(ctx, c, logger, func(backend store.Backend) error {
+			d, err := openControl(ctx, c, backend, logger)
+			if err != nil {
+				return err
+			}
+			service, err := d.newService()
+			if err != nil {
+				return err
+			}
+			return d.run(ctx, l, service)
+		})
+	})
 }
 
 // migrate brings the database to this version and says what it did.
 func migrate(ctx context.Context, c config, out, logs io.Writer) error {
-	path, err := sqlitePath(c.Store)
-	if err != nil {
-		return err
+	if c.Store == "" {
+		c.Store = "sqlite:" + filepath.Join(c.DataDir, "credence.db")
 	}
-	if err := makeDataDir(filepath.Dir(path)); err != nil {
-		return err
-	}
-	from, to, err := sqlite.Migrate(ctx, storeOptions(path, newLogger(c, logs)))
+	from, to, err := migrateStore(ctx, c, newLogger(c, logs))
 	if err != nil {
-		return fmt.Errorf("migrate %s: %w", path, err)
+		return fmt.Errorf("migrate %s: %w", maskURL(c.Store), err)
 	}
 	if from == to {
-		fmt.Fprintf(out, "%s is at schema version %d already\n", path, to)
+		fmt.Fprintf(out, "%s is at schema version %d already\n", maskURL(c.Store), to)
 		return nil
 	}
-	fmt.Fprintf(out, "%s went from schema version %d to %d\n", path, from, to)
+	fmt.Fprintf(out, "%s went from schema version %d to %d\n", maskURL(c.Store), from, to)
 	return nil
 }
 
-// run starts both planes on the listeners and waits until one of them fails
-// or ctx ends.
-func (d *deployment) run(ctx context.Context, l *listeners) error {
-	service, err := management.New(management.Options{
-		Store: d.store, Secrets: d.secrets, Random: rand.Reader, Now: time.Now, Logger: d.logger,
+// bootstrap makes the first admin token of a deployment of several processes
+// and writes it to path, or to out when that is "".
+func bootstrap(ctx context.Context, c config, path string, out, logs io.Writer) error {
+	logger := newLogger(c, logs)
+	return withStore(ctx, c, logger, func(backend store.Backend) error {
+		d, err := openControl(ctx, c, backend, logger)
+		if err != nil {
+			return err
+		}
+		service, err := d.newService()
+		if err != nil {
+			return err
+		}
+		return bootstrapToken(ctx, service, path, out)
 	})
+}
+
+// openControl checks what only the control plane holds: both files of secrets.
+func openControl(ctx context.Context, c config, backend store.Backend, logger *slog.Logger) (*deployment, error) {
+	secrets, err := loadSecrets(ctx, c.SecretsFile, backend)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := firstToken(ctx, service, d.config.DataDir, d.logger); err != nil {
-		return err
+	keyset, err := loadKeyset(ctx, c.Keyset, backend)
+	if err != nil {
+		return nil, err
 	}
+	d := newDeployment(c, backend, secrets, logger)
+	d.sealer = keyset
+	return d, nil
+}
+
+func newDeployment(c config, backend store.Backend, secrets *credential.Secrets, logger *slog.Logger) *deployment {
+	d := &deployment{config: c, backend: backend, secrets: secrets, logger: logger, registry: prometheus.NewRegistry()}
+	d.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return d
+}
+
+func (d *deployment) newService() (*management.Service, error) {
+	return management.New(management.Options{
+		Store: d.store(), Secrets: d.secrets, Random: rand.Reader, Now: time.Now, Logger: d.logger,
+	})
+}
+
+// store is the way to change things, which only the control plane has.
+func (d *deployment) store() *store.Store { return store.New(d.backend, d.sealer, time.Now) }
+
+// work is what runs in a process. What callers reach (front) ends with ctx;
+// what it stands on (back) lasts until the front has finished: Checks that are
+// still running see revocations to the end, and the status port tells that
+// the process drains.
+type work struct {
+	front, back *errgroup.Group
+	ctx         context.Context //nolint:containedctx // the lifetime of the groups, not of a call
+	lasting     context.Context //nolint:containedctx // as above
+}
+
+// run starts the planes that have listeners and waits until one of them fails
+// or ctx ends.
+func (d *deployment) run(ctx context.Context, l *listeners, service *management.Service) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	group, ctx := errgroup.WithContext(ctx)
-	if err := d.start(ctx, group, service, l); err != nil {
-		stop()
-		return errors.Join(err, group.Wait())
-	}
-	err = group.Wait()
-	return errors.Join(err, os.Remove(filepath.Join(d.config.DataDir, addressesFile)))
-}
+	lasting, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	w := &work{}
+	w.front, w.ctx = errgroup.WithContext(ctx)
+	w.back, w.lasting = errgroup.WithContext(lasting)
+	defer context.AfterFunc(w.lasting, stop)() //nolint:contextcheck // a back that fails ends the front
 
-// start starts both planes and says where they listen. After an error, what
-// was started ends with ctx.
-func (d *deployment) start(ctx context.Context, group *errgroup.Group, service *management.Service, l *listeners) error {
-	ready, err := d.startDataPlane(ctx, group, l)
+	err := d.start(w, l, service) //nolint:contextcheck // w carries both lifetimes
 	if err != nil {
-		return err
+		stop()
 	}
-	if err := d.startControlPlane(ctx, group, service, l, ready); err != nil {
-		return err
-	}
-	return l.announce(ctx, d.config.DataDir, d.logger)
+	err = errors.Join(err, w.front.Wait())
+	end()
+	return errors.Join(err, w.back.Wait(), l.retract(d.config.DataDir))
 }
 
-// startDataPlane builds what answers Checks, from the store outward. The
-// follower and the status port outlive the server: Checks that are still
-// running see revocations to the end, and somebody sees them drain.
-func (d *deployment) startDataPlane(ctx context.Context, group *errgroup.Group, l *listeners) (extauthz.Part, error) {
+// start starts the planes and says where they listen.
+func (d *deployment) start(w *work, l *listeners, service *management.Service) error {
+	var parts []extauthz.Part
+	if l.check != nil {
+		part, err := d.startDataPlane(w, l)
+		if err != nil {
+			return err
+		}
+		parts = append(parts, part)
+	}
+	if l.api != nil {
+		part, err := d.startControlPlane(w, l, service, parts)
+		if err != nil {
+			return err
+		}
+		parts = append(parts, part)
+	}
+	w.back.Go(func() error {
+		return extauthz.ServeStatus(w.lasting, l.status, extauthz.StatusHandler(d.registry, parts...))
+	})
+	return l.announce(w.ctx, d.config.DataDir, d.logger)
+}
+
+// startDataPlane builds what answers Checks, from the store outward.
+func (d *deployment) startDataPlane(w *work, l *listeners) (extauthz.Part, error) {
 	keys, err := cache.New(cache.Options{
-		Store: d.store, Secrets: d.secrets, Now: time.Now, Size: d.config.CacheSize,
+		Store: d.backend, Secrets: d.secrets, Now: time.Now, Size: d.config.CacheSize,
 		TTL: d.config.CacheTTL, NegativeTTL: d.config.NegativeTTL, Ceiling: d.config.Ceiling,
 	})
 	if err != nil {
 		return extauthz.Part{}, err
 	}
-	refused, err := blacklist.New(blacklist.Options{Store: d.store})
+	refused, err := blacklist.New(blacklist.Options{Store: d.backend})
 	if err != nil {
 		return extauthz.Part{}, err
 	}
-	counts, err := limiter.New(limiter.Options{Store: d.store, Now: time.Now, Logger: d.logger})
+	counts, err := limiter.New(limiter.Options{Store: d.backend, Now: time.Now, Logger: d.logger})
 	if err != nil {
 		return extauthz.Part{}, err
 	}
@@ -161,19 +243,14 @@ func (d *deployment) startDataPlane(ctx context.Context, group *errgroup.Group, 
 	if err != nil {
 		return extauthz.Part{}, err
 	}
-	d.logger.InfoContext(ctx, "client address", slog.String("taken_from", d.config.ClientSource))
-	after, stop := context.WithCancel(context.WithoutCancel(ctx))
-	group.Go(func() error { return follower.Run(after) })
-	group.Go(func() error { return keys.Run(after) })
-	group.Go(func() error {
-		defer stop()
-		err := server.Serve(ctx, l.check)
-		closing, cancel := context.WithTimeout(after, 5*time.Second)
+	d.logger.InfoContext(w.ctx, "client address", slog.String("taken_from", d.config.ClientSource))
+	w.back.Go(func() error { return follower.Run(w.lasting) })
+	w.back.Go(func() error { return keys.Run(w.lasting) })
+	w.front.Go(func() error {
+		err := server.Serve(w.ctx, l.check)
+		closing, cancel := context.WithTimeout(w.lasting, 5*time.Second)
 		defer cancel()
 		return errors.Join(err, counts.Close(closing))
-	})
-	group.Go(func() error {
-		return extauthz.ServeStatus(after, l.status, extauthz.StatusHandler(d.registry, server.Ready()))
 	})
 	return server.Ready(), nil
 }
@@ -188,10 +265,10 @@ func (d *deployment) newFollower(l *listeners, subscribers ...feed.Subscriber) (
 		name = "unknown"
 	}
 	return feed.New(feed.Options{
-		Feed: d.store, Registry: d.store, Subscribers: subscribers, Now: time.Now, Logger: d.logger,
+		Feed: d.backend, Registry: d.backend, Subscribers: subscribers, Now: time.Now, Logger: d.logger,
 		Poll: d.config.FeedPoll,
 		Replica: store.Replica{
-			ID: id, Name: name, Address: l.check.Addr().String(), Version: version(), StartedAt: time.Now(),
+			ID: id, Name: name, Address: listenAddress(l.check), Version: version(), StartedAt: time.Now(),
 		},
 	})
 }
@@ -227,81 +304,32 @@ func (d *deployment) newCheckServer(keys *cache.Cache, refused *blacklist.Blackl
 	})
 }
 
-// startControlPlane starts the management API and the jobs.
-func (d *deployment) startControlPlane(ctx context.Context, group *errgroup.Group, service *management.Service, l *listeners, ready extauthz.Part) error {
+// startControlPlane starts the management API and the jobs. parts are what
+// else the process needs to be ready.
+func (d *deployment) startControlPlane(w *work, l *listeners, service *management.Service, parts []extauthz.Part) (extauthz.Part, error) {
 	handler, err := api.New(api.Options{
 		Service: service, Authenticator: service, Hosts: d.config.APIHosts, Registerer: d.registry, Logger: d.logger,
 		Now: time.Now, Random: rand.Reader, Version: version(),
 		Ready: func(ctx context.Context) error {
-			return errors.Join(ready.Check(), d.store.Ping(ctx))
+			errs := []error{d.backend.Ping(ctx)}
+			for _, p := range parts {
+				errs = append(errs, p.Check())
+			}
+			return errors.Join(errs...)
 		},
 	})
 	if err != nil {
-		return err
+		return extauthz.Part{}, err
 	}
+	changes := d.store()
 	keeping, err := jobs.NewHousekeeping(jobs.HousekeepingOptions{
-		Store: d.store, Now: time.Now, Logger: d.logger, Changes: d.config.ChangesRetention,
+		Store: changes, Now: time.Now, Logger: d.logger, Changes: d.config.ChangesRetention,
 	})
 	if err != nil {
-		return err
+		return extauthz.Part{}, err
 	}
-	group.Go(func() error { return api.Serve(ctx, l.api, handler, d.config.ShutdownGrace, d.logger) })
-	group.Go(func() error { return d.store.RunJobs(ctx, jobs.Handlers(service, d.store)) })
-	group.Go(func() error { return keeping.Run(ctx) })
-	return nil
-}
-
-// listeners are the open ports of the process.
-type listeners struct {
-	check, status, api net.Listener
-}
-
-func listen(ctx context.Context, c config) (*listeners, error) {
-	l := &listeners{}
-	for _, one := range []struct {
-		setting string
-		address string
-		to      *net.Listener
-	}{
-		{"check-addr", c.CheckAddr, &l.check},
-		{"status-addr", c.StatusAddr, &l.status},
-		{"api-addr", c.APIAddr, &l.api},
-	} {
-		var err error
-		if *one.to, err = extauthz.Listen(ctx, one.address); err != nil {
-			l.close()
-			return nil, fmt.Errorf("%s: %w", one.setting, err)
-		}
-	}
-	return l, nil
-}
-
-// close closes what is open; the servers have closed theirs before.
-func (l *listeners) close() {
-	for _, one := range []net.Listener{l.check, l.status, l.api} {
-		if one != nil {
-			_ = one.Close() // closed already, or nothing to be done about it
-		}
-	}
-}
-
-// openStore migrates and opens the database.
-func openStore(ctx context.Context, path string, logger *slog.Logger) (*sqlite.DB, error) {
-	options := storeOptions(path, logger)
-	if _, _, err := sqlite.Migrate(ctx, options); err != nil {
-		return nil, err
-	}
-	return sqlite.Open(ctx, options)
-}
-
-func storeOptions(path string, logger *slog.Logger) sqlite.Options {
-	return sqlite.Options{Path: path, Now: time.Now, Random: rand.Reader, Logger: logger}
-}
-
-func sqlitePath(address string) (string, error) {
-	path, ok := strings.CutPrefix(address, "sqlite:")
-	if !ok || path == "" {
-		return "", usageError{fmt.Errorf("store: %q is not an address such as sqlite:credence-data/credence.db", maskURL(address))}
-	}
-	return path, nil
+	w.front.Go(func() error { return api.Serve(w.ctx, l.api, handler, d.config.ShutdownGrace, d.logger) })
+	w.front.Go(func() error { return changes.RunJobs(w.ctx, jobs.Handlers(service, changes)) })
+	w.front.Go(func() error { return keeping.Run(w.ctx) })
+	return extauthz.Part{Name: "management_api", Check: func() error { return w.ctx.Err() }}, nil
 }

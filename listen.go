@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"credence/extauthz"
+)
+
+// addressesFile says in the data folder where the process listens.
+const addressesFile = "addresses.json"
+
+// listeners are the open ports of the process; those it does not have are nil.
+type listeners struct {
+	check, status, api net.Listener
+}
+
+// withListeners opens the ports that the process has, makes its data folder,
+// and runs use.
+func withListeners(ctx context.Context, c config, logs io.Writer, p processes, use func(*listeners, *slog.Logger) error) error {
+	logger := newLogger(c, logs)
+	if _, err := parseStore(c, logger); err != nil {
+		return err
+	}
+	if err := checkListeners(c, p); err != nil {
+		return err
+	}
+	l, err := listen(ctx, c, p)
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	if err := makeDataDir(c.DataDir); err != nil {
+		return err
+	}
+	return use(l, logger)
+}
+
+// checkListeners refuses plaintext listeners that others can reach: a Check
+// carries key text, the API carries admin tokens.
+func checkListeners(c config, p processes) error {
+	for _, one := range []struct {
+		in      processes
+		setting string
+		address string
+	}{{inData, "check-addr", c.CheckAddr}, {inControl, "api-addr", c.APIAddr}} {
+		if p&one.in == 0 || c.InsecurePlaintext || strings.HasPrefix(one.address, "unix:") {
+			continue
+		}
+		host, _, err := net.SplitHostPort(one.address)
+		if err != nil {
+			return usageError{fmt.Errorf("%s: %q is not HOST:PORT such as 127.0.0.1:9001", one.setting, one.address)}
+		}
+		ip, err := netip.ParseAddr(host)
+		if host != "localhost" && (err != nil || !ip.IsLoopback()) {
+			return usageError{fmt.Errorf("%s: %q can be reached from elsewhere and has no TLS: "+
+				"listen on 127.0.0.1 or unix:PATH, or say --insecure-plaintext when the network itself is private", one.setting, one.address)}
+		}
+	}
+	return nil
+}
+
+func listen(ctx context.Context, c config, p processes) (*listeners, error) {
+	l := &listeners{}
+	for _, one := range []struct {
+		in      processes
+		setting string
+		address string
+		to      *net.Listener
+	}{
+		{inData, "check-addr", c.CheckAddr, &l.check},
+		{inRun, "status-addr", c.StatusAddr, &l.status},
+		{inControl, "api-addr", c.APIAddr, &l.api},
+	} {
+		if p&one.in == 0 {
+			continue
+		}
+		opened, err := extauthz.Listen(ctx, one.address)
+		if err != nil {
+			l.close()
+			return nil, fmt.Errorf("%s: %w", one.setting, err)
+		}
+		*one.to = opened
+	}
+	return l, nil
+}
+
+// makeDataDir makes the folder, and proves that it can be written before
+// anything depends on it.
+func makeDataDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("data folder: %w: name one that can be made and written with --data-dir", err)
+	}
+	probe, err := os.CreateTemp(dir, ".writable-*")
+	if err != nil {
+		return fmt.Errorf("data folder %s cannot be written: %w: change its owner or name another with --data-dir", dir, err)
+	}
+	return errors.Join(probe.Close(), os.Remove(probe.Name()))
+}
+
+// each calls do for every listener the process has.
+func (l *listeners) each(do func(name string, open net.Listener)) {
+	for name, one := range map[string]net.Listener{"check": l.check, "status": l.status, "api": l.api} {
+		if one != nil {
+			do(name, one)
+		}
+	}
+}
+
+// close closes what is open; the servers have closed theirs before.
+func (l *listeners) close() {
+	l.each(func(_ string, open net.Listener) { _ = open.Close() }) // closed already, or nothing to be done about it
+}
+
+// announce writes the chosen addresses to the log and to addresses.json,
+// which is replaced in one step so that nobody reads half of it.
+func (l *listeners) announce(ctx context.Context, dir string, logger *slog.Logger) error {
+	addresses := map[string]string{}
+	var attrs []slog.Attr
+	l.each(func(name string, open net.Listener) {
+		addresses[name] = listenAddress(open)
+		attrs = append(attrs, slog.String(name, addresses[name]))
+	})
+	content, err := json.MarshalIndent(addresses, "", "  ")
+	if err != nil {
+		return fmt.Errorf("addresses: %w", err)
+	}
+	path := filepath.Join(dir, addressesFile)
+	if err := os.WriteFile(path+".new", append(content, '\n'), 0o600); err != nil {
+		return fmt.Errorf("addresses: %w", err)
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		return fmt.Errorf("addresses: %w", err)
+	}
+	logger.LogAttrs(ctx, slog.LevelInfo, "serving", attrs...)
+	return nil
+}
+
+// retract takes the announcement back.
+func (l *listeners) retract(dir string) error {
+	err := os.Remove(filepath.Join(dir, addressesFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+func listenAddress(l net.Listener) string {
+	if l.Addr().Network() == "unix" {
+		return "unix:" + l.Addr().String()
+	}
+	return l.Addr().String()
+}

@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"credence/management"
+	"credence/store"
+	"credence/store/credential"
+	"credence/store/seal"
+	"credence/store/secretfile"
+)
+
+// The names in the data folder of serve, and in the folder of `secrets init`.
+const (
+	secretsFile = "secrets.json"
+	keysetFile  = "keyset.json"
+	tokenFile   = "admin.token"
+)
+
+// openSecrets reads the two files of secrets, makes them at the first start,
+// and checks that the database belongs to them. A database that has had
+// secrets is no first start: new ones would refuse every key and lose every
+// sealed entry, so a lost file is an error.
+func openSecrets(ctx context.Context, dir string, database store.Deployment) (*credential.Secrets, *seal.Keyset, error) {
+	secretsPath, keysetPath := filepath.Join(dir, secretsFile), filepath.Join(dir, keysetFile)
+	claimed, err := database.SecretsClaimed(ctx, store.SecretsFileSecrets)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !claimed && missing(secretsPath) && missing(keysetPath) {
+		if err := createSecrets(secretsPath, keysetPath); err != nil {
+			return nil, nil, err
+		}
+	}
+	for _, path := range []string{secretsPath, keysetPath} {
+		if missing(path) {
+			return nil, nil, fmt.Errorf("%s is gone, but the rest of the deployment is there: "+
+				"put it back from the backup; without it no key can be recognised and no audit entry read. "+
+				"To start anew instead, name an empty folder with --data-dir", path)
+		}
+	}
+	secrets, err := loadSecrets(ctx, secretsPath, database)
+	if err != nil {
+		return nil, nil, err
+	}
+	keyset, err := loadKeyset(ctx, keysetPath, database)
+	return secrets, keyset, err
+}
+
+// loadSecrets reads secrets.json and checks that the database belongs to it.
+func loadSecrets(ctx context.Context, path string, database store.Deployment) (*credential.Secrets, error) {
+	secrets, err := credential.LoadSecrets(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%w: `credence secrets init --out DIR` makes the files of a new deployment", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return secrets, claim(ctx, database, store.SecretsFileSecrets, secrets.Fingerprint(), path)
+}
+
+// loadKeyset does the same for keyset.json.
+func loadKeyset(ctx context.Context, path string, database store.Deployment) (*seal.Keyset, error) {
+	keyset, err := seal.LoadKeyset(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%w: `credence secrets init --out DIR` makes the files of a new deployment", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return keyset, claim(ctx, database, store.SecretsFileKeyset, keyset.Fingerprint(), path)
+}
+
+// initSecrets makes both files of a new deployment in dir. It makes both or
+// none: a folder that has one of them belongs to a deployment.
+func initSecrets(dir string, out io.Writer) error {
+	secretsPath, keysetPath := filepath.Join(dir, secretsFile), filepath.Join(dir, keysetFile)
+	for _, path := range []string{secretsPath, keysetPath} {
+		if !missing(path) {
+			return usageError{fmt.Errorf("%s is there already and is never overwritten: name an empty folder with --out", path)}
+		}
+	}
+	if err := makeDataDir(dir); err != nil {
+		return err
+	}
+	if err := createSecrets(secretsPath, keysetPath); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "%s: checksum secrets and peppers; every process needs it\n", secretsPath)
+	fmt.Fprintf(out, "%s: seals audit entries; the control plane needs it, the data plane must not have it\n", keysetPath)
+	fmt.Fprintln(out, "Keep a copy of both in a safe place: without them no key can be recognised and no audit entry read.")
+	return nil
+}
+
+func createSecrets(secretsPath, keysetPath string) error {
+	if _, err := credential.CreateSecrets(secretsPath, rand.Reader); err != nil {
+		return err
+	}
+	if _, err := seal.CreateKeyset(keysetPath); err != nil {
+		return errors.Join(err, os.Remove(secretsPath))
+	}
+	return nil
+}
+
+// claim ties the database to a file of secrets, or refuses another one.
+func claim(ctx context.Context, database store.Deployment, file store.SecretsFile, fingerprint, path string) error {
+	if _, err := database.ClaimSecrets(ctx, file, fingerprint); err != nil {
+		return fmt.Errorf("%s: %w: put back the file that was made with this database", path, err)
+	}
+	return nil
+}
+
+func missing(path string) bool {
+	_, err := os.Lstat(path)
+	return errors.Is(err, os.ErrNotExist)
+}
+
+// firstToken makes the first admin token of a new deployment and leaves it
+// where the CLI looks for it.
+func firstToken(ctx context.Context, service *management.Service, path string, logger *slog.Logger) error {
+	_, err := service.TokenBootstrap(ctx, management.TokenBootstrap{
+		Deliver: func(token credential.Text) error {
+			// A file that is there is left from a start that was cut off before
+			// the token was: nobody holds a token, so nothing is lost.
+			if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return err
+			}
+			return secretfile.Create(path, []byte(token.Reveal()+"\n"))
+		},
+	})
+	if e, ok := errors.AsType[*management.Error](err); ok && e.Code == management.CodeConflict {
+		return nil // not the first start
+	}
+	if err != nil {
+		return fmt.Errorf("first admin token: %w", err)
+	}
+	logger.InfoContext(ctx, "first admin token written", slog.String("file", path))
+	return nil
+}
+
+// bootstrapToken is firstToken for a person: a file that is there stays, and
+// a second call is an error. Without a path the token goes to out.
+func bootstrapToken(ctx context.Context, service *management.Service, path string, out io.Writer) error {
+	_, err := service.TokenBootstrap(ctx, management.TokenBootstrap{
+		Deliver: func(token credential.Text) error {
+			if path != "" {
+				return secretfile.Create(path, []byte(token.Reveal()+"\n"))
+			}
+			_, err := fmt.Fprintln(out, token.Reveal())
+			return err
+		},
+	})
+	if err == nil && path != "" {
+		fmt.Fprintf(out, "%s: the first admin token; the CLI takes it with --token-file\n", path)
+	}
+	return err
+}
