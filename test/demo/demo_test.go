@@ -29,8 +29,8 @@ func startDemo(t *testing.T) *started {
 	t.Helper()
 	folder := t.TempDir()
 	binary := filepath.Join(t.TempDir(), "demo")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
+	if err := harness.BuildPackage(t.Context(), "./test/demo", binary); err != nil {
+		t.Fatal(err)
 	}
 	s := &started{cmd: exec.Command(binary, "-gateway", "127.0.0.1:0", "-admin", "127.0.0.1:0"), folder: folder}
 	s.cmd.Env = append(os.Environ(), "TMPDIR="+folder)

@@ -15,24 +15,29 @@ import (
 	"time"
 )
 
-// Build compiles the credence binary into folder and answers its path. A test
-// under the race detector gets a binary under it too.
+// Build compiles the credence binary into folder and answers its path.
 func Build(ctx context.Context, folder string) (string, error) {
+	binary := filepath.Join(folder, "credence")
+	return binary, BuildPackage(ctx, ".", binary)
+}
+
+// BuildPackage compiles a command of this repository, named from its root. A
+// program under the race detector gets one that is under it too.
+func BuildPackage(ctx context.Context, folder, binary string) error {
 	root, err := Root()
 	if err != nil {
-		return "", err
+		return err
 	}
-	binary := filepath.Join(folder, "credence")
 	args := []string{"build", "-o", binary}
 	if raceDetector {
 		args = append(args, "-race")
 	}
-	build := exec.CommandContext(ctx, "go", append(args, ".")...)
+	build := exec.CommandContext(ctx, "go", append(args, folder)...)
 	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go build: %w\n%s", err, out)
+		return fmt.Errorf("go build %s: %w\n%s", folder, err, out)
 	}
-	return binary, nil
+	return nil
 }
 
 // Credence is a running `credence serve`.
