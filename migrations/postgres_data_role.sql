@@ -43,7 +43,7 @@ GRANT SELECT (version_id, is_applied) ON credence.goose_db_version TO credence_d
 GRANT SELECT (version, line) ON credence.river_migration TO credence_data;
 
 -- To count the live replicas, and to report as one of them.
-GRANT SELECT (replica_id, name, address, version, applied_revision, applied_id, started_at, seen_at, left_at)
+GRANT SELECT (replica_id, name, address, version, applied_revision, applied_id, started_at, seen_at, left_at, last_read, ceiling)
     ON credence.replicas TO credence_data;
 GRANT EXECUTE ON FUNCTION credence.put_replica TO credence_data;
 

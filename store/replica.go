@@ -15,6 +15,27 @@ type Replica struct {
 	StartedAt time.Time
 	SeenAt    time.Time // last report
 	LeftAt    time.Time // signed off; zero while it runs
+	// LastRead is the instant before its last read of the feed that left
+	// nothing unapplied, as it was at the last report; zero before the first.
+	LastRead time.Time
+	// Ceiling is the longest time it goes on deciding after such a read.
+	Ceiling time.Duration
+}
+
+const (
+	// ReportWithin is how old a replica's last stored report may be for its
+	// reads of the feed to count. A replica that cannot report so learns of
+	// changes as long as it can read, but its ceiling draws nearer: whoever
+	// waits for replicas must not have to wait for one that nobody hears of.
+	ReportWithin = time.Minute
+	// MaxClockSkew is how far the clocks of one deployment may be apart.
+	MaxClockSkew = time.Minute
+)
+
+// StopsBy is the instant, by any clock of the deployment, at which the replica
+// has stopped deciding by itself unless it reports again.
+func (r *Replica) StopsBy() time.Time {
+	return r.SeenAt.Add(ReportWithin + r.Ceiling + MaxClockSkew)
 }
 
 // ReplicaRegistry is where replicas report. Reports are no changes: they are

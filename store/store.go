@@ -54,6 +54,7 @@ type Backend interface {
 	DataPlane
 	Transactor
 	JobRunner
+	Leases
 	Deployment
 	// Close releases everything; the backend is of no use afterwards.
 	Close() error

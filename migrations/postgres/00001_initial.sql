@@ -133,7 +133,16 @@ CREATE TABLE credence.replicas (
     started_at       timestamptz NOT NULL,
     seen_at          timestamptz NOT NULL,
     left_at          timestamptz,
+    last_read        timestamptz,
+    ceiling          interval    NOT NULL CHECK (ceiling >= interval '0'),
     holder_hash      bytea       NOT NULL CHECK (octet_length(holder_hash) = 32)
+);
+
+-- Which control plane does what only one should do.
+CREATE TABLE credence.leases (
+    name       text COLLATE "C" NOT NULL PRIMARY KEY CHECK (name <> ''),
+    holder     text        NOT NULL CHECK (holder <> ''),
+    expires_at timestamptz NOT NULL
 );
 
 CREATE TABLE credence.admin_tokens (
@@ -228,16 +237,17 @@ CREATE TABLE credence.deployment (
 -- +goose StatementBegin
 CREATE FUNCTION credence.put_replica(
     token bytea, replica_id text, name text, address text, version text, applied_revision bigint, applied_id text,
-    started_at timestamptz, seen_at timestamptz, left_at timestamptz) RETURNS void
+    started_at timestamptz, seen_at timestamptz, left_at timestamptz, last_read timestamptz, ceiling interval) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     INSERT INTO credence.replicas AS r (replica_id, name, address, version, applied_revision, applied_id,
-        started_at, seen_at, left_at, holder_hash)
-    VALUES ($2, $3, $4, $5, $6, $7, $8, $9, $10, sha256($1))
+        started_at, seen_at, left_at, last_read, ceiling, holder_hash)
+    VALUES ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, sha256($1))
     ON CONFLICT ON CONSTRAINT replicas_pkey DO UPDATE SET name = excluded.name, address = excluded.address,
         version = excluded.version, applied_revision = excluded.applied_revision, applied_id = excluded.applied_id,
-        started_at = excluded.started_at, seen_at = excluded.seen_at, left_at = excluded.left_at
+        started_at = excluded.started_at, seen_at = excluded.seen_at, left_at = excluded.left_at,
+        last_read = excluded.last_read, ceiling = excluded.ceiling
     WHERE r.holder_hash = excluded.holder_hash;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'the replica belongs to another process' USING ERRCODE = 'unique_violation';

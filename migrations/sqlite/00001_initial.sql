@@ -134,7 +134,16 @@ CREATE TABLE replicas (
     applied_id       TEXT    NOT NULL,
     started_at       INTEGER NOT NULL,
     seen_at          INTEGER NOT NULL,
-    left_at          INTEGER
+    left_at          INTEGER,
+    last_read        INTEGER,
+    ceiling          INTEGER NOT NULL CHECK (ceiling >= 0) -- microseconds
+) STRICT, WITHOUT ROWID;
+
+-- Which control plane does what only one should do.
+CREATE TABLE leases (
+    name       TEXT    NOT NULL PRIMARY KEY CHECK (name <> ''),
+    holder     TEXT    NOT NULL CHECK (holder <> ''),
+    expires_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE admin_tokens (

@@ -8,19 +8,19 @@ import (
 	"credence/store"
 )
 
-const replicaColumns = "replica_id, name, address, version, applied_revision, applied_id, started_at, seen_at, left_at"
+const replicaColumns = "replica_id, name, address, version, applied_revision, applied_id, started_at, seen_at, left_at, last_read, ceiling"
 
 func scanReplica(r row, p *store.Replica) error {
 	return r.Scan(&p.ID, &p.Name, &p.Address, &p.Version, &p.Applied.Revision, &p.Applied.ID,
-		instant{&p.StartedAt}, instant{&p.SeenAt}, instant{&p.LeftAt})
+		instant{&p.StartedAt}, instant{&p.SeenAt}, instant{&p.LeftAt}, instant{&p.LastRead}, &p.Ceiling)
 }
 
 // PutReplica implements [store.ReplicaRegistry]. A row that another process
 // made is [store.ErrConflict].
 func (db *DB) PutReplica(ctx context.Context, p store.Replica) error {
-	_, err := db.q.exec(ctx, "SELECT credence.put_replica($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+	_, err := db.q.exec(ctx, "SELECT credence.put_replica($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
 		db.holder[:], p.ID, p.Name, p.Address, p.Version, int64(p.Applied.Revision), p.Applied.ID,
-		timeOrNull(p.StartedAt), timeOrNull(p.SeenAt), timeOrNull(p.LeftAt))
+		timeOrNull(p.StartedAt), timeOrNull(p.SeenAt), timeOrNull(p.LeftAt), timeOrNull(p.LastRead), p.Ceiling.Truncate(time.Microsecond))
 	if err != nil {
 		return fmt.Errorf("put replica %q: %w", p.ID, err)
 	}

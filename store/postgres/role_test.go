@@ -60,7 +60,7 @@ func allowed() []string {
 		"deployment":       "secrets_file fingerprint",
 		"goose_db_version": "version_id is_applied",
 		"river_migration":  "version line",
-		"replicas":         "replica_id name address version applied_revision applied_id started_at seen_at left_at",
+		"replicas":         "replica_id name address version applied_revision applied_id started_at seen_at left_at last_read ceiling",
 	} {
 		for column := range strings.FieldsSeq(columns) {
 			may = append(may, "column "+table+"."+column+" SELECT")

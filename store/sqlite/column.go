@@ -87,6 +87,19 @@ func (c instant) Scan(v any) error {
 	return nil
 }
 
+// span scans a length of time in microseconds.
+type span struct{ to *time.Duration }
+
+// Scan implements [database/sql.Scanner].
+func (c span) Scan(v any) error {
+	n, ok := v.(int64)
+	if !ok {
+		return unexpected("length of time", v)
+	}
+	*c.to = time.Duration(n) * time.Microsecond
+	return nil
+}
+
 type optionalText struct{ to *string }
 
 // Scan implements [database/sql.Scanner].

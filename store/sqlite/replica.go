@@ -8,22 +8,23 @@ import (
 	"credence/store"
 )
 
-const replicaColumns = "replica_id, name, address, version, applied_revision, applied_id, started_at, seen_at, left_at"
+const replicaColumns = "replica_id, name, address, version, applied_revision, applied_id, started_at, seen_at, left_at, last_read, ceiling"
 
 func scanReplica(r row, p *store.Replica) error {
 	return r.Scan(&p.ID, &p.Name, &p.Address, &p.Version, &p.Applied.Revision, &p.Applied.ID,
-		instant{&p.StartedAt}, instant{&p.SeenAt}, instant{&p.LeftAt})
+		instant{&p.StartedAt}, instant{&p.SeenAt}, instant{&p.LeftAt}, instant{&p.LastRead}, span{&p.Ceiling})
 }
 
 // PutReplica implements [store.ReplicaRegistry].
 func (db *DB) PutReplica(ctx context.Context, p store.Replica) error {
 	_, err := db.write.ExecContext(ctx,
-		"INSERT INTO replicas ("+replicaColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+		"INSERT INTO replicas ("+replicaColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (replica_id) DO UPDATE SET name = excluded.name, address = excluded.address, version = excluded.version,
 			applied_revision = excluded.applied_revision, applied_id = excluded.applied_id,
-			started_at = excluded.started_at, seen_at = excluded.seen_at, left_at = excluded.left_at`,
+			started_at = excluded.started_at, seen_at = excluded.seen_at, left_at = excluded.left_at,
+			last_read = excluded.last_read, ceiling = excluded.ceiling`,
 		p.ID, p.Name, p.Address, p.Version, int64(p.Applied.Revision), p.Applied.ID,
-		micros(p.StartedAt), micros(p.SeenAt), micros(p.LeftAt))
+		micros(p.StartedAt), micros(p.SeenAt), micros(p.LeftAt), micros(p.LastRead), p.Ceiling.Microseconds())
 	if err != nil {
 		return fmt.Errorf("put replica %q: %w", p.ID, translate(err))
 	}

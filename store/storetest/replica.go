@@ -17,6 +17,7 @@ func replicaPromises() []promise {
 			r.Name, r.Address, r.Version = "pod-2", "127.0.0.1:9009", "1.1.0"
 			r.Applied = store.Position{Revision: 8, ID: "chg_8"}
 			r.StartedAt, r.SeenAt, r.LeftAt = r.StartedAt.Add(1e6), r.SeenAt.Add(1e6), time.Time{}
+			r.LastRead, r.Ceiling = time.Time{}, 36*time.Hour+time.Microsecond
 			f.ok(f.backend.PutReplica(f.Context(), r))
 			equal(f, f.replicas(time.Time{}), []store.Replica{r})
 		}},
@@ -66,6 +67,7 @@ func (f *fixture) sampleReplica(id string) store.Replica {
 	return store.Replica{
 		ID: id, Name: "pod-1", Address: "127.0.0.1:9001", Version: "1.0.0", Applied: store.Position{Revision: 7, ID: "chg_7"},
 		StartedAt: now.Add(-time.Hour), SeenAt: now, LeftAt: now.Add(time.Second),
+		LastRead: now.Add(-time.Second), Ceiling: time.Hour,
 	}
 }
 

@@ -58,6 +58,7 @@ func groups() []group {
 		{"change", changePromises()},
 		{"wake", wakePromises()},
 		{"replica", replicaPromises()},
+		{"lease", leasePromises()},
 		{"token", tokenPromises()},
 		{"audit", auditPromises()},
 		{"quota", quotaPromises()},
