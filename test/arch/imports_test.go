@@ -15,8 +15,8 @@ var mayImport = map[string][]string{
 
 	// Data plane. Pipeline declares the small interfaces it needs; those that
 	// fulfil them import its types, it imports none of them.
-	"extauthz":           {"extauthz/pipeline", "store", "store/limit"},
-	"extauthz/probe":     {"extauthz/pipeline", "store/credential"},
+	"extauthz":           {"extauthz/pipeline", "store", "store/credential", "store/limit"},
+	"extauthz/probe":     {"extauthz/pipeline", "store/certfile", "store/credential"},
 	"extauthz/pipeline":  {"store", "store/credential", "store/limit"},
 	"extauthz/cache":     {"extauthz/pipeline", "store", "store/credential"},
 	"extauthz/feed":      {"store"},
@@ -28,7 +28,7 @@ var mayImport = map[string][]string{
 	"management/audit":  {"store"},
 	"management/jobs":   {"store"},
 	"management/api":    {"management", "management/client", "store", "store/limit"},
-	"management/client": {"store/credential"},
+	"management/client": {"store/certfile", "store/credential"},
 
 	// A program of go generate: writes the typed client from the table.
 	"management/api/generate": {"management/api", "management/client"},
@@ -41,10 +41,12 @@ var mayImport = map[string][]string{
 	"store/limit":      {},
 	"store/seal":       {"store/secretfile"},
 	"store/secretfile": {},
-	"store/sqlite":     {"store", "store/credential", "store/limit", "migrations"},
-	"store/postgres":   {"store", "store/credential", "store/limit", "migrations"},
-	"store/storetest":  {"store", "store/credential", "store/limit", "store/seal"},
-	"migrations":       {},
+	// TLS files, for the listeners and clients of both planes.
+	"store/certfile":  {"store/secretfile"},
+	"store/sqlite":    {"store", "store/credential", "store/limit", "migrations"},
+	"store/postgres":  {"store", "store/credential", "store/limit", "migrations"},
+	"store/storetest": {"store", "store/credential", "store/limit", "store/seal"},
+	"migrations":      {},
 
 	// Tests and the demo may import anything, but start the real binary.
 	"test/arch":    {},
@@ -53,6 +55,9 @@ var mayImport = map[string][]string{
 	"test/demo":    {"test/harness"},
 	// A real PostgreSQL for the tests of whoever needs one.
 	"test/pgserver": {},
+	"test/fleet":    {"*"},
+	// Certificates for the tests of whoever needs some.
+	"test/authority": {},
 }
 
 // livesIn says for each dependency from outside (a path or a prefix of it)
@@ -91,7 +96,7 @@ var livesIn = map[string][]string{
 	"github.com/spf13/pflag": {".", "management/cli"},
 
 	// What many may use, but not the decision and not the contract.
-	"github.com/prometheus/client_golang": {".", "extauthz", "management/api"},
+	"github.com/prometheus/client_golang": {".", "extauthz", "management/api", "store/certfile"},
 	"golang.org/x/sync":                   {".", "extauthz", "store/storetest"},
 	"github.com/google/go-cmp":            {"store/storetest"},
 }

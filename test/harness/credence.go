@@ -40,40 +40,50 @@ func BuildPackage(ctx context.Context, folder, binary string) error {
 	return nil
 }
 
-// Credence is a running `credence serve`.
+// Credence is a running process of ours: `credence serve`, or one plane.
 type Credence struct {
 	*Process
 
 	DataDir string
-	Check   netip.AddrPort // where Envoy sends its Checks
+	Check   netip.AddrPort // where Envoy sends its Checks; invalid without a data plane
 	Status  string         // host:port of health and metrics
-	API     string         // host:port of the management API
+	API     string         // host:port of the management API; "" without a control plane
 
-	binary string
-	log    string
+	command string
+	binary  string
+	log     string
 }
 
 // StartCredence runs `credence serve` with its data in folder/data and free
 // ports, and waits until it is ready. More flags may follow; a later flag wins.
 func StartCredence(ctx context.Context, binary, folder string, flags ...string) (*Credence, error) {
-	c := &Credence{DataDir: filepath.Join(folder, "data"), binary: binary, log: filepath.Join(folder, "credence.log")}
+	return StartPlane(ctx, binary, folder, "serve", append([]string{
+		"--check-addr", "127.0.0.1:0", "--api-addr", "127.0.0.1:0",
+	}, flags...)...)
+}
+
+// StartPlane runs a command of credence that serves (serve, extauthz,
+// management) with its data in folder/data, and waits until it is ready. Which
+// ports it gets is the flags' to say; the status port is a free one.
+func StartPlane(ctx context.Context, binary, folder, command string, flags ...string) (*Credence, error) {
+	c := &Credence{
+		DataDir: filepath.Join(folder, "data"), command: "credence " + command, binary: binary,
+		log: filepath.Join(folder, "credence.log"),
+	}
 	addresses := filepath.Join(c.DataDir, "addresses.json")
 	if err := os.Remove(addresses); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("start credence: %w", err)
+		return nil, fmt.Errorf("start %s: %w", c.command, err)
 	}
 	log, err := os.OpenFile(c.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("start credence: %w", err)
+		return nil, fmt.Errorf("start %s: %w", c.command, err)
 	}
 	defer log.Close() //nolint:errcheck // the child has its own descriptor
-	args := append([]string{
-		"serve", "--data-dir", c.DataDir, "--check-addr", "127.0.0.1:0",
-		"--status-addr", "127.0.0.1:0", "--api-addr", "127.0.0.1:0",
-	}, flags...)
+	args := append([]string{command, "--data-dir", c.DataDir, "--status-addr", "127.0.0.1:0"}, flags...)
 	serve := exec.Command(binary, args...) //nolint:noctx // Stop ends it
 	serve.Stdout, serve.Stderr = log, log
 	serve.Env = environment()
-	if c.Process, err = start("credence serve", serve); err != nil {
+	if c.Process, err = start(c.command, serve); err != nil {
 		return nil, err
 	}
 	if err := c.ready(ctx, addresses); err != nil {
@@ -85,7 +95,7 @@ func StartCredence(ctx context.Context, binary, folder string, flags ...string) 
 
 // ready waits for the addresses, then for the first snapshot.
 func (c *Credence) ready(ctx context.Context, addresses string) error {
-	return c.await(ctx, "credence serve", func() error {
+	return c.await(ctx, c.command, func() error {
 		text, err := os.ReadFile(addresses)
 		if err != nil {
 			return err
@@ -98,8 +108,10 @@ func (c *Credence) ready(ctx context.Context, addresses string) error {
 		if err := json.Unmarshal(text, &at); err != nil {
 			return fmt.Errorf("addresses.json: %w", err)
 		}
-		if c.Check, err = netip.ParseAddrPort(at.Check); err != nil {
-			return fmt.Errorf("addresses.json: check: %w", err)
+		if at.Check != "" {
+			if c.Check, err = netip.ParseAddrPort(at.Check); err != nil {
+				return fmt.Errorf("addresses.json: check: %w", err)
+			}
 		}
 		c.Status, c.API = at.Status, at.API
 		_, err = get(ctx, "http://"+c.Status+"/readyz")
@@ -137,6 +149,18 @@ func (c *Credence) CLI(ctx context.Context, stdin io.Reader, args ...string) (st
 	cmd := exec.CommandContext(ctx, c.binary, args...)
 	cmd.Env = append(environment(), "CREDENCE_DATA_DIR="+c.DataDir)
 	cmd.Stdin = stdin
+	return runCommand(cmd, args)
+}
+
+// Run runs a command of the binary by itself and answers what it printed. A
+// command that exits with another code than 0 is a [CommandError].
+func Run(ctx context.Context, binary string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, binary, args...)
+	cmd.Env = environment()
+	return runCommand(cmd, args)
+}
+
+func runCommand(cmd *exec.Cmd, args []string) (string, error) {
 	var out, problems bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &problems
 	err := cmd.Run()
