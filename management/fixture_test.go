@@ -24,6 +24,7 @@ import (
 	"credence/store/credential"
 	"credence/store/seal"
 	"credence/store/sqlite"
+	"credence/store/sqlite/sqlitetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -63,10 +64,8 @@ var first image
 func (i *image) fill(t *testing.T) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "image.db")
-	_, _, err := sqlite.Migrate(t.Context(), sqlite.Options{
-		Path: path, Now: func() time.Time { return start }, Random: rand.Reader, Logger: slog.New(slog.DiscardHandler),
-	})
-	must(t, err)
+	sqlitetest.Write(t, path)
+	var err error
 	i.content, err = os.ReadFile(path)
 	must(t, err)
 	i.keyset, err = seal.NewKeyset()

@@ -2,12 +2,9 @@ package blacklist_test
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/netip"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -19,7 +16,7 @@ import (
 	"credence/extauthz/blacklist"
 	"credence/store"
 	"credence/store/seal"
-	"credence/store/sqlite"
+	"credence/store/sqlite/sqlitetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -62,15 +59,7 @@ func (r *faultyReader) BlacklistRule(ctx context.Context, id string) (store.Blac
 func newWorld(tb testing.TB, maxRules int) *world {
 	tb.Helper()
 	w := &world{TB: tb}
-	o := sqlite.Options{
-		Path: filepath.Join(tb.TempDir(), "credence.db"), Now: time.Now, Random: rand.Reader,
-		Logger: slog.New(slog.DiscardHandler),
-	}
-	_, _, err := sqlite.Migrate(tb.Context(), o)
-	w.ok(err)
-	db, err := sqlite.Open(tb.Context(), o)
-	w.ok(err)
-	tb.Cleanup(func() { w.ok(db.Close()) })
+	db := sqlitetest.Open(tb, time.Now)
 	keyset, err := seal.NewKeyset()
 	w.ok(err)
 	w.store, w.reader = store.New(db, keyset, time.Now), &faultyReader{BlacklistReader: db}

@@ -9,8 +9,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -26,7 +24,7 @@ import (
 	"credence/store"
 	"credence/store/credential"
 	"credence/store/seal"
-	"credence/store/sqlite"
+	"credence/store/sqlite/sqlitetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -86,10 +84,7 @@ func deploy(tb testing.TB, change ...func(*api.Options)) *deployment {
 	tb.Helper()
 	d := &deployment{clock: newClock(), log: &journal{}, metrics: prometheus.NewRegistry()}
 	logger := slog.New(slog.NewTextHandler(d.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	file := emptyDatabase(tb, tb.TempDir(), d.clock.now)
-	db, err := sqlite.Open(tb.Context(), file)
-	must(tb, err)
-	tb.Cleanup(func() { must(tb, db.Close()) })
+	db := sqlitetest.Open(tb, d.clock.now)
 	keyset, err := seal.NewKeyset()
 	must(tb, err)
 	secrets, err := credential.NewSecrets(rand.Reader)
@@ -119,27 +114,6 @@ func deploy(tb testing.TB, change ...func(*api.Options)) *deployment {
 	tb.Cleanup(server.Close)
 	d.url = server.URL
 	return d
-}
-
-// migrated is an empty database of this version. Migrating takes seconds
-// under the race detector, so it is done once and copied.
-var migrated struct {
-	once sync.Once
-	file []byte
-}
-
-// emptyDatabase writes a migrated database into the folder and names it.
-func emptyDatabase(tb testing.TB, dir string, now func() time.Time) sqlite.Options {
-	tb.Helper()
-	o := sqlite.Options{Path: filepath.Join(dir, "credence.db"), Now: now, Random: rand.Reader, Logger: slog.New(slog.DiscardHandler)}
-	migrated.once.Do(func() {
-		_, _, err := sqlite.Migrate(tb.Context(), o)
-		must(tb, err)
-		migrated.file, err = os.ReadFile(o.Path)
-		must(tb, err)
-	})
-	must(tb, os.WriteFile(o.Path, migrated.file, 0o600))
-	return o
 }
 
 func must(tb testing.TB, err error) {

@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -27,7 +26,7 @@ import (
 	"credence/store"
 	"credence/store/credential"
 	"credence/store/seal"
-	"credence/store/sqlite"
+	"credence/store/sqlite/sqlitetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -46,10 +45,7 @@ func open(t *testing.T) *office {
 	t.Helper()
 	dir := t.TempDir()
 	logger := slog.New(slog.DiscardHandler)
-	file := emptyDatabase(t, dir)
-	db, err := sqlite.Open(t.Context(), file)
-	must(t, err)
-	t.Cleanup(func() { must(t, db.Close()) })
+	db := sqlitetest.Open(t, now)
 	keyset, err := seal.NewKeyset()
 	must(t, err)
 	secrets, err := credential.NewSecrets(rand.Reader)
@@ -73,27 +69,6 @@ func open(t *testing.T) *office {
 	return &office{t: t, dataDir: dir, url: server.URL, options: cli.Options{
 		In: strings.NewReader(""), DataDir: dir, Now: now, Terminal: func() bool { return false },
 	}}
-}
-
-// migrated is an empty database of this version. Migrating takes seconds
-// under the race detector, so it is done once and copied.
-var migrated struct {
-	once sync.Once
-	file []byte
-}
-
-// emptyDatabase writes a migrated database into the folder and names it.
-func emptyDatabase(t *testing.T, dir string) sqlite.Options {
-	t.Helper()
-	o := sqlite.Options{Path: filepath.Join(dir, "credence.db"), Now: now, Random: rand.Reader, Logger: slog.New(slog.DiscardHandler)}
-	migrated.once.Do(func() {
-		_, _, err := sqlite.Migrate(t.Context(), o)
-		must(t, err)
-		migrated.file, err = os.ReadFile(o.Path)
-		must(t, err)
-	})
-	must(t, os.WriteFile(o.Path, migrated.file, 0o600))
-	return o
 }
 
 func must(tb testing.TB, err error) {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/rand"
 	"log/slog"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -15,7 +14,7 @@ import (
 	"credence/store"
 	"credence/store/credential"
 	"credence/store/seal"
-	"credence/store/sqlite"
+	"credence/store/sqlite/sqlitetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -47,14 +46,7 @@ func open(t *testing.T, now func() time.Time) (*store.Store, *management.Service
 // openBetween is open with one clock for the queue and one for the use-cases.
 func openBetween(t *testing.T, queue, now func() time.Time) (*store.Store, *management.Service) {
 	t.Helper()
-	o := sqlite.Options{
-		Path: filepath.Join(t.TempDir(), "credence.db"), Now: queue, Random: rand.Reader, Logger: slog.New(slog.DiscardHandler),
-	}
-	_, _, err := sqlite.Migrate(t.Context(), o)
-	must(t, err)
-	db, err := sqlite.Open(t.Context(), o)
-	must(t, err)
-	t.Cleanup(func() { must(t, db.Close()) })
+	db := sqlitetest.Open(t, queue)
 	keyset, err := seal.NewKeyset()
 	must(t, err)
 	secrets, err := credential.NewSecrets(rand.Reader)

@@ -3,28 +3,20 @@ package sqlite_test
 import (
 	"crypto/rand"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"credence/store"
 	"credence/store/sqlite"
+	"credence/store/sqlite/sqlitetest"
 	"credence/store/storetest"
 )
 
-// TestConformance gives each test a copy of one migrated file, because
-// migrating takes longer than most of the tests.
 func TestConformance(t *testing.T) {
-	empty, err := os.ReadFile(migrated(t).Path)
-	if err != nil {
-		t.Fatal(err)
-	}
 	storetest.Run(t, func(t *testing.T, now func() time.Time) store.Backend {
 		t.Helper()
-		o := options(t, now)
-		write(t, o.Path, empty)
-		return open(t, o)
+		return sqlitetest.Open(t, now)
 	})
 }
 
