@@ -68,11 +68,11 @@ type served struct {
 	stop    func() error // begins the drain and waits for its end
 }
 
-func serve(t *testing.T, o Options) *served {
-	t.Helper()
-	l, err := Listen(t.Context(), "127.0.0.1:0")
-	must(t, err)
-	return run(t, newServer(t, o), l)
+func serve(tb testing.TB, o Options) *served {
+	tb.Helper()
+	l, err := Listen(tb.Context(), "127.0.0.1:0")
+	must(tb, err)
+	return run(tb, newServer(tb, o), l)
 }
 
 func newServer(tb testing.TB, o Options) *Server {
@@ -90,9 +90,9 @@ func must(tb testing.TB, err error) {
 	}
 }
 
-func run(t *testing.T, s *Server, l net.Listener) *served {
-	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
+func run(tb testing.TB, s *Server, l net.Listener) *served {
+	tb.Helper()
+	ctx, cancel := context.WithCancel(tb.Context())
 	done := make(chan struct{})
 	var failure error
 	go func() {
@@ -104,9 +104,9 @@ func run(t *testing.T, s *Server, l net.Listener) *served {
 		<-done
 		return failure
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := stop(); err != nil {
-			t.Errorf("serve: %v", err)
+			tb.Errorf("serve: %v", err)
 		}
 	})
 	return &served{Server: s, address: l.Addr().String(), stop: stop}
