@@ -90,6 +90,28 @@ func TestAuditDetailsHoldNoHash(t *testing.T) {
 	}
 }
 
+func TestAKeyTextInTheWrongPlaceIsNotRepeated(t *testing.T) {
+	f := newFixture(t)
+	text := f.key(management.KeyCreate{Namespace: "a"}).Text.Reveal()
+	_, readErr := f.KeyRead(t.Context(), global, text)
+	_, revokeErr := f.KeyRevoke(t.Context(), global, management.KeyStatusChange{KeyID: text})
+	_, createErr := f.KeyCreate(t.Context(), global, management.KeyCreate{
+		Name: "x", Namespace: text, KeyType: text, Environment: text, Networks: []string{text}, Hosts: []string{text},
+		Methods: []string{text}, Paths: []string{text, text}, Scopes: []string{text + ","}, Labels: map[string]string{text: "x"},
+	})
+	_, ruleErr := f.BlacklistRead(t.Context(), global, text)
+	_, planErr := f.PlanRead(t.Context(), global, "a", text)
+	for _, err := range []error{readErr, revokeErr, createErr, ruleErr, planErr} {
+		e, ok := errors.AsType[*management.Error](err)
+		if !ok {
+			t.Fatalf("error is %v", err)
+		}
+		if shown := fmt.Sprint(e.Message, e.Fields); strings.Contains(shown, text[9:40]) {
+			t.Errorf("%s: the answer repeats the key text", e.Code)
+		}
+	}
+}
+
 func TestALongValueIsCutInAnError(t *testing.T) {
 	f := newFixture(t)
 	long := strings.Repeat("s3cret", 100)

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"credence/store/credential"
 )
 
 // problems collects what is wrong with an input, so that all of it is
@@ -30,10 +32,11 @@ func (p *problems) err(what string) error {
 // at names an element of a list: "scopes[2]".
 func at(field string, i int) string { return field + "[" + strconv.Itoa(i) + "]" }
 
-// quoted shows a value in an error: quoted, and cut when it is long, since
-// what is long may be anything.
+// quoted shows a value in an error: quoted, without what may be a secret in the
+// wrong place, and cut when it is long, since what is long may be anything.
 func quoted(value string) string {
 	const most = 64
+	value = credential.Redact(value)
 	if len(value) <= most {
 		return strconv.Quote(value)
 	}

@@ -62,6 +62,40 @@ func (Text) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 // MarshalJSON redacts.
 func (Text) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
 
+// secretRun is the length from which letters, digits and underscores in a row
+// look like a secret. An id has 30 of them, a minted text 58.
+const secretRun = 32
+
+// Redact answers text with everything taken out that may be a secret: a key
+// text, an admin token text, a hash, or a token of another system. People paste
+// those where an id or a name belongs, and an error that repeats what it was
+// given would carry them into terminals and logs. A long word of lower-case
+// letters alone is a name and stays.
+func Redact(text string) string {
+	var out strings.Builder
+	start, telling := 0, false
+	flush := func(end int) {
+		if telling && end-start >= secretRun {
+			out.WriteString(redacted)
+		} else {
+			out.WriteString(text[start:end])
+		}
+	}
+	for i := range len(text) {
+		switch c := text[i]; {
+		case isLower(c) || c == '_':
+		case isBase62(c):
+			telling = true
+		default:
+			flush(i)
+			out.WriteByte(c)
+			start, telling = i+1, false
+		}
+	}
+	flush(len(text))
+	return out.String()
+}
+
 // The reasons why input is not one key text. They never contain the input.
 var (
 	errNoText    = errors.New("key text: nothing was given; give one key text on one line")

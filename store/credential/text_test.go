@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"database/sql/driver"
 	"encoding/gob"
+	"encoding/hex"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
@@ -179,6 +180,37 @@ func (r *countingReader) Read(p []byte) (int, error) {
 	}
 	r.n += len(p)
 	return len(p), nil
+}
+
+func TestRedactTakesOutSecretsAndLeavesNames(t *testing.T) {
+	secrets, err := credential.NewSecrets(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 200 {
+		text, _, err := secrets.Mint(rand.Reader, "crd", "live")
+		if err != nil {
+			t.Fatal(err)
+		}
+		token, err := credential.MintToken(rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, secret := range []string{text.Reveal(), token.Reveal(), text.Reveal()[9:52], hex.EncodeToString([]byte(text.Reveal()))} {
+			got := credential.Redact(`key "` + secret + `": not found`)
+			if got != `key "[redacted]": not found` {
+				t.Fatal("what may be a secret was left in")
+			}
+		}
+	}
+	for _, name := range []string{
+		"", "a b", "key_06h0c0s9w31zf92k3fm9k09xx0", "req_06h0c1cva6ps5m8213zvskbwy0", "203.0.113.0/24", "ä\xff",
+		"0190a5d4-7b1c-7e62-9d2a-000000000000", strings.Repeat("long", 40), "insert_idempotency_records_of_the_actor",
+	} {
+		if got := credential.Redact(name); got != name {
+			t.Errorf("%q became %q", name, got)
+		}
+	}
 }
 
 func FuzzReadText(f *testing.F) {
