@@ -15,10 +15,19 @@ import (
 
 	"credence/management"
 	"credence/management/client"
+	"credence/store/credential"
 )
 
-// maxBody bounds a request's body.
-const maxBody = 1 << 20
+const (
+	// maxBody bounds a request's body in bytes.
+	maxBody = 1 << 20
+	// maxValues bounds the values in it: each costs far more memory and time
+	// than its bytes, in the decoder, the schema and the list of problems. The
+	// largest body that makes sense holds a few hundred.
+	maxValues = 10_000
+	// maxName bounds how much of an unknown field's name is repeated.
+	maxName = 64
+)
 
 // readBody reads the body and leaves it in r for huma to read again. schema
 // is nil for operations that take none.
@@ -33,6 +42,10 @@ func readBody(w http.ResponseWriter, r *http.Request, registry huma.Registry, sc
 	}
 	if err != nil {
 		return nil, malformed("body", "did not arrive whole", "send it again")
+	}
+	if values(raw) > maxValues {
+		return nil, newProblem(http.StatusRequestEntityTooLarge, codePayloadTooLarge,
+			"the body holds more than "+strconv.Itoa(maxValues)+" values; send less in one request")
 	}
 	r.Body = io.NopCloser(bytes.NewReader(raw))
 	if len(raw) == 0 && !required {
@@ -52,6 +65,23 @@ func readBody(w http.ResponseWriter, r *http.Request, registry huma.Registry, sc
 		return nil, newProblem(http.StatusUnprocessableEntity, string(management.CodeInvalidInput), "the body holds unknown fields", unknown...)
 	}
 	return raw, nil
+}
+
+// values counts the values in JSON, or a few more: each but the first stands
+// behind a comma or an opening bracket. Nothing is allocated for it.
+func values(raw []byte) int {
+	n, quoted := 1, false
+	for i := 0; i < len(raw); i++ {
+		switch c := raw[i]; {
+		case quoted && c == '\\':
+			i++ // what follows is part of the text
+		case c == '"':
+			quoted = !quoted
+		case !quoted && (c == ',' || c == '[' || c == '{'):
+			n++
+		}
+	}
+	return n
 }
 
 // mediaType accepts JSON, and the merge patch type on PATCH.
@@ -96,7 +126,7 @@ func exactNames(registry huma.Registry, s *huma.Schema, path string, value any, 
 			return
 		}
 		for name, member := range v {
-			at := strings.TrimPrefix(path+"."+name, ".")
+			at := strings.TrimPrefix(path+"."+short(name), ".")
 			if known, ok := s.Properties[name]; ok {
 				exactNames(registry, known, at, member, unknown)
 				continue
@@ -106,6 +136,14 @@ func exactNames(registry huma.Registry, s *huma.Schema, path string, value any, 
 			})
 		}
 	}
+}
+
+// short is a name as errors repeat it.
+func short(name string) string {
+	if name = credential.Redact(name); len(name) > maxName {
+		return strings.ToValidUTF8(name[:maxName], "") + "..."
+	}
+	return name
 }
 
 func names(s *huma.Schema) []string {

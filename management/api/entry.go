@@ -14,6 +14,7 @@ import (
 
 	"credence/management"
 	"credence/store"
+	"credence/store/credential"
 )
 
 type requestIDKey struct{}
@@ -127,8 +128,9 @@ func (s *server) recoverPanic(w *watchedWriter, r *http.Request) {
 	if v == nil {
 		return
 	}
+	// The value can quote what the request contained.
 	s.logger.LogAttrs(r.Context(), slog.LevelError, "management request panicked",
-		slog.String("panic", fmt.Sprint(v)), slog.String("stack", string(debug.Stack())), slog.String("request_id", requestID(r.Context())))
+		slog.String("panic", credential.Redact(fmt.Sprint(v))), slog.String("stack", string(debug.Stack())), slog.String("request_id", requestID(r.Context())))
 	if w.status == 0 {
 		s.write(w, r, newProblem(http.StatusInternalServerError, string(management.CodeInternal), "internal error"))
 	}
@@ -141,7 +143,7 @@ func (s *server) refuse(ctx context.Context, err error) error {
 	if p.wire.Status >= http.StatusInternalServerError {
 		s.logger.LogAttrs(ctx, slog.LevelError, "management request failed",
 			slog.String("operation", callOf(ctx).operation), slog.String("code", p.wire.Code),
-			slog.String("error", fmt.Sprint(p.cause)), slog.String("request_id", requestID(ctx)))
+			slog.String("error", credential.Redact(fmt.Sprint(p.cause))), slog.String("request_id", requestID(ctx)))
 	}
 	p.wire.RequestID = requestID(ctx)
 	return p

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
 
 	"credence/management"
 	"credence/management/client"
@@ -64,7 +65,15 @@ func (p *problem) Unwrap() error { return p.cause }
 
 const problemType = "application/problem+json"
 
+// maxProblems bounds how many problems of an input are listed.
+const maxProblems = 100
+
 func newProblem(status int, code, detail string, fields ...client.FieldError) *problem {
+	if more := len(fields) - maxProblems; more > 0 {
+		fields = append(fields[:maxProblems:maxProblems], client.FieldError{
+			Field: "body", Problem: "has " + strconv.Itoa(more) + " problems more", Remedy: "mend these first",
+		})
+	}
 	return &problem{wire: client.Error{
 		Type: "about:blank", Title: http.StatusText(status), Status: status, Code: code, Detail: detail, Errors: fields,
 	}}

@@ -169,7 +169,7 @@ func queries(r *http.Request, known []string) error {
 			if len(known) > 0 {
 				remedy = "leave it out; known are " + strings.Join(known, ", ")
 			}
-			return malformed(name, "is not a query parameter here", remedy)
+			return malformed(short(name), "is not a query parameter here", remedy)
 		}
 		if len(values) > 1 {
 			return malformed(name, "is given more than once", "give it once")

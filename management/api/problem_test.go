@@ -115,6 +115,51 @@ func TestEveryProblemOfAnInputIsNamedAtOnce(t *testing.T) {
 	}
 }
 
+func TestASmallBodyCannotMakeALargeAnswer(t *testing.T) {
+	d := deploy(t)
+	many := func(open, one, end string, n int) string {
+		return open + strings.TrimSuffix(strings.Repeat(one+",", n), ",") + end
+	}
+	for name, tc := range map[string]struct {
+		body   string
+		status int
+	}{
+		"values over the cap":    {many(`{"name":"a","scopes":[`, `1`, `]}`, 10_001), http.StatusRequestEntityTooLarge},
+		"empty arrays":           {many(`{"name":"a","limits":[`, `[]`, `]}`, 300_000), http.StatusRequestEntityTooLarge},
+		"nested":                 {`{"name":` + strings.Repeat("[", 300_000), http.StatusRequestEntityTooLarge},
+		"elements of wrong type": {many(`{"name":"a","scopes":[`, `1`, `]}`, 9_000), http.StatusUnprocessableEntity},
+		"unknown fields":         {many(`{"name":"a","limits":[`, `{"x":1}`, `]}`, 4_000), http.StatusUnprocessableEntity},
+		"a long unknown field":   {`{"name":"a","` + strings.Repeat("long", 200_000) + `":1}`, http.StatusUnprocessableEntity},
+		"brackets in a text":     {`{"name":"` + strings.Repeat(`[,{\"`, 20_000) + `"}`, http.StatusUnprocessableEntity},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := d.send(t, "POST", "/v1/keys", tc.body)
+			if a.status != tc.status || len(a.body) > 64<<10 {
+				t.Errorf("status %d, want %d; %d bytes answer %d", a.status, tc.status, len(a.body), len(tc.body))
+			}
+		})
+	}
+}
+
+func TestAnErrorDoesNotRepeatAKeyText(t *testing.T) {
+	d := deploy(t)
+	made, err := d.client(t, d.admin).KeyCreate(t.Context(), client.KeyCreateInput{Body: client.KeyCreate{Name: "k"}})
+	must(t, err)
+	text := made.KeyText.Reveal()
+	for _, a := range []answered{
+		d.send(t, "GET", "/v1/keys/"+text, ""),
+		d.send(t, "GET", "/v1/plans/"+text, ""),
+		d.send(t, "POST", "/v1/keys", `{"name":"a","`+text+`":1}`),
+		d.send(t, "GET", "/v1/keys?"+text+"=1", ""),
+		d.send(t, "GET", "/v1/keys?status="+text, ""),
+		d.send(t, "GET", "/v1/"+text, ""),
+	} {
+		if a.status < 400 || strings.Contains(a.body, text[9:40]) {
+			t.Errorf("%d repeats the key text", a.status)
+		}
+	}
+}
+
 func TestUnknownAndForeignNamesLookAlike(t *testing.T) {
 	d := deploy(t)
 	c := d.client(t, d.admin)
