@@ -24,6 +24,7 @@ type Follower struct {
 
 	applied  atomic.Pointer[store.Position]
 	lastRead atomic.Pointer[time.Time]
+	reports  reports
 
 	reads, failures, restarts atomic.Int64
 
@@ -70,12 +71,13 @@ func (f *Follower) Stats() Stats {
 // nil. Call it once, and end it after the last Check was answered: a replica
 // that has signed off is not asked for receipts.
 func (f *Follower) Run(ctx context.Context) error {
-	var reports sync.WaitGroup
+	var reporting sync.WaitGroup
 	if f.options.Registry != nil {
-		reports.Go(func() { f.report(ctx) })
+		reporting.Go(func() { f.report(ctx) })
 	}
 	f.follow(ctx)
-	reports.Wait()
+	reporting.Wait()
+	f.signOff(ctx)
 	return nil
 }
 
@@ -139,9 +141,12 @@ func (f *Follower) step(ctx context.Context) (more bool, err error) {
 	return true, nil
 }
 
-// load starts anew: the head first, then what the subscribers know.
+// load starts anew: the row and the head first, then what the subscribers know.
 func (f *Follower) load(ctx context.Context) error {
 	at := f.options.Now()
+	if err := f.register(ctx); err != nil {
+		return fmt.Errorf("load: %w", err)
+	}
 	head, err := f.head(ctx)
 	if err != nil {
 		return fmt.Errorf("load: head of the feed: %w", err)
@@ -230,6 +235,11 @@ func (f *Follower) restart(ctx context.Context, gap error) {
 // move publishes the applied position and has it reported.
 func (f *Follower) move(to store.Position) {
 	f.applied.Store(&to)
+	f.news()
+}
+
+// news has a report made at once.
+func (f *Follower) news() {
 	select {
 	case f.moved <- struct{}{}:
 	default: // a report is due already and will see this position
@@ -237,6 +247,9 @@ func (f *Follower) move(to store.Position) {
 }
 
 func (f *Follower) caughtUp(at time.Time) {
+	if f.options.Registry != nil && !f.reports.heardWithin(store.ReportWithin, at) {
+		return
+	}
 	for _, s := range f.options.Subscribers {
 		s.CaughtUp(at)
 	}
@@ -256,6 +269,7 @@ func (f *Follower) note(ctx context.Context, err error) {
 			slog.Time("last_read", f.LastRead()), slog.Any("error", err))
 	case err == nil && f.failing:
 		f.failing = false
+		f.news() // whoever waits for receipts should hear of us again
 		f.options.Logger.InfoContext(ctx, "change feed is followed again",
 			slog.Int64("applied_revision", int64(f.Applied().Revision)))
 	}

@@ -87,6 +87,7 @@ type scripted struct {
 	wake    chan struct{}
 	reads   int
 	puts    []store.Replica
+	putErr  error // of PutReplica
 }
 
 func newScripted(n int) *scripted {
@@ -153,8 +154,24 @@ func (s *scripted) Wake(context.Context) <-chan struct{} { return s.wake }
 func (s *scripted) PutReplica(_ context.Context, r store.Replica) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.puts = append(s.puts, r)
-	return nil
+	if s.putErr == nil {
+		s.puts = append(s.puts, r)
+	}
+	return s.putErr
+}
+
+// calls answers how often the feed was read.
+func (s *scripted) calls() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.reads
+}
+
+// stored answers the rows that were stored.
+func (s *scripted) stored() []store.Replica {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.puts)
 }
 
 func (s *scripted) Replicas(context.Context, time.Time) ([]store.Replica, error) { return nil, nil }
@@ -243,15 +260,16 @@ func TestLastReadStaysWhileTheStoreFailsAndReadsAreBounded(t *testing.T) {
 				pass(10 * time.Second)
 				synctest.Wait()
 				s.set(fault)
-				last, reads := f.LastRead(), s.reads
+				last, reads := f.LastRead(), s.calls()
 				pass(time.Minute)
+				synctest.Wait()
 				if !f.LastRead().Equal(last) {
 					t.Errorf("last read moved to %s without a read", f.LastRead())
 				}
 				if _, _, caughtUp := l.read(); !caughtUp.Equal(last) {
 					t.Errorf("subscribers were told %s, want %s", caughtUp, last)
 				}
-				if more := s.reads - reads; more > 40 {
+				if more := s.calls() - reads; more > 40 {
 					t.Errorf("%d tries in a minute", more)
 				}
 				s.set(func(s *scripted) { s.err, s.hang = nil, false })
@@ -371,7 +389,7 @@ func TestReadyWaitsForEverySubscriber(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, l := newScripted(1), newLog()
 		l.fail(errors.New("cannot"))
-		f, stop := follow(t, feed.Options{Feed: s, Registry: s, Replica: store.Replica{ID: "rep_1"}, Subscribers: []feed.Subscriber{l}})
+		f, stop := follow(t, feed.Options{Feed: s, Registry: s, Replica: replica("rep_1"), Subscribers: []feed.Subscriber{l}})
 		defer stop()
 		pass(time.Minute)
 		select {
@@ -379,8 +397,13 @@ func TestReadyWaitsForEverySubscriber(t *testing.T) {
 			t.Fatal("ready although nothing was loaded")
 		default:
 		}
-		if len(s.puts) != 0 || !f.LastRead().IsZero() || f.Applied() != (store.Position{}) {
-			t.Error("it reports before it is ready")
+		for _, r := range s.stored() {
+			if r.Applied != (store.Position{}) || !r.LastRead.IsZero() || !r.LeftAt.IsZero() {
+				t.Fatalf("it reports %+v before it is ready", r)
+			}
+		}
+		if !f.LastRead().IsZero() || f.Applied() != (store.Position{}) {
+			t.Error("something counts as read before it is ready")
 		}
 		l.fail(nil)
 		<-f.Ready()
@@ -391,16 +414,21 @@ func TestTheReplicaReportsWhatItHasAppliedAndSignsOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScripted(1)
 		f, stop := follow(t, feed.Options{
-			Feed: s, Registry: s, Replica: store.Replica{ID: "rep_1", Name: "here", Address: "127.0.0.1:9001", Version: "v1"},
+			Feed: s, Registry: s, Replica: store.Replica{
+				ID: "rep_1", Name: "here", Address: "127.0.0.1:9001", Version: "v1", Ceiling: time.Hour,
+			},
 		})
 		<-f.Ready()
 		pass(21 * time.Second)
 		synctest.Wait()
-		if n := len(s.puts); n < 4 || n > 6 {
+		if n := len(s.stored()); n < 5 || n > 7 {
 			t.Errorf("%d reports in 21 seconds", n)
 		}
-		first := s.puts[0]
-		if first.ID != "rep_1" || first.Name != "here" || first.Applied.Revision != 1 || first.SeenAt.IsZero() ||
+		if born := s.puts[0]; born.ID != "rep_1" || born.Applied != (store.Position{}) || !born.LastRead.IsZero() {
+			t.Errorf("registered as %+v, want nothing applied", born)
+		}
+		first := s.puts[1]
+		if first.LastRead.IsZero() || first.Ceiling != time.Hour || first.ID != "rep_1" || first.Name != "here" || first.Applied.Revision != 1 || first.SeenAt.IsZero() ||
 			first.StartedAt.IsZero() || !first.LeftAt.IsZero() {
 			t.Errorf("first report %+v", first)
 		}
@@ -421,7 +449,7 @@ func TestTheReplicaReportsWhatItHasAppliedAndSignsOff(t *testing.T) {
 func TestABusyFeedIsNotReportedChangeByChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScripted(0)
-		f, stop := follow(t, feed.Options{Feed: s, Registry: s, Replica: store.Replica{ID: "rep_1"}})
+		f, stop := follow(t, feed.Options{Feed: s, Registry: s, Replica: replica("rep_1")})
 		defer stop()
 		<-f.Ready()
 		for range 1000 { // one change each millisecond
@@ -429,7 +457,7 @@ func TestABusyFeedIsNotReportedChangeByChange(t *testing.T) {
 			s.wake <- struct{}{}
 			pass(time.Millisecond)
 		}
-		if n := len(s.puts); n > 7 {
+		if n := len(s.stored()); n > 12 {
 			t.Errorf("%d reports in a second", n)
 		}
 	})
@@ -455,7 +483,7 @@ func TestAChangeInThisProcessIsAppliedWithoutAPoll(t *testing.T) {
 	}
 	l := newLog()
 	f, stop := follow(t, feed.Options{
-		Feed: db, Registry: db, Replica: store.Replica{ID: "rep_1"}, Subscribers: []feed.Subscriber{l}, Poll: time.Hour,
+		Feed: db, Registry: db, Replica: replica("rep_1"), Subscribers: []feed.Subscriber{l}, Poll: time.Hour,
 	})
 	<-f.Ready()
 	st := store.New(db, keyset, time.Now)
@@ -493,7 +521,7 @@ func TestOptionsAreRefusedByName(t *testing.T) {
 		"Feed":        func(o *feed.Options) { o.Feed = nil },
 		"Now":         func(o *feed.Options) { o.Now = nil },
 		"Logger":      func(o *feed.Options) { o.Logger = nil },
-		"Replica":     func(o *feed.Options) { o.Registry = s },
+		"Replica":     func(o *feed.Options) { o.Registry, o.Replica.Ceiling = s, time.Hour },
 		"Subscribers": func(o *feed.Options) { o.Subscribers = []feed.Subscriber{nil} },
 		"Poll":        func(o *feed.Options) { o.Poll = -1 },
 		"MaxBackoff":  func(o *feed.Options) { o.MaxBackoff = -1 },
@@ -507,7 +535,14 @@ func TestOptionsAreRefusedByName(t *testing.T) {
 			t.Errorf("%s: error %v does not name it", name, err)
 		}
 	}
+	o := good
+	o.Registry, o.Replica.ID = s, "rep_1"
+	if _, err := feed.New(o); err == nil || !strings.Contains(err.Error(), "Ceiling") {
+		t.Errorf("without a ceiling: error %v does not name it", err)
+	}
 }
+
+func replica(id string) store.Replica { return store.Replica{ID: id, Ceiling: time.Hour} }
 
 // pass lets time pass in a synctest bubble.
 func pass(d time.Duration) { <-time.After(d) }

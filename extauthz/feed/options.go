@@ -34,8 +34,8 @@ type Options struct {
 	Feed store.ChangeFeed
 	// Registry is where the replica reports; nil when nobody needs to know.
 	Registry store.ReplicaRegistry
-	// Replica is the row that is reported: ID, Name, Address, Version and
-	// StartedAt are the caller's, the rest is filled in.
+	// Replica is the row that is reported: ID, Name, Address, Version,
+	// StartedAt and Ceiling are the caller's, the rest is filled in.
 	Replica store.Replica
 	// Subscribers apply each batch in this order. The key cache goes first, so
 	// that a revocation waits for nobody.
@@ -61,6 +61,8 @@ func (o *Options) Validate() error {
 		return errors.New("feed options: Logger: missing")
 	case o.Registry != nil && o.Replica.ID == "":
 		return errors.New("feed options: Replica: no ID to report under; make one with store.NewID")
+	case o.Registry != nil && o.Replica.Ceiling <= 0:
+		return errors.New("feed options: Replica: no Ceiling; give the one of the key cache")
 	}
 	for i, s := range o.Subscribers {
 		if s == nil {

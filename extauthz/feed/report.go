@@ -4,21 +4,38 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // reportGap is the least time between two reports: many small changes in a
 // row become one write.
-const reportGap = 200 * time.Millisecond
+const reportGap = 100 * time.Millisecond
+
+// reports is what is known of the replica's row.
+type reports struct {
+	heardAt atomic.Pointer[time.Time] // SeenAt of the last row that was stored
+
+	mu    sync.Mutex // held while a row is stored
+	tried bool       // the row may be there
+}
+
+// heardWithin reports whether at is at most d after the last stored report, by
+// the wall clock and by the monotonic clock: one stands still while a machine
+// sleeps, the other can be set back.
+func (r *reports) heardWithin(d time.Duration, at time.Time) bool {
+	heard := r.heardAt.Load()
+	return heard != nil && at.Sub(*heard) <= d && at.Round(0).Sub(heard.Round(0)) <= d
+}
 
 // report keeps the replica's row fresh: at once when the applied position has
-// moved, since somebody may wait for the receipt, else every Report. It signs
-// the replica off when ctx ends.
+// moved, since somebody may wait for the receipt, else every Report.
 func (f *Follower) report(ctx context.Context) {
 	select {
 	case <-f.ready:
 	case <-ctx.Done():
-		return // never decided anything, so it has no row
+		return
 	}
 	for ctx.Err() == nil {
 		if err := f.put(ctx, time.Time{}); err != nil && ctx.Err() == nil {
@@ -27,24 +44,44 @@ func (f *Follower) report(ctx context.Context) {
 		wait(ctx, nil, reportGap)
 		wait(ctx, f.moved, max(f.options.Report-reportGap, 0))
 	}
+}
+
+// register makes the replica known before it learns anything.
+func (f *Follower) register(ctx context.Context) error {
+	if f.options.Registry == nil {
+		return nil
+	}
+	return f.put(ctx, time.Time{})
+}
+
+// signOff says in the replica's row that it has ended.
+func (f *Follower) signOff(ctx context.Context) {
+	if !f.reports.tried {
+		return
+	}
 	// The row must say so although ctx is over; put has its own deadline.
-	ending := context.WithoutCancel(ctx)
-	if err := f.put(ending, f.options.Now()); err != nil {
-		f.options.Logger.WarnContext(ending, "replica could not sign off", slog.Any("error", err))
+	ctx = context.WithoutCancel(ctx)
+	if err := f.put(ctx, f.options.Now()); err != nil {
+		f.options.Logger.WarnContext(ctx, "replica could not sign off", slog.Any("error", err))
 	}
 }
 
-// put writes the replica's row; a non-zero leftAt signs it off.
+// put writes the replica's row; a non-zero leftAt signs it off. Rows are made
+// and stored one after the other, so that none overtakes a newer one.
 func (f *Follower) put(ctx context.Context, leftAt time.Time) error {
+	f.reports.mu.Lock()
+	defer f.reports.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, f.options.Timeout)
 	defer cancel()
 	row := f.options.Replica
-	row.Applied, row.SeenAt, row.LeftAt = f.Applied(), f.options.Now(), leftAt
+	row.Applied, row.LastRead, row.SeenAt, row.LeftAt = f.Applied(), f.LastRead(), f.options.Now(), leftAt
 	if row.StartedAt.IsZero() {
 		row.StartedAt = row.SeenAt
 	}
+	f.reports.tried = true
 	if err := f.options.Registry.PutReplica(ctx, row); err != nil {
 		return fmt.Errorf("put replica %s: %w", row.ID, err)
 	}
+	f.reports.heardAt.Store(&row.SeenAt)
 	return nil
 }
