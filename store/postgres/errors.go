@@ -32,12 +32,11 @@ func translate(ctx context.Context, err error) error {
 		// Not the caller's: it must not be taken for that.
 		return fmt.Errorf("%w: no answer in time (%v)", store.ErrUnavailable, err)
 	}
-	var scan pgx.ScanArgError
-	if errors.As(err, &scan) {
+	if _, ok := errors.AsType[pgx.ScanArgError](err); ok {
 		return fmt.Errorf("%w: %w", store.ErrCorrupt, err)
 	}
-	var server *pgconn.PgError
-	if !errors.As(err, &server) {
+	server, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok {
 		return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 	}
 	if remedy := remedies(server.Code); remedy != "" {

@@ -19,3 +19,13 @@ func PreparedStatements(ctx context.Context, w store.Writer) ([]string, error) {
 	return listRows(ctx, mine.q, "SELECT name FROM pg_prepared_statements WHERE name <> ''", nil,
 		func(r row, name *string) error { return r.Scan(name) })
 }
+
+// CheckOptions reads the addresses, as Open and Migrate begin with.
+func CheckOptions(o Options) error {
+	_, err := o.poolConfig()
+	if err != nil {
+		return err
+	}
+	_, err = o.sessionConfig()
+	return err
+}

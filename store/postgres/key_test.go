@@ -16,13 +16,13 @@ import (
 
 // manyKeys makes keys with the hashes sha256('1'), sha256('2'), ... directly.
 const manyKeys = `INSERT INTO credence.plans (namespace, name, description, limits, quotas, created_at, updated_at, version)
-	SELECT 'default', 'plan ' || n, '', '[]', '[]', now(), now(), 1 FROM generate_series(1, 2000) AS n;
+	SELECT 'default', 'plan ' || n, '', '[]', '[]', '2026-01-01', '2026-01-02', 1 FROM generate_series(1, 2000) AS n;
 INSERT INTO credence.owners (namespace, name, description, contact, limits, quotas, created_at, updated_at, version)
-	SELECT 'default', 'owner ' || n, '', '', '[]', '[]', now(), now(), 1 FROM generate_series(1, 2000) AS n;
+	SELECT 'default', 'owner ' || n, '', '', '[]', '[]', '2026-01-01', '2026-01-02', 1 FROM generate_series(1, 2000) AS n;
 INSERT INTO credence.api_keys (key_id, namespace, name, owner, plan, key_type, status, status_reason, environment, scopes,
 		limits, quotas, networks, hosts, methods, paths, labels, key_hash, pepper_id, checksum_id, created_at, updated_at, version)
 	SELECT 'key_' || n, 'default', 'many', 'owner ' || (n % 2000 + 1), 'plan ' || (n % 2000 + 1), 'service', 'active', '', 'live', '{}',
-		'[]', '[]', '{}', '{}', '{}', '{}', '{}', sha256(n::text::bytea), '', '', now(), now(), 1 FROM generate_series(1, 10000) AS n;
+		'[]', '[]', '{}', '{}', '{}', '{}', '{}', sha256(n::text::bytea), '', '', '2026-01-01', '2026-01-02', 1 FROM generate_series(1, 10000) AS n;
 ANALYZE`
 
 func TestFindKeyReadsByIndexesOnly(t *testing.T) {
@@ -42,7 +42,9 @@ func TestFindKeyReadsByIndexesOnly(t *testing.T) {
 	if err := conn.QueryRow(t.Context(), "EXPLAIN (ANALYZE, FORMAT JSON) "+postgres.FindQuery, hashes).Scan(&text); err != nil {
 		t.Fatal(err)
 	}
-	var plans []struct{ Plan plan }
+	var plans []struct {
+		Plan plan `json:"Plan"`
+	}
 	if err := json.Unmarshal(text, &plans); err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +67,7 @@ func TestFindKeyReadsByIndexesOnly(t *testing.T) {
 type plan struct {
 	NodeType  string `json:"Node Type"`
 	IndexName string `json:"Index Name"`
-	Plans     []plan
+	Plans     []plan `json:"Plans"`
 }
 
 func (p plan) walk(see func(plan)) {

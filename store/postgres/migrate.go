@@ -191,7 +191,7 @@ func applyJobs(ctx context.Context, config *pgx.ConnConfig, logger *slog.Logger)
 		return translate(ctx, err)
 	}
 	defer pool.Close()
-	migrator, err := rivermigrate.New(riverpgxv5.New(pool), &rivermigrate.Config{Logger: logger, Schema: schema})
+	migrator, err := rivermigrate.New(riverpgxv5.New(pool), &rivermigrate.Config{Logger: store.LibraryLogger(logger), Schema: schema})
 	if err != nil {
 		return err
 	}

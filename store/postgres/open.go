@@ -174,6 +174,6 @@ func (db *DB) fingerprint(ctx context.Context, file store.SecretsFile) (stored s
 
 // denied reports whether the login lacked a privilege.
 func denied(err error) bool {
-	var server *pgconn.PgError
-	return errors.As(err, &server) && server.Code == "42501"
+	server, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && server.Code == "42501"
 }

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -134,23 +135,31 @@ func (o *Options) prepare(c *pgx.ConnConfig) {
 func checkAddress(name, address string, parseErr error) error {
 	u, err := url.Parse(address)
 	switch {
-	case err != nil:
+	case err != nil, u.User == nil && strings.Contains(address, "@"): // 1/2@host looks like a port and a path
 		return fmt.Errorf("postgres: %s is no URL (want postgres://USER:PASSWORD@HOST:PORT/DATABASE): "+
-			"characters like / ? # %% in the password have to be percent-encoded", name)
+			"characters like / ? # @ %% in the password have to be percent-encoded", name)
 	case u.Scheme != "postgres" && u.Scheme != "postgresql":
 		return fmt.Errorf("postgres: %s does not begin with postgres://", name)
 	case parseErr == nil:
 		return nil
 	}
-	cause := errors.Unwrap(parseErr)
-	password, _ := u.User.Password()
-	for _, secret := range []string{password, u.Query().Get("password"), u.Query().Get("sslpassword")} {
-		if cause == nil || secret != "" && strings.Contains(cause.Error(), secret) {
-			return fmt.Errorf("postgres: %s (%s) cannot be used: a setting is not one PostgreSQL knows, or its file cannot be read",
-				name, place(u))
-		}
+	cause := errors.Unwrap(parseErr) // without the address, which the outer error quotes
+	repeated := func(secret string) bool { return strings.Contains(cause.Error(), secret) }
+	if cause == nil || slices.ContainsFunc(secretsIn(u), repeated) {
+		cause = errors.New("a setting is not one that PostgreSQL knows, or its file cannot be read")
 	}
 	return fmt.Errorf("postgres: %s (%s): %w", name, place(u), cause)
+}
+
+// secretsIn lists the passwords in an address, as they are and as written.
+func secretsIn(u *url.URL) []string {
+	all := []string{u.Query().Get("password"), u.Query().Get("sslpassword")}
+	if u.User != nil {
+		password, _ := u.User.Password()
+		_, written, _ := strings.Cut(u.User.String(), ":")
+		all = append(all, password, written)
+	}
+	return slices.DeleteFunc(all, func(s string) bool { return s == "" })
 }
 
 // place is an address as errors may show it.

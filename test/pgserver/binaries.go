@@ -44,9 +44,15 @@ func findPooler() (string, error) {
 	return "", fmt.Errorf("pgbouncer is %w", ErrMissing)
 }
 
-// major is the version in /usr/lib/postgresql/VERSION/bin/name.
-func major(path string) int {
-	n, err := strconv.Atoi(strings.Split(strings.TrimPrefix(path, "/usr/lib/postgresql/"), "/")[0])
+// major is the version that the text begins with, after Debian's folder if it
+// is a path: 15 of "15.14 (Debian)", "15beta1" and "/usr/lib/postgresql/15/bin/postgres".
+func major(text string) int {
+	text = strings.TrimPrefix(text, "/usr/lib/postgresql/")
+	end := strings.IndexFunc(text, func(r rune) bool { return r < '0' || r > '9' })
+	if end >= 0 {
+		text = text[:end]
+	}
+	n, err := strconv.Atoi(text)
 	if err != nil {
 		return 0
 	}

@@ -59,7 +59,14 @@ func (s *Server) copy(tb testing.TB, template string) string {
 }
 
 func (s *Server) create(ctx context.Context, database, template string) error {
-	return s.Exec(ctx, "CREATE DATABASE "+quote(database)+" TEMPLATE "+quote(template)+" ENCODING 'UTF8'")
+	return s.Do(ctx, func(c *pgx.Conn) error {
+		statement := "CREATE DATABASE " + quote(database) + " TEMPLATE " + quote(template) + " ENCODING 'UTF8'"
+		if version := c.PgConn().ParameterStatus("server_version"); major(version) >= 15 {
+			statement += " STRATEGY FILE_COPY" // what older ones always do; quick without fsync
+		}
+		_, err := c.Exec(ctx, statement)
+		return err
+	})
 }
 
 func (s *Server) drop(ctx context.Context, database string) error {

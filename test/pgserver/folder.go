@@ -37,8 +37,9 @@ func account() (*syscall.Credential, error) {
 // newFolder makes a folder that only the account can look into, and removes
 // those of test programs that died.
 func newFolder(as *syscall.Credential) (string, error) {
-	sweep()
-	folder, err := os.MkdirTemp("", fmt.Sprintf("%s%d-", prefix, os.Getpid()))
+	parent := parent()
+	sweep(parent)
+	folder, err := os.MkdirTemp(parent, fmt.Sprintf("%s%d-", prefix, os.Getpid()))
 	if err != nil {
 		return "", err
 	}
@@ -50,8 +51,23 @@ func newFolder(as *syscall.Credential) (string, error) {
 	return folder, nil
 }
 
-func sweep() {
-	left, err := filepath.Glob(filepath.Join(os.TempDir(), prefix+"*"))
+// parent is where folders are made: in memory where there is plenty of it, as
+// a fresh database is some three hundred files to copy, or in the folder for
+// temporary files, always so when TMPDIR names one.
+func parent() string {
+	if os.Getenv("TMPDIR") == "" && freeBytes(inMemory) >= enoughMemory {
+		return inMemory
+	}
+	return os.TempDir()
+}
+
+const (
+	inMemory     = "/dev/shm"
+	enoughMemory = 2 << 30 // a container has 64 MiB unless it was given more
+)
+
+func sweep(parent string) {
+	left, err := filepath.Glob(filepath.Join(parent, prefix+"*"))
 	if err != nil {
 		return
 	}

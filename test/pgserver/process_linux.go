@@ -40,3 +40,12 @@ func children(parent int) ([]int, error) {
 	}
 	return found, nil
 }
+
+// freeBytes is the room in a file system; 0 when there is none of that name.
+func freeBytes(path string) uint64 {
+	var s syscall.Statfs_t
+	if err := syscall.Statfs(path, &s); err != nil {
+		return 0
+	}
+	return s.Bavail * uint64(s.Bsize)
+}

@@ -17,3 +17,6 @@ func attributes(as *syscall.Credential) *syscall.SysProcAttr {
 func children(int) ([]int, error) {
 	return nil, errors.New("the children of a process are known on Linux only")
 }
+
+// freeBytes is the room in the file system that Linux keeps in memory.
+func freeBytes(string) uint64 { return 0 }

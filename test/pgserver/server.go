@@ -103,7 +103,7 @@ func (s *Server) launch(ctx context.Context) error {
 	// Not CommandContext: the server outlives the test that starts it.
 	cmd := exec.Command(s.program, "-D", s.data(), "-p", strconv.Itoa(s.port), "-k", s.folder, //nolint:noctx // see above
 		"-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "full_page_writes=off",
-		"-c", "max_connections=200", "-c", "shared_buffers=64MB", "-c", "autovacuum=off", "-c", "wal_level=replica",
+		"-c", "max_connections=200", "-c", "shared_buffers=64MB", "-c", "autovacuum=off", "-c", "max_wal_size=128MB", "-c", "dynamic_shared_memory_type=mmap",
 		"-c", "log_min_messages=warning", "-c", "log_min_error_statement=panic")
 	cmd.Dir = s.folder
 	var err error

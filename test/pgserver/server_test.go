@@ -132,6 +132,7 @@ func TestAFolderOfADeadProgramIsRemoved(t *testing.T) {
 	if err := dead.Run(); err != nil {
 		t.Fatal(err)
 	}
+	t.Setenv("TMPDIR", os.TempDir()) // not in memory, wherever that is
 	left := filepath.Join(os.TempDir(), fmt.Sprintf("crd-pg-%d-left", dead.Process.Pid))
 	if err := os.Mkdir(left, 0o700); err != nil {
 		t.Fatal(err)
