@@ -80,7 +80,9 @@ func (s *Store) appendAudit(ctx context.Context, w Writer, now time.Time, r *Aud
 	}
 	entry := AuditEntry{
 		Namespace: r.Namespace, Sequence: sequence + 1, At: now, Actor: r.Actor, Action: r.Action,
-		Object: r.Object, KeyID: r.KeyID, IPAddress: r.IPAddress, RequestID: r.RequestID, Previous: previous,
+		Object: r.Object, KeyID: r.KeyID, RequestID: r.RequestID, Previous: previous,
+		// A zone means nothing on another machine, and PostgreSQL cannot store it.
+		IPAddress: r.IPAddress.WithZone(""),
 	}
 	if r.Details != nil {
 		plain, err := json.Marshal(r.Details)

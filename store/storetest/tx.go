@@ -43,6 +43,16 @@ func txPromises() []promise {
 				equal(f, len(f.chain(namespace)), want)
 			}
 		}},
+		{"InTx", "records an address without its zone", func(f *fixture) {
+			_, err := f.store.InTx(f.Context(), func(_ context.Context, tx *store.Tx) error {
+				r := record()
+				r.IPAddress = netip.MustParseAddr("fe80::1%eth0")
+				tx.Audit(r)
+				return nil
+			})
+			f.ok(err)
+			equal(f, f.chain(store.DefaultNamespace)[0].IPAddress, netip.MustParseAddr("fe80::1"))
+		}},
 		{"InTx", "makes the job exist exactly if it commits", jobByCommit},
 		{"InTx", "leaves nothing half written when fn fails", func(f *fixture) {
 			f.nothingWritten(func() {
