@@ -2,8 +2,8 @@ package extauthz
 
 import (
 	"context"
-	"net"
 	"testing"
+	"time"
 
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"google.golang.org/genproto/googleapis/rpc/status"
@@ -11,48 +11,43 @@ import (
 	"google.golang.org/grpc/mem"
 
 	"credence/extauthz/pipeline"
+	"credence/store"
+	"credence/store/limit"
 )
 
-// allowsPrepared accepts everything without allocating, so that only the
-// server is measured.
-func allowsPrepared() decideFunc {
-	var prepared pipeline.Decision
-	acceptKey(&prepared)
-	return func(_ context.Context, _ *pipeline.Request, d *pipeline.Decision) {
-		limits := d.Limits
-		*d = prepared
-		d.Limits = append(limits, prepared.Limits...)
-	}
-}
-
-func benchServer(b *testing.B, s interface {
-	Serve(net.Listener) error
-	Stop()
-},
-) string {
-	b.Helper()
-	l, err := Listen(b.Context(), "127.0.0.1:0")
-	must(b, err)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = s.Serve(l)
-	}()
-	b.Cleanup(func() { s.Stop(); <-done })
-	return l.Addr().String()
+// cached is a plane with everything switched on, and the bytes of a Check that
+// the route lets through for a key in the cache with two limits and a quota.
+func cached(tb testing.TB) (p *plane, request []byte) {
+	tb.Helper()
+	p = newPlane(tb, budgets(tb, limit.MaxLimit))
+	text, _ := p.key(func(k *store.Key) {
+		k.Scopes = []string{"orders:read", "orders:write"}
+		k.Limits = []limit.Limit{
+			{Name: "second", Limit: limit.MaxLimit, Period: time.Second, Burst: limit.MaxLimit},
+			{Name: "hour", Limit: limit.MaxLimit, Period: time.Hour, Burst: limit.MaxLimit},
+		}
+		k.Quotas = []limit.Quota{{Name: "daily", Limit: limit.MaxQuotaLimit, Period: limit.QuotaDay}}
+	})
+	p.want("the first Check, which fills the cache", text, 0, pipeline.ReasonAllowed)
+	return p, marshal(tb, on("credence.scopes", "orders:read", with(text)))
 }
 
 // benchChecks sends one Check after the other, and then as many at a time as
 // testing runs goroutines. The client is the same for both servers.
-func benchChecks(b *testing.B, address string) {
+func benchChecks(b *testing.B, address string, request []byte) {
 	b.Helper()
-	conn, request := dial(b, address), marshal(b, getOrders())
+	conn := dial(b, address)
 	b.Run("serial", func(b *testing.B) {
 		b.ReportAllocs()
+		var reply []byte
 		for b.Loop() {
-			if _, err := checkBytes(b.Context(), conn, request); err != nil {
+			var err error
+			if reply, err = checkBytes(b.Context(), conn, request); err != nil {
 				b.Fatal(err)
 			}
+		}
+		if code := decoded(b, reply).GetStatus().GetCode(); code != 0 {
+			b.Fatalf("denied with %d", code)
 		}
 	})
 	b.Run("parallel", func(b *testing.B) {
@@ -69,11 +64,11 @@ func benchChecks(b *testing.B, address string) {
 	})
 }
 
-// BenchmarkCheckOverGRPC is a whole Check on loopback, client included.
+// BenchmarkCheckOverGRPC is a whole Check of a key in the cache on loopback,
+// client included.
 func BenchmarkCheckOverGRPC(b *testing.B) {
-	s, err := New(testOptions(allowsPrepared()))
-	must(b, err)
-	benchChecks(b, benchServer(b, s.grpc))
+	p, request := cached(b)
+	benchChecks(b, p.server.address, request)
 }
 
 // noop is the least that a server with generated types can do.
@@ -89,7 +84,15 @@ func (noop) Check(context.Context, *authv3.CheckRequest) (*authv3.CheckResponse,
 func BenchmarkNoopOverGRPC(b *testing.B) {
 	s := grpc.NewServer(grpc.InitialWindowSize(windowSize), grpc.InitialConnWindowSize(windowSize))
 	authv3.RegisterAuthorizationServer(s, noop{})
-	benchChecks(b, benchServer(b, s))
+	l, err := Listen(b.Context(), "127.0.0.1:0")
+	must(b, err)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = s.Serve(l)
+	}()
+	b.Cleanup(func() { s.Stop(); <-done })
+	benchChecks(b, l.Addr().String(), marshal(b, getOrders()))
 }
 
 func BenchmarkWalk(b *testing.B) {
@@ -122,16 +125,16 @@ func BenchmarkAnswerDeny(b *testing.B) {
 	benchAnswer(b, func(d *pipeline.Decision) { d.Reason = pipeline.ReasonUnknownKey })
 }
 
-// TestAllocationBudget: reading, answering and observing a Check allocate
-// nothing themselves.
-func TestAllocationBudget(t *testing.T) {
-	s := newServer(t, testOptions(allowsPrepared()))
-	message := mem.BufferSlice{mem.SliceBuffer(marshal(t, getOrders()))}
+// TestACachedCheckAllocatesWhatGRPCWantsAndNothingElse: reading, deciding with
+// the cache, the limits and the quota of production, answering and observing.
+func TestACachedCheckAllocatesWhatGRPCWantsAndNothingElse(t *testing.T) {
+	p, request := cached(t)
+	message := mem.BufferSlice{mem.SliceBuffer(request)}
 	codec := newCodec()
 	ctx := t.Context()
 	read := func(v any) error { return codec.Unmarshal(message, v) }
 	once := func() {
-		reply, err := s.check(ctx, read)
+		reply, err := p.server.check(ctx, read)
 		must(t, err)
 		data, err := codec.Marshal(reply)
 		must(t, err)

@@ -106,14 +106,19 @@ func newPlane(tb testing.TB, edit func(*pipeline.Options)) *plane {
 // start runs what wire.go runs.
 func (p *plane) start(edit func(*pipeline.Options)) {
 	p.Helper()
+	// Patient, so that a busy machine is no failing store.
+	const patience = time.Minute
 	keys, err := cache.New(cache.Options{
 		Store: p.store, Secrets: p.secrets, Now: p.now, Ceiling: 5 * time.Minute, TTL: time.Minute,
+		LookupWait: patience, LookupTimeout: patience, StaleWait: patience,
 	})
 	must(p, err)
 	refused, err := blacklist.New(blacklist.Options{Store: p.store})
 	must(p, err)
 	logger := slog.New(slog.NewTextHandler(p.log, nil))
-	counts, err := limiter.New(limiter.Options{Store: p.store, Now: p.now, Logger: logger})
+	counts, err := limiter.New(limiter.Options{
+		Store: p.store, Now: p.now, Logger: logger, RefillWait: patience, Timeout: patience,
+	})
 	must(p, err)
 	p.follower, err = feed.New(feed.Options{
 		Feed: p.store, Subscribers: []feed.Subscriber{keys, refused, applied(p.applied)}, Now: p.now, Logger: logger,

@@ -27,14 +27,19 @@ func on(name, value string, m *authv3.CheckRequest) *authv3.CheckRequest {
 	return m
 }
 
-// budgets switches the address limit and the failure budget on.
-func budgets(t *testing.T) func(*pipeline.Options) {
-	t.Helper()
-	of := func(n int64) limit.Limit { return limit.Limit{Name: "address", Limit: n, Period: time.Hour, Burst: n} }
-	addresses, err := limiter.NewAddressLimiter(of(50), 0, time.Now)
-	must(t, err)
-	failed, err := limiter.NewFailures(of(20), 0, time.Now)
-	must(t, err)
+// failureBudget is how many failed credentials an address of [budgets] has.
+const failureBudget = 20
+
+// budgets switches on a failure budget, and an address limit of n requests.
+func budgets(tb testing.TB, n int64) func(*pipeline.Options) {
+	tb.Helper()
+	of := func(n int64) limit.Limit {
+		return limit.Limit{Name: "address", Limit: n, Period: time.Hour, Burst: n}
+	}
+	addresses, err := limiter.NewAddressLimiter(of(n), 0, time.Now)
+	must(tb, err)
+	failed, err := limiter.NewFailures(of(failureBudget), 0, time.Now)
+	must(tb, err)
 	return func(o *pipeline.Options) { o.Addresses, o.Failures = addresses, failed }
 }
 
@@ -43,7 +48,8 @@ func budgets(t *testing.T) func(*pipeline.Options) {
 // no request leads to it: TestZeroDecisionIsDenied and, for a panic,
 // TestPanicFailsTheRPCWithoutASecret stand for it.
 func TestEveryReasonComesOutOfARealCheck(t *testing.T) {
-	p := newPlane(t, budgets(t))
+	const addressBudget = 50
+	p := newPlane(t, budgets(t, addressBudget))
 	good, _ := p.key(nil)
 	keyWith := func(edit func(*store.Key)) *authv3.CheckRequest {
 		text, _ := p.key(edit)
@@ -79,14 +85,14 @@ func TestEveryReasonComesOutOfARealCheck(t *testing.T) {
 		pipeline.ReasonBadRequest:       {Attributes: &authv3.AttributeContext{}},
 		pipeline.ReasonBadClientAddress: comingFrom("not an address", with(good)),
 		pipeline.ReasonBlacklisted:      comingFrom("198.51.100.7", with(good)),
-		pipeline.ReasonAddressLimited:   repeat(comingFrom(busy, with(good)), 50),
+		pipeline.ReasonAddressLimited:   repeat(comingFrom(busy, with(good)), addressBudget),
 		pipeline.ReasonBadRoutePolicy:   on("credence.scope", "orders:read", with(good)),
 
 		pipeline.ReasonMissingKey:      with(""),
 		pipeline.ReasonAmbiguousKey:    twoKeys,
 		pipeline.ReasonMalformedKey:    with("no key"),
 		pipeline.ReasonUnknownKey:      with(unknown),
-		pipeline.ReasonTooManyFailures: repeat(comingFrom(failing, with(unknown)), 20),
+		pipeline.ReasonTooManyFailures: repeat(comingFrom(failing, with(unknown)), failureBudget),
 
 		pipeline.ReasonRevoked:     status(store.StatusRevoked),
 		pipeline.ReasonDisabled:    status(store.StatusDisabled),
