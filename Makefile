@@ -26,7 +26,10 @@ RACE := -race -gcflags=modernc.org/sqlite/lib=-race=false -gcflags=modernc.org/l
 # All packages but those whose tests start a real Envoy.
 WITHOUT_ENVOY = $$(go list ./... | grep -Ev '/test/(e2e|demo)$$')
 
-.PHONY: help demo run build test test-short test-all lint bench fuzz tools generate verify tools-test tools-lint
+# All packages but those whose tests start any other program.
+ALONE = $$(go list ./... | grep -Ev '/(test/(e2e|demo|pgserver)|store/postgres)$$')
+
+.PHONY: help demo run build test test-short test-all lint bench fuzz tools generate verify tools-test tools-store tools-lint
 
 help: ## list what can be made
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z][a-z-]*:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,13 +44,13 @@ run: build ## start credence serve (ARGS="--api-addr 127.0.0.1:8088 ...")
 build: ## build the binary ./credence
 	go build -trimpath -o credence .
 
-test: tools-test ## all tests, with -race and a real Envoy (under 10 minutes on 2 cores)
+test: tools-test tools-store ## all tests, with -race, a real Envoy and a real PostgreSQL (under 10 minutes on 2 cores)
 	go test $(RACE) -timeout 10m ./...
 
-test-short: ## the tests that need no Envoy, without -race
-	go test -timeout 5m $(WITHOUT_ENVOY)
+test-short: ## the tests that need no Envoy and no PostgreSQL, without -race
+	go test -timeout 5m $(ALONE)
 
-test-all: ## what make test leaves out: every fuzzer for seconds, every benchmark once
+test-all: tools-store ## what make test leaves out: every fuzzer for seconds, every benchmark once
 	test/tools/fuzz.sh 5s
 	go test -run '^$$' -bench . -benchtime 1x -timeout 10m $(WITHOUT_ENVOY)
 
@@ -58,13 +61,13 @@ lint: tools-lint ## golangci-lint, go vet, go fix and go.mod
 	go fix -diff ./...
 	go mod tidy -diff
 
-bench: ## ns, bytes and allocations of every benchmark (BENCH=regexp BENCHTIME=1s)
+bench: tools-store ## ns, bytes and allocations of every benchmark (BENCH=regexp BENCHTIME=1s)
 	go test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem -timeout 30m $(WITHOUT_ENVOY)
 
-fuzz: ## every fuzz target for FUZZTIME each (FUZZTIME=30s)
+fuzz: tools-store ## every fuzz target for FUZZTIME each (FUZZTIME=30s)
 	test/tools/fuzz.sh $(FUZZTIME)
 
-tools: tools-test tools-lint ## install Envoy and golangci-lint into .tools/
+tools: tools-test tools-store tools-lint ## install Envoy and golangci-lint into .tools/, PostgreSQL by apt-get if missing
 
 generate: ## write generated code anew
 	go generate ./...
@@ -75,6 +78,9 @@ verify: ## fail when generated code, go.mod or a dependency is not as it should 
 tools-test:
 	@test/tools/install.sh base
 	@test/tools/install.sh envoy $(ENVOY_VERSIONS)
+
+tools-store:
+	@test/tools/install.sh postgres
 
 tools-lint:
 	@test/tools/install.sh lint $(LINT_VERSION)

