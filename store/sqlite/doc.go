@@ -15,7 +15,8 @@
 // The lock is the operating system's, so it dies with its holder and there is
 // nothing to clean up after a crash; the lock file itself stays. SQLite would
 // let a second process in, but that one would miss every in-process wake-up
-// and run the jobs a second time. Reading the file with the sqlite3 program
+// and run the jobs a second time. A replica of an earlier process that ended
+// without signing off is signed off by [Open]. Reading the file with the sqlite3 program
 // while a process serves from it does no harm.
 //
 // # Durability

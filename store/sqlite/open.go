@@ -120,7 +120,7 @@ func open(ctx context.Context, o *Options) (_ *DB, err error) {
 	if db.jobs, err = newJobInserter(db.write, o.Now, o.Logger); err != nil {
 		return nil, err
 	}
-	return db, nil
+	return db, db.signOffReplicas(ctx)
 }
 
 // Close waits for statements under way and releases the file and its lock.

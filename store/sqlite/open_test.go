@@ -302,3 +302,35 @@ func TestWaitingForTheWriterHonoursTheContext(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 }
+
+// The process that could not sign its replica off is gone: the lock was free.
+func TestOpeningSignsOffTheReplicasOfAnEarlierProcess(t *testing.T) {
+	o := migrated(t)
+	db, err := sqlite.Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := o.Now().UTC().Truncate(time.Microsecond)
+	left := at.Add(-time.Hour)
+	for _, r := range []store.Replica{
+		{ID: "rep_crashed", StartedAt: left, SeenAt: left}, {ID: "rep_left", StartedAt: left, SeenAt: left, LeftAt: left},
+	} {
+		if err := db.PutReplica(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if db, err = sqlite.Open(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	rows, err := db.Replicas(t.Context(), time.Time{})
+	if err != nil || len(rows) != 2 {
+		t.Fatalf("replicas %v, %v", rows, err)
+	}
+	if rows[0].LeftAt.Before(at) || !rows[1].LeftAt.Equal(left) {
+		t.Errorf("signed off at %v and %v, want the first now and the second as it was, %v", rows[0].LeftAt, rows[1].LeftAt, left)
+	}
+}

@@ -31,6 +31,17 @@ func (db *DB) PutReplica(ctx context.Context, p store.Replica) error {
 	return nil
 }
 
+// signOffReplicas does it for the replicas of an earlier process that could
+// not: the lock proves that the process is gone. Otherwise receipts would wait
+// for them until their ceiling.
+func (db *DB) signOffReplicas(ctx context.Context) error {
+	_, err := db.write.ExecContext(ctx, "UPDATE replicas SET left_at = ? WHERE left_at IS NULL", micros(db.now()))
+	if err != nil {
+		return fmt.Errorf("sign off earlier replicas: %w", translate(err))
+	}
+	return nil
+}
+
 // Replicas implements [store.ReplicaRegistry].
 func (db *DB) Replicas(ctx context.Context, since time.Time) ([]store.Replica, error) {
 	var c conditions
