@@ -127,8 +127,8 @@ func (l *listeners) announce(ctx context.Context, dir string, logger *slog.Logge
 	addresses := map[string]string{}
 	var attrs []slog.Attr
 	l.each(func(name string, open net.Listener) {
-		addresses[name] = listenAddress(open)
-		attrs = append(attrs, slog.String(name, addresses[name]))
+		addresses[name] = nearAddress(open)
+		attrs = append(attrs, slog.String(name, listenAddress(open)))
 	})
 	content, err := json.MarshalIndent(addresses, "", "  ")
 	if err != nil {
@@ -143,6 +143,16 @@ func (l *listeners) announce(ctx context.Context, dir string, logger *slog.Logge
 	}
 	logger.LogAttrs(ctx, slog.LevelInfo, "serving", attrs...)
 	return nil
+}
+
+// nearAddress is where somebody on this machine reaches the listener: one that
+// listens on every address is reached by loopback.
+func nearAddress(l net.Listener) string {
+	at, err := netip.ParseAddrPort(l.Addr().String())
+	if err != nil || !at.Addr().IsUnspecified() {
+		return listenAddress(l)
+	}
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), at.Port()).String()
 }
 
 // retract takes the announcement back.

@@ -20,6 +20,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"credence/extauthz"
 	"credence/extauthz/probe"
 	"credence/management/cli"
 )
@@ -44,6 +45,11 @@ type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
+// unavailableError is something that may work later: exit code 6.
+type unavailableError struct{ error }
+
+func (e unavailableError) Unwrap() error { return e.error }
+
 // run executes one command line and answers the exit code.
 func run(ctx context.Context, args []string, p process) int {
 	root := rootCommand(p) //nolint:contextcheck // cobra hands the context to each command
@@ -67,6 +73,9 @@ func report(w io.Writer, err error) int {
 	fmt.Fprintf(w, "credence: %v\n", err)
 	if _, ok := errors.AsType[usageError](err); ok {
 		return cli.ExitUsage
+	}
+	if _, ok := errors.AsType[unavailableError](err); ok {
+		return cli.ExitUnavailable
 	}
 	if isProbe {
 		return code
@@ -93,7 +102,7 @@ func rootCommand(p process) *cobra.Command {
 		return usageError{fmt.Errorf("%w: `%s --help` lists the flags", err, cmd.CommandPath())}
 	})
 	root.AddCommand(serveCommand(p), extauthzCommand(p), managementCommand(p), migrateCommand(p), secretsCommand(p), tokensCommand(p),
-		configCommand(p), versionCommand(p), checkCommand(p))
+		configCommand(p), versionCommand(p), checkCommand(p), readyCommand(p))
 	variables := environment(p.environ)
 	root.AddCommand(cli.Commands(cli.Options{
 		In: p.in, Out: p.out, Err: p.err, Now: time.Now,
@@ -184,7 +193,7 @@ secrets.json and keyset.json. The database must have been migrated.`,
 
 func secretsCommand(p process) *cobra.Command {
 	parent := &cobra.Command{Use: "secrets", Short: "the secrets of a deployment of several processes"}
-	var dir string
+	var files secretsInit
 	initialise := &cobra.Command{
 		Use:   "init --out DIR",
 		Short: "make secrets.json and keyset.json, once for a deployment",
@@ -194,20 +203,22 @@ plane only. "serve" makes both by itself.`,
 		Example: "  credence secrets init --out /etc/credence",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			if dir == "" {
+			if files.dir == "" {
 				return usageError{errors.New("--out is missing: name the folder for the two files")}
 			}
-			return initSecrets(dir, p.out)
+			return files.run(p.out)
 		},
 	}
-	initialise.Flags().StringVar(&dir, "out", "", "folder for the two files")
+	initialise.Flags().StringVar(&files.dir, "out", "", "folder for the two files")
+	initialise.Flags().StringVar(&files.keysetDir, "keyset-out", "", "another folder for keyset.json, which the data plane cannot see")
+	initialise.Flags().BoolVar(&files.ifMissing, "if-missing", false, "succeed when both files are there already (for jobs that run again)")
 	parent.AddCommand(initialise)
 	return parent
 }
 
 func tokensCommand(p process) *cobra.Command {
 	parent := &cobra.Command{Use: "tokens", Short: "admin tokens"}
-	var path string
+	var token tokenBootstrap
 	first := configured(p, inBootstrap, &cobra.Command{
 		Use:   "bootstrap",
 		Short: "make the first admin token of a deployment",
@@ -216,9 +227,10 @@ token goes to --out, mode 0600, or to standard output. "serve" makes its first
 token by itself.`,
 		Example: "  credence tokens bootstrap --store postgres://credence@db/credence --secrets-file secrets.json --keyset keyset.json --out admin.token",
 	}, func(cmd *cobra.Command, c config, _ []origin) error {
-		return bootstrap(cmd.Context(), c, path, p.out, p.err)
+		return bootstrap(cmd.Context(), c, token, p.out, p.err)
 	})
-	first.Flags().StringVar(&path, "out", "", "file for the token; without it the token is printed")
+	first.Flags().StringVar(&token.path, "out", "", "file for the token; without it the token is printed")
+	first.Flags().BoolVar(&token.ifMissing, "if-missing", false, "succeed when there is a token already (for jobs that run again)")
 	parent.AddCommand(first)
 	return parent
 }
@@ -268,6 +280,26 @@ func version() string {
 		return "credence (devel)"
 	}
 	return "credence " + info.Main.Version
+}
+
+func readyCommand(p process) *cobra.Command {
+	var address string
+	ready := &cobra.Command{
+		Use:     "ready",
+		Short:   "ask a process whether it is ready; for health checks",
+		Long:    "Asks the status port of a process whether it is ready: exit code 0, or 6 with what it waits for.",
+		Example: "  credence ready --status-addr 127.0.0.1:9003",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := extauthz.AskReady(cmd.Context(), address); err != nil {
+				return unavailableError{err}
+			}
+			fmt.Fprintln(p.out, "ready")
+			return nil
+		},
+	}
+	ready.Flags().StringVar(&address, "status-addr", "127.0.0.1:9003", "status port of the process")
+	return ready
 }
 
 func checkCommand(p process) *cobra.Command {

@@ -78,17 +78,31 @@ func loadKeyset(ctx context.Context, path string, database store.Deployment) (*s
 	return keyset, claim(ctx, database, store.SecretsFileKeyset, keyset.Fingerprint(), path)
 }
 
-// initSecrets makes both files of a new deployment in dir. It makes both or
-// none: a folder that has one of them belongs to a deployment.
-func initSecrets(dir string, out io.Writer) error {
-	secretsPath, keysetPath := filepath.Join(dir, secretsFile), filepath.Join(dir, keysetFile)
+// secretsInit says where the files of a new deployment go.
+type secretsInit struct {
+	dir       string // for secrets.json
+	keysetDir string // for keyset.json; "" is the same
+	ifMissing bool   // files that are there are no error
+}
+
+// run makes both files or none: a folder that has one of them belongs to a
+// deployment already.
+func (i secretsInit) run(out io.Writer) error {
+	if i.keysetDir == "" {
+		i.keysetDir = i.dir
+	}
+	secretsPath, keysetPath := filepath.Join(i.dir, secretsFile), filepath.Join(i.keysetDir, keysetFile)
+	if i.ifMissing && !missing(secretsPath) && !missing(keysetPath) {
+		fmt.Fprintf(out, "%s and %s are there already\n", secretsPath, keysetPath)
+		return nil
+	}
 	for _, path := range []string{secretsPath, keysetPath} {
 		if !missing(path) {
 			return usageError{fmt.Errorf("%s is there already and is never overwritten: name an empty folder with --out", path)}
 		}
-	}
-	if err := makeDataDir(dir); err != nil {
-		return err
+		if err := makeDataDir(filepath.Dir(path)); err != nil {
+			return err
+		}
 	}
 	if err := createSecrets(secretsPath, keysetPath); err != nil {
 		return err
@@ -145,9 +159,16 @@ func firstToken(ctx context.Context, service *management.Service, path string, l
 	return nil
 }
 
-// bootstrapToken is firstToken for a person: a file that is there stays, and
-// a second call is an error. Without a path the token goes to out.
-func bootstrapToken(ctx context.Context, service *management.Service, path string, out io.Writer) error {
+// tokenBootstrap says where the first token goes.
+type tokenBootstrap struct {
+	path      string // "" prints it
+	ifMissing bool   // a deployment that has tokens is no error
+}
+
+// run is firstToken for a person: a file that is there stays, and a second
+// call is an error.
+func (b tokenBootstrap) run(ctx context.Context, service *management.Service, out io.Writer) error {
+	path := b.path
 	_, err := service.TokenBootstrap(ctx, management.TokenBootstrap{
 		Deliver: func(token credential.Text) error {
 			if path != "" {
@@ -157,6 +178,10 @@ func bootstrapToken(ctx context.Context, service *management.Service, path strin
 			return err
 		},
 	})
+	if e, ok := errors.AsType[*management.Error](err); ok && b.ifMissing && e.Code == management.CodeConflict {
+		fmt.Fprintln(out, "there is an admin token already")
+		return nil
+	}
 	if err == nil && path != "" {
 		fmt.Fprintf(out, "%s: the first admin token; the CLI takes it with --token-file\n", path)
 	}

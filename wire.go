@@ -117,9 +117,8 @@ func migrate(ctx context.Context, c config, out, logs io.Writer) error {
 	return nil
 }
 
-// bootstrap makes the first admin token of a deployment of several processes
-// and writes it to path, or to out when that is "".
-func bootstrap(ctx context.Context, c config, path string, out, logs io.Writer) error {
+// bootstrap makes the first admin token of a deployment of several processes.
+func bootstrap(ctx context.Context, c config, b tokenBootstrap, out, logs io.Writer) error {
 	logger := newLogger(c, logs)
 	return withStore(ctx, c, logger, func(backend store.Backend) error {
 		d, err := openControl(ctx, c, backend, logger)
@@ -130,7 +129,7 @@ func bootstrap(ctx context.Context, c config, path string, out, logs io.Writer) 
 		if err != nil {
 			return err
 		}
-		return bootstrapToken(ctx, service, path, out)
+		return b.run(ctx, service, out)
 	})
 }
 
@@ -268,7 +267,7 @@ func (d *deployment) newFollower(l *listeners, subscribers ...feed.Subscriber) (
 		Feed: d.backend, Registry: d.backend, Subscribers: subscribers, Now: time.Now, Logger: d.logger,
 		Poll: d.config.FeedPoll,
 		Replica: store.Replica{
-			ID: id, Name: name, Address: listenAddress(l.check), Version: version(), StartedAt: time.Now(),
+			ID: id, Name: name, Address: listenAddress(l.check), Version: version(), StartedAt: time.Now(), Ceiling: d.config.Ceiling,
 		},
 	})
 }

@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -96,4 +98,28 @@ func ServeStatus(ctx context.Context, l net.Listener, h http.Handler) error {
 		err = errors.Join(err, stopped)
 	}
 	return err
+}
+
+// AskReady asks the status port of a process at host:port whether it is
+// ready. The error says what it waits for, or why nobody answered.
+func AskReady(ctx context.Context, address string) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/readyz", http.NoBody)
+	if err != nil {
+		return fmt.Errorf("status address %q: %w", address, err)
+	}
+	answer, err := http.DefaultTransport.RoundTrip(request) // no redirects
+	if err != nil {
+		return fmt.Errorf("ask %s: %w: is the process running, and is this its --status-addr?", address, err)
+	}
+	defer answer.Body.Close() //nolint:errcheck // read to its bound
+	if answer.StatusCode == http.StatusOK {
+		return nil
+	}
+	body, err := io.ReadAll(io.LimitReader(answer.Body, 4<<10))
+	if err != nil {
+		return fmt.Errorf("ask %s: %w", address, err)
+	}
+	return fmt.Errorf("%s is not ready: %s", address, strings.TrimSpace(string(body)))
 }
