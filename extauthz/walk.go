@@ -45,6 +45,10 @@ const (
 const (
 	// maxFields bounds headers and context extensions, each.
 	maxFields = 2048
+	// maxEntries bounds the entries read for the maps of both, repeated ones
+	// included: each is compared with all before it, and half a million fit
+	// into one message.
+	maxEntries = 2 * maxFields
 	// maxDepth bounds the nesting of the parts we only check (metadata). The
 	// C++ parser that Envoy itself uses stops at 100, so nothing deeper is
 	// ever sent by one.
@@ -67,6 +71,7 @@ type walker struct {
 	rawHeaders []pipeline.Field
 	address    []byte // of the source, when it is a socket address
 	size       int64
+	entries    int // read for maps
 	hasMap     bool // any entry in the map of headers
 }
 
@@ -232,6 +237,9 @@ func (w *walker) http(b []byte) bool {
 // entry reads one entry of a map into fields; an entry of the same name gives
 // way to the later one.
 func (w *walker) entry(b []byte, fields *[]pipeline.Field) bool {
+	if w.entries++; w.entries > maxEntries {
+		return false
+	}
 	var e pipeline.Field
 	for len(b) > 0 {
 		f, ok := nextField(&b)

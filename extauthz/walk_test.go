@@ -163,7 +163,7 @@ func assertSameView(t failer, b []byte) bool {
 	}
 	if c.request.Malformed {
 		h := m.GetAttributes().GetRequest().GetHttp()
-		if nesting(m.ProtoReflect()) < maxDepth/2 && len(h.GetHeaders()) <= maxFields &&
+		if len(b) <= 2*maxEntries && nesting(m.ProtoReflect()) < maxDepth/2 && len(h.GetHeaders()) <= maxFields &&
 			len(h.GetHeaderMap().GetHeaders()) <= maxFields/2 && len(m.GetAttributes().GetContextExtensions()) <= maxFields {
 			t.Fatalf("generated types accept %q, the walk refuses", b)
 		}
@@ -406,7 +406,9 @@ func TestWalkIsBounded(t *testing.T) {
 	}
 	for name, b := range map[string][]byte{
 		"headers": httpCheck(headers...), "header map": httpCheck(sub(13, raws...)), "extensions": sub(1, extensions...),
-		"metadata": sub(1, sub(11, sub(1, sub(2, deep)))),
+		"metadata":            sub(1, sub(11, sub(1, sub(2, deep)))),
+		"repeated headers":    httpCheck(bytes.Repeat(headers[0], maxEntries+1)),
+		"repeated extensions": sub(1, bytes.Repeat(extensions[0], maxEntries+1)),
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := readBytes(b).request
@@ -415,8 +417,8 @@ func TestWalkIsBounded(t *testing.T) {
 			}
 		})
 	}
-	if readBytes(httpCheck(headers[:maxFields]...)).request.Malformed {
-		t.Errorf("%d headers were refused", maxFields)
+	if readBytes(httpCheck(slices.Concat(headers[:maxFields], headers[:maxFields])...)).request.Malformed {
+		t.Errorf("%d headers, all of them twice, were refused", maxFields)
 	}
 }
 
