@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // authorize asks whether the key may be used here: by what the route demands,
@@ -85,7 +86,8 @@ func allowsPath(rules []string, path []byte) bool {
 }
 
 // isPlainPath reports whether every server reads the same path in it: nothing
-// that some normalise, decode or cut off. Refusing beats guessing.
+// that some normalise, decode or cut off, and no escapes that are not UTF-8: an
+// old decoder finds a dot in %c0%ae. Refusing beats guessing.
 func isPlainPath(path []byte) bool {
 	if len(path) == 0 || path[0] != '/' {
 		return false
@@ -100,10 +102,33 @@ func isPlainPath(path []byte) bool {
 			return false
 		case !escaped && (b == ' ' || b > 0x7f):
 			return false
+		case b >= utf8.RuneSelf:
+			if size = escapedRune(path[i:]); size == 0 {
+				return false
+			}
 		}
 		i += size
 	}
 	return !hasOddSegment(path)
+}
+
+// escapedRune is the size of the escapes of one character beyond ASCII that
+// text begins with; 0 when they are not UTF-8.
+func escapedRune(text []byte) int {
+	const escape = len("%00")
+	var room [utf8.UTFMax]byte
+	n := 0
+	for n < len(room) {
+		b, size := unescape(text[min(n*escape, len(text)):])
+		if size != escape || b < utf8.RuneSelf {
+			break
+		}
+		room[n], n = b, n+1
+	}
+	if r, size := utf8.DecodeRune(room[:n]); r != utf8.RuneError || size > 1 {
+		return size * escape
+	}
+	return 0
 }
 
 // hasOddSegment reports an empty segment before the last, or one that is "."

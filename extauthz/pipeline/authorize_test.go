@@ -6,6 +6,7 @@ import (
 	"path"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 func TestKeyIsBoundToItsNetworks(t *testing.T) {
@@ -123,6 +124,16 @@ func TestPathsAreStrict(t *testing.T) {
 		{"/items/a\x00b", false},
 		{"/items/a\tb", false},
 		{"/items/\xc3\xbc", false},
+		{"/items/%c3%bc", true},
+		{"/items/%e2%82%ac%f0%9f%98%80/x", true},
+		{"/items/%ef%bf%bd", true}, // U+FFFD itself
+		{"/items/%c0%ae%c0%ae/admin", false},
+		{"/items/%c0%af", false},
+		{"/items/%e0%80%ae%e0%80%ae/admin", false},
+		{"/items/%c3", false},
+		{"/items/%c3x%bc", false},
+		{"/items/%ff", false},
+		{"/items/%ed%a0%80", false}, // a surrogate
 		{"/items/\x7f", false},
 	} {
 		if got := allowsPath([]string{"/orders", "/items/*"}, []byte(c.path)); got != c.allowed {
@@ -184,7 +195,7 @@ func TestAllDemandedScopesMustBeHeldAndTheFirstMissingIsNamed(t *testing.T) {
 // leads out of the rule.
 func FuzzPathRules(f *testing.F) {
 	for _, seed := range []string{
-		"/items/7", "/items/../x", "/items/%2e%2e/x", "/items/;a", "/items/%25", "/items//", "/items/?/../", "/items/%c3%bc#",
+		"/items/7", "/items/../x", "/items/%2e%2e/x", "/items/;a", "/items/%25", "/items//", "/items/?/../", "/items/%c3%bc#", "/items/%c0%ae%c0%ae/x",
 	} {
 		f.Add([]byte(seed))
 	}
@@ -197,6 +208,9 @@ func FuzzPathRules(f *testing.F) {
 		decoded, err := url.PathUnescape(plain)
 		if err != nil {
 			t.Fatalf("%q cannot be decoded", raw)
+		}
+		if !utf8.ValidString(decoded) {
+			t.Fatalf("%q is not UTF-8", raw)
 		}
 		for _, reading := range []string{plain, decoded} {
 			cleaned := path.Clean(reading)
