@@ -14,6 +14,10 @@ import (
 // Mode is the mode of every file made here: its owner reads and writes it.
 const Mode fs.FileMode = 0o600
 
+// SharedMode is the widest mode that [ReadShared] accepts: its owner writes
+// it, its group reads it.
+const SharedMode fs.FileMode = 0o640
+
 // MaxSize is the largest content that is read or written, in bytes. The
 // largest real file, a keyset after many rotations, is a few KiB.
 const MaxSize = 64 << 10
@@ -24,7 +28,15 @@ var ErrTooWide = errors.New("others than the owner may use it")
 // Read answers the content of the file at path. It refuses what is not a
 // regular file, what has more rights than 0600 ([ErrTooWide]) and what is
 // larger than [MaxSize].
-func Read(path string) ([]byte, error) {
+func Read(path string) ([]byte, error) { return read(path, Mode) }
+
+// ReadShared is [Read] for a file that something else made, such as a private
+// key: its group may read it ([SharedMode]). A file of a Kubernetes Secret
+// belongs to root and reaches a process that is not root through its group
+// only (fsGroup).
+func ReadShared(path string) ([]byte, error) { return read(path, SharedMode) }
+
+func read(path string, widest fs.FileMode) ([]byte, error) {
 	// Looked at before it is opened: opening a pipe would wait for a writer.
 	info, err := os.Stat(path)
 	if err != nil {
@@ -43,8 +55,8 @@ func Read(path string) ([]byte, error) {
 	if err != nil {
 		return nil, explain(path, err)
 	}
-	if mode := info.Mode().Perm(); mode&^Mode != 0 {
-		return nil, fmt.Errorf("%s: mode is %#o: %w; if nobody can have read it, run: chmod 600 %s", path, mode, ErrTooWide, path)
+	if mode := info.Mode().Perm(); mode&^widest != 0 {
+		return nil, fmt.Errorf("%s: mode is %#o: %w; if nobody can have read it, run: chmod %o %s", path, mode, ErrTooWide, widest, path)
 	}
 	content, err := io.ReadAll(io.LimitReader(f, MaxSize+1))
 	if err != nil {
