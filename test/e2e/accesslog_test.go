@@ -29,21 +29,22 @@ func wantLogged(t *testing.T, d *deployment, path string, want map[string]any) m
 
 func TestTheAccessLogSaysWhoAndWhyOnAllowAndOnDeny(t *testing.T) {
 	k := shared.newKey(t, limited(1))
-	shared.get(t, "/logged/allow?q=1", k.header()).wantStatus(t, 200)
-	shared.get(t, "/logged/deny?q=1", k.header()).wantStatus(t, 429)
-	shared.get(t, "/logged/nobody?q=1").wantStatus(t, 401)
-	allowed := wantLogged(t, shared, "/logged/allow", map[string]any{
+	allow, deny, nobody := unique("/logged/allow"), unique("/logged/deny"), unique("/logged/nobody")
+	shared.get(t, allow+"?q=1", k.header()).wantStatus(t, 200)
+	shared.get(t, deny+"?q=1", k.header()).wantStatus(t, 429)
+	shared.get(t, nobody+"?q=1").wantStatus(t, 401)
+	allowed := wantLogged(t, shared, allow, map[string]any{
 		"decision": "allow", "reason": "allowed", "key_id": k.id, "namespace": "default", "status": 200.0,
 		"client": "127.0.0.1", "code_details": "via_upstream",
 	})
 	if took, err := strconv.Atoi(fmt.Sprint(allowed["check_us"])); err != nil || took <= 0 {
 		t.Errorf("check_us = %v, want the time the Check took", allowed["check_us"])
 	}
-	wantLogged(t, shared, "/logged/deny", map[string]any{
+	wantLogged(t, shared, deny, map[string]any{
 		"decision": "deny", "reason": "rate_limited", "key_id": k.id, "status": 429.0, "flags": "UAEX",
 		"code_details": "ext_authz_denied", "upstream": nil,
 	})
-	wantLogged(t, shared, "/logged/nobody", map[string]any{"decision": "deny", "reason": "missing_key", "key_id": nil})
+	wantLogged(t, shared, nobody, map[string]any{"decision": "deny", "reason": "missing_key", "key_id": nil})
 }
 
 // The server logs all it can (flags), the access log as shipped. The data
@@ -60,8 +61,9 @@ func TestNoKeyTextIsWrittenAnywhere(t *testing.T) {
 	shared.get(t, "/secret/revoked?api_key="+revoked.text).wantStatus(t, 401)
 	shared.get(t, "/secret/bearer", [2]string{"authorization", "Bearer " + revoked.text}).wantStatus(t, 401)
 	shared.get(t, "/secret/broken", [2]string{"x-api-key", good.text + "x"}).wantStatus(t, 401)
-	shared.get(t, "/secret/last").wantStatus(t, 401)
-	wantLogged(t, shared, "/secret/last", nil)
+	last := unique("/secret/last")
+	shared.get(t, last).wantStatus(t, 401)
+	wantLogged(t, shared, last, nil)
 
 	seen := 0
 	err := filepath.WalkDir(shared.home, func(name string, entry fs.DirEntry, err error) error {

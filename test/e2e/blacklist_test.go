@@ -39,7 +39,8 @@ func TestABlacklistedNetworkIsRefusedUntilItsEndAndNoOtherClientIs(t *testing.T)
 	if time.Since(added) > 3*time.Second {
 		t.Fatal("the rule ended before it was seen; this machine is too slow for the test's three seconds")
 	}
-	r, err := shared.try(t, bad, "GET", "/from/bad")
+	path := unique("/from/bad")
+	r, err := shared.try(t, bad, "GET", path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +50,7 @@ func TestABlacklistedNetworkIsRefusedUntilItsEndAndNoOtherClientIs(t *testing.T)
 	if seen := time.Since(added); seen < 3*time.Second {
 		t.Errorf("the rule ended after %s, want three seconds", seen)
 	}
-	wantLogged(t, shared, "/from/bad", map[string]any{"reason": "blacklisted", "client": bad, "decision": "deny"})
+	wantLogged(t, shared, path, map[string]any{"reason": "blacklisted", "client": bad, "decision": "deny"})
 }
 
 func TestARemovedBlacklistRuleRefusesNobody(t *testing.T) {

@@ -141,10 +141,6 @@ func TestAHeadRequestIsAnsweredWithoutABody(t *testing.T) {
 
 // Keys of a namespace open what is meant for it and nothing else.
 func TestARouteOfANamespaceTakesItsKeysOnly(t *testing.T) {
-	_, err := shared.api.NamespaceCreate(t.Context(), client.NamespaceCreateInput{Body: client.NamespaceCreate{Name: "partners"}})
-	if err != nil {
-		t.Fatal(err)
-	}
 	partner := shared.newKey(t, func(in *client.KeyCreate) { in.Namespace = "partners" })
 	shared.get(t, "/partners/list", partner.header()).wantStatus(t, 200)
 	shared.get(t, "/list", partner.header()).wantStatus(t, 403)

@@ -83,18 +83,19 @@ func TestHeaderNamesWithUnderscoresAreRefusedByTheShippedConfiguration(t *testin
 }
 
 func TestTheUpstreamLearnsWhoCallsAndNothingOfTheKey(t *testing.T) {
-	_, err := shared.api.OwnerCreate(t.Context(), client.OwnerCreateInput{Body: client.OwnerCreate{Name: "team-identity"}})
+	owner, plan := unique("team"), unique("plan")
+	_, err := shared.api.OwnerCreate(t.Context(), client.OwnerCreateInput{Body: client.OwnerCreate{Name: owner}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, err = shared.api.PlanCreate(t.Context(), client.PlanCreateInput{Body: client.PlanCreate{
-		Name: "identity-plan", Limits: []client.Limit{{Name: "hourly", Limit: 1000, Period: "1h"}},
+		Name: plan, Limits: []client.Limit{{Name: "hourly", Limit: 1000, Period: "1h"}},
 	}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	k := shared.newKey(t, func(in *client.KeyCreate) {
-		in.Owner, in.Plan, in.KeyType, in.Scopes = "team-identity", "identity-plan", "user", []string{"orders:read", "orders:write"}
+		in.Owner, in.Plan, in.KeyType, in.Scopes = owner, plan, "user", []string{"orders:read", "orders:write"}
 	})
 	places := map[string][][2]string{
 		"/identity?api_key=" + k.text + "&a=1": nil,
@@ -104,8 +105,8 @@ func TestTheUpstreamLearnsWhoCallsAndNothingOfTheKey(t *testing.T) {
 	for path, headers := range places {
 		got := shared.get(t, path, headers...).echoed(t)
 		want := map[string]string{
-			"x-credence-key-id": k.id, "x-credence-namespace": "default", "x-credence-owner": "team-identity",
-			"x-credence-type": "user", "x-credence-scopes": "orders:read orders:write", "x-credence-plan": "identity-plan",
+			"x-credence-key-id": k.id, "x-credence-namespace": "default", "x-credence-owner": owner,
+			"x-credence-type": "user", "x-credence-scopes": "orders:read orders:write", "x-credence-plan": plan,
 			"x-client-ip": "127.0.0.1",
 		}
 		for name, value := range want {

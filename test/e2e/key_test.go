@@ -1,6 +1,8 @@
 package e2e_test
 
 import (
+	"fmt"
+	"sync/atomic"
 	"testing"
 
 	"credence/management/client"
@@ -28,6 +30,12 @@ func (d *deployment) newKey(t *testing.T, change func(*client.KeyCreate)) key {
 	}
 	return key{id: made.Key.KeyID, text: made.KeyText.Reveal()}
 }
+
+// names counts what unique has answered.
+var names atomic.Int64
+
+// unique answers a name that no other test has, nor the same one run again.
+func unique(name string) string { return fmt.Sprintf("%s-%d", name, names.Add(1)) }
 
 // header is the key where callers usually put it.
 func (k key) header() [2]string { return [2]string{"x-api-key", k.text} }

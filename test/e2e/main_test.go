@@ -95,6 +95,11 @@ func deploy(ctx context.Context, home string, change func(*harness.Config) error
 	if d.api, err = connect(d.credence); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
+	// The namespace that a route of the shipped configuration names.
+	partners := client.NamespaceCreateInput{Body: client.NamespaceCreate{Name: "partners"}}
+	if _, err = d.api.NamespaceCreate(ctx, partners); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
 	if d.envoy, err = startEnvoy(ctx, d, home, change); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}

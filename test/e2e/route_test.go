@@ -69,19 +69,20 @@ func TestTheHealthPageNeedsNoKey(t *testing.T) {
 
 // A watching route lets everything pass, but not as somebody.
 func TestAShadowRoutePassesEverythingAndSaysWhatWouldHaveHappened(t *testing.T) {
-	got := shared.get(t, "/shadow/nokey", [2]string{"x-credence-owner", "forged"}).echoed(t)
+	nobody, somebody := unique("/shadow/nobody"), unique("/shadow/somebody")
+	got := shared.get(t, nobody, [2]string{"x-credence-owner", "forged"}).echoed(t)
 	for _, h := range identityHeaders() {
 		if values := believed(got, h); len(values) > 0 {
 			t.Errorf("the upstream would read %s as %q", h, values)
 		}
 	}
 	k := shared.newKey(t, nil)
-	got = shared.get(t, "/shadow/key", k.header()).echoed(t)
+	got = shared.get(t, somebody, k.header()).echoed(t)
 	if values := got.Values("x-credence-key-id"); !slices.Equal(values, []string{k.id}) {
 		t.Errorf("x-credence-key-id = %q", values)
 	}
-	wantLogged(t, shared, "/shadow/nokey", map[string]any{"decision": "shadow_deny", "reason": "missing_key", "status": 200.0})
-	wantLogged(t, shared, "/shadow/key", map[string]any{"decision": "allow", "reason": "allowed", "key_id": k.id})
+	wantLogged(t, shared, nobody, map[string]any{"decision": "shadow_deny", "reason": "missing_key", "status": 200.0})
+	wantLogged(t, shared, somebody, map[string]any{"decision": "allow", "reason": "allowed", "key_id": k.id})
 }
 
 // The shipped configuration ends with a route for everything; without it, a
