@@ -24,7 +24,7 @@ export ENVOY_VERSION
 RACE := -race -gcflags=modernc.org/sqlite/lib=-race=false -gcflags=modernc.org/libc=-race=false
 
 # All packages but those whose tests start a real Envoy.
-WITHOUT_ENVOY = $$(go list ./... | grep -Ev '/test/(e2e|demo|fleet)$$$$')
+WITHOUT_ENVOY = $$(go list ./... | grep -Ev '/test/(e2e|demo|fleet)$$')
 
 # All packages but those whose tests start any other program.
 ALONE = $$(go list ./... | grep -Ev '/(test/(e2e|demo|fleet|pgserver)|store/postgres)$$')
