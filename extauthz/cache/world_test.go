@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
@@ -21,7 +20,7 @@ import (
 	"credence/store/credential"
 	"credence/store/limit"
 	"credence/store/seal"
-	"credence/store/sqlite"
+	"credence/store/sqlite/sqlitetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -44,15 +43,7 @@ type world struct {
 func newWorld(tb testing.TB, change func(*cache.Options)) *world {
 	tb.Helper()
 	w := &world{TB: tb, clock: &clock{now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}}
-	o := sqlite.Options{
-		Path: filepath.Join(tb.TempDir(), "credence.db"), Now: w.clock.Now, Random: rand.Reader,
-		Logger: slog.New(slog.DiscardHandler),
-	}
-	_, _, err := sqlite.Migrate(tb.Context(), o)
-	w.ok(err)
-	db, err := sqlite.Open(tb.Context(), o)
-	w.ok(err)
-	tb.Cleanup(func() { w.ok(db.Close()) })
+	db := sqlitetest.Open(tb, w.clock.Now)
 	keyset, err := seal.NewKeyset()
 	w.ok(err)
 	w.secrets = w.pepperedSecrets()

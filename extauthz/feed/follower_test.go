@@ -2,11 +2,9 @@ package feed_test
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -19,7 +17,7 @@ import (
 	"credence/extauthz/feed"
 	"credence/store"
 	"credence/store/seal"
-	"credence/store/sqlite"
+	"credence/store/sqlite/sqlitetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -465,18 +463,7 @@ func TestABusyFeedIsNotReportedChangeByChange(t *testing.T) {
 
 // With a real database: a change is applied because of the push alone.
 func TestAChangeInThisProcessIsAppliedWithoutAPoll(t *testing.T) {
-	o := sqlite.Options{
-		Path: filepath.Join(t.TempDir(), "credence.db"), Now: time.Now, Random: rand.Reader,
-		Logger: slog.New(slog.DiscardHandler),
-	}
-	if _, _, err := sqlite.Migrate(t.Context(), o); err != nil {
-		t.Fatal(err)
-	}
-	db, err := sqlite.Open(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close() })
+	db := sqlitetest.Open(t, time.Now)
 	keyset, err := seal.NewKeyset()
 	if err != nil {
 		t.Fatal(err)

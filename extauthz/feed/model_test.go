@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -20,6 +19,7 @@ import (
 	"credence/store/limit"
 	"credence/store/seal"
 	"credence/store/sqlite"
+	"credence/store/sqlite/sqlitetest"
 )
 
 // The model: for each digest, what was true at each revision. Whatever happens
@@ -88,18 +88,7 @@ type request struct {
 
 func openStore(t *testing.T) (*sqlite.DB, *store.Store) {
 	t.Helper()
-	o := sqlite.Options{
-		Path: filepath.Join(t.TempDir(), "credence.db"), Now: time.Now, Random: rand.Reader,
-		Logger: slog.New(slog.DiscardHandler),
-	}
-	if _, _, err := sqlite.Migrate(t.Context(), o); err != nil {
-		t.Fatal(err)
-	}
-	db, err := sqlite.Open(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close() })
+	db := sqlitetest.Open(t, time.Now)
 	keyset, err := seal.NewKeyset()
 	if err != nil {
 		t.Fatal(err)

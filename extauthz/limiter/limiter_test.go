@@ -2,11 +2,9 @@ package limiter_test
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,7 +17,7 @@ import (
 	"credence/extauthz/pipeline"
 	"credence/store"
 	"credence/store/limit"
-	"credence/store/sqlite"
+	"credence/store/sqlite/sqlitetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -146,7 +144,7 @@ func TestCostIsChargedAndMoreThanTheBurstNeverPasses(t *testing.T) {
 }
 
 func TestAllLimitsAreChargedOrNone(t *testing.T) {
-	w := newWorld(t, openDB(t), nil)
+	w := newWorld(t, sqlitetest.Open(t, time.Now), nil)
 	wide, narrow := perSecond("key:a", "wide", 10), perSecond("owner:a", "narrow", 3)
 	quota := []pipeline.SubjectQuota{perDay("key:a", 5)}
 	for range 3 {
@@ -201,7 +199,7 @@ func TestNoMoreThanTheLimitsPassUnderContentionAndRefusalsCostNothing(t *testing
 // The owner's limit is spent by another request between the question and the
 // charge: while this one waits for its quota.
 func TestWhatWasChargedIsTakenBackWhenALimitRefusesAtTheCharge(t *testing.T) {
-	c := &counters{QuotaCounters: openDB(t)}
+	c := &counters{QuotaCounters: sqlitetest.Open(t, time.Now)}
 	w := newWorld(t, c, nil)
 	wide, narrow := perSecond("key:a", "wide", 10), perSecond("owner:a", "narrow", 1)
 	quotas := []pipeline.SubjectQuota{perDay("key:a", 5)}
@@ -311,23 +309,6 @@ func TestNothingToCountPasses(t *testing.T) {
 	if out, ok := w.take(1, nil, nil); !ok || len(out) != 0 {
 		t.Errorf("ok %v, outcomes %+v", ok, out)
 	}
-}
-
-func openDB(tb testing.TB) *sqlite.DB {
-	tb.Helper()
-	o := sqlite.Options{
-		Path: filepath.Join(tb.TempDir(), "credence.db"), Now: time.Now, Random: rand.Reader,
-		Logger: slog.New(slog.DiscardHandler),
-	}
-	if _, _, err := sqlite.Migrate(tb.Context(), o); err != nil {
-		tb.Fatal(err)
-	}
-	db, err := sqlite.Open(tb.Context(), o)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() { _ = db.Close() })
-	return db
 }
 
 func TestOptionsAreRefusedByName(t *testing.T) {

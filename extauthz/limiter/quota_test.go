@@ -13,6 +13,7 @@ import (
 	"credence/extauthz/limiter"
 	"credence/extauthz/pipeline"
 	"credence/store"
+	"credence/store/sqlite/sqlitetest"
 )
 
 // counters stand between the limiter and the database: they count calls, and
@@ -68,7 +69,7 @@ func (*memoryCounters) RemoveQuotas(context.Context, time.Time) (int, error) { r
 
 func TestAQuotaAdmitsExactlyItsLimitInEachWindow(t *testing.T) {
 	for _, most := range []int64{1, 2, 7, 100, 1234} {
-		c := &counters{QuotaCounters: openDB(t)}
+		c := &counters{QuotaCounters: sqlitetest.Open(t, time.Now)}
 		w := newWorld(t, c, nil)
 		quotas := []pipeline.SubjectQuota{perDay("key:a", most)}
 		if n := w.admitted(nil, quotas); int64(n) != most {
@@ -87,7 +88,7 @@ func TestAQuotaAdmitsExactlyItsLimitInEachWindow(t *testing.T) {
 }
 
 func TestManyReplicasTogetherAdmitExactlyTheQuota(t *testing.T) {
-	db := openDB(t)
+	db := sqlitetest.Open(t, time.Now)
 	quotas := []pipeline.SubjectQuota{perDay("owner:default/team", 3000)}
 	var passed atomic.Int64
 	var wg sync.WaitGroup
@@ -116,7 +117,7 @@ func TestManyReplicasTogetherAdmitExactlyTheQuota(t *testing.T) {
 }
 
 func TestMostRequestsDoNotAskTheStore(t *testing.T) {
-	c := &counters{QuotaCounters: openDB(t)}
+	c := &counters{QuotaCounters: sqlitetest.Open(t, time.Now)}
 	w := newWorld(t, c, nil)
 	quotas := []pipeline.SubjectQuota{perDay("key:a", 100_000)}
 	for range 10_000 {
@@ -153,7 +154,7 @@ func TestABlockIsFilledUpBeforeItIsSpent(t *testing.T) {
 }
 
 func TestACostAboveTheBlockIsReservedAndAboveTheQuotaRefused(t *testing.T) {
-	w := newWorld(t, openDB(t), nil)
+	w := newWorld(t, sqlitetest.Open(t, time.Now), nil)
 	quotas := []pipeline.SubjectQuota{perDay("key:a", 100)}
 	if out, ok := w.take(60, nil, quotas); !ok || out[0].Remaining != 40 {
 		t.Errorf("ok %v, outcomes %+v", ok, out)
@@ -172,7 +173,7 @@ func TestACostAboveTheBlockIsReservedAndAboveTheQuotaRefused(t *testing.T) {
 }
 
 func TestOneSpentQuotaChargesNoOther(t *testing.T) {
-	w := newWorld(t, openDB(t), nil)
+	w := newWorld(t, sqlitetest.Open(t, time.Now), nil)
 	wide, narrow := perDay("key:a", 1000), perDay("owner:a", 5)
 	if n := w.admitted(nil, []pipeline.SubjectQuota{wide, narrow}); n != 5 {
 		t.Fatalf("%d admitted", n)
@@ -186,7 +187,7 @@ func TestOneSpentQuotaChargesNoOther(t *testing.T) {
 }
 
 func TestCloseGivesBackWhatWasNotSpent(t *testing.T) {
-	db := openDB(t)
+	db := sqlitetest.Open(t, time.Now)
 	w := newWorld(t, db, nil)
 	quotas := []pipeline.SubjectQuota{perDay("key:a", 10_000)}
 	for range 30 {
@@ -208,7 +209,7 @@ func TestCloseGivesBackWhatWasNotSpent(t *testing.T) {
 }
 
 func TestAFailingStoreLeavesWhatIsReservedAndThenErrors(t *testing.T) {
-	c := &counters{QuotaCounters: openDB(t)}
+	c := &counters{QuotaCounters: sqlitetest.Open(t, time.Now)}
 	w := newWorld(t, c, nil)
 	quotas := []pipeline.SubjectQuota{perDay("key:a", 1000)}
 	limits := []pipeline.SubjectLimit{perSecond("key:a", "second", 10)}
@@ -284,7 +285,7 @@ func TestCallsOfTheStoreAreBounded(t *testing.T) {
 }
 
 func TestASpentQuotaIsAskedForAgainSinceOthersGiveBack(t *testing.T) {
-	db := openDB(t)
+	db := sqlitetest.Open(t, time.Now)
 	c := &counters{QuotaCounters: db}
 	w, other := newWorld(t, c, nil), newWorld(t, db, nil)
 	quotas := []pipeline.SubjectQuota{perDay("key:a", 1000)}
@@ -330,7 +331,7 @@ func TestQuotasAreBoundedAndForgettingOneLosesNoUnits(t *testing.T) {
 }
 
 func TestALateRequestOfTheOldWindowDoesNotThrowTheNewOneAway(t *testing.T) {
-	c := &counters{QuotaCounters: openDB(t)}
+	c := &counters{QuotaCounters: sqlitetest.Open(t, time.Now)}
 	w := newWorld(t, c, nil)
 	quotas := []pipeline.SubjectQuota{perDay("key:a", 1000)}
 	midnight := noon.Add(12 * time.Hour)
