@@ -27,7 +27,7 @@ var mayImport = map[string][]string{
 	"management":        {"management/audit", "store", "store/credential", "store/limit"},
 	"management/audit":  {"store"},
 	"management/jobs":   {"store"},
-	"management/api":    {"management", "management/client", "store", "store/limit"},
+	"management/api":    {"management", "management/client", "store", "store/credential", "store/limit"},
 	"management/client": {"store/certfile", "store/credential"},
 
 	// A program of go generate: writes the typed client from the table.
