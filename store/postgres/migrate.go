@@ -172,7 +172,7 @@ func applySchema(ctx context.Context, config *pgx.ConnConfig, logger *slog.Logge
 		return err
 	}
 	provider, err := goose.NewProvider(goose.DialectPostgres, pool, files,
-		goose.WithSlog(logger), goose.WithDisableGlobalRegistry(true), goose.WithTableName(versions))
+		goose.WithSlog(store.LibraryLogger(logger)), goose.WithDisableGlobalRegistry(true), goose.WithTableName(versions))
 	if err != nil {
 		return err
 	}

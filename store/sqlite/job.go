@@ -64,7 +64,7 @@ func (c jobClock) NowOrNil() *time.Time {
 // jobConfig is what the client that inserts and the one that runs share. The
 // field Test is the one way to give River a clock; nothing else of it is used.
 func jobConfig(now func() time.Time, logger *slog.Logger) *river.Config {
-	return &river.Config{Logger: logger, Test: river.TestConfig{Time: jobClock{now: now}}}
+	return &river.Config{Logger: store.LibraryLogger(logger), Test: river.TestConfig{Time: jobClock{now: now}}}
 }
 
 // newJobInserter makes the client of InsertJob. It has no workers and runs

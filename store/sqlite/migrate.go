@@ -105,6 +105,7 @@ func applyAll(ctx context.Context, pool *sql.DB, logger *slog.Logger) (from, to 
 	if _, err = jobs.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
 		return from, to, fmt.Errorf("apply schema of jobs: %w", translate(err))
 	}
+	logger.InfoContext(ctx, "database migrated", slog.Int64("from_version", from), slog.Int64("to_version", to))
 	return from, to, nil
 }
 
@@ -118,7 +119,7 @@ func embeddedSchema(pool *sql.DB, logger *slog.Logger) (*goose.Provider, error) 
 
 func schemaProvider(pool *sql.DB, files fs.FS, logger *slog.Logger) (*goose.Provider, error) {
 	provider, err := goose.NewProvider(goose.DialectSQLite3, pool, files,
-		goose.WithSlog(logger), goose.WithDisableGlobalRegistry(true))
+		goose.WithSlog(store.LibraryLogger(logger)), goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		return nil, fmt.Errorf("embedded migrations: %w", err)
 	}
@@ -126,7 +127,7 @@ func schemaProvider(pool *sql.DB, files fs.FS, logger *slog.Logger) (*goose.Prov
 }
 
 func jobMigrator(pool *sql.DB, logger *slog.Logger) (*rivermigrate.Migrator[*sql.Tx], error) {
-	migrator, err := rivermigrate.New(riversqlite.New(pool), &rivermigrate.Config{Logger: logger})
+	migrator, err := rivermigrate.New(riversqlite.New(pool), &rivermigrate.Config{Logger: store.LibraryLogger(logger)})
 	if err != nil {
 		return nil, fmt.Errorf("embedded migrations of jobs: %w", err)
 	}
