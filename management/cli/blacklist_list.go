@@ -25,8 +25,8 @@ func blacklistList(c *command) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return showList(c, list, "ID\tNETWORK\tNAMESPACE\tENDS\tREASON\tADDED BY", func(r client.BlacklistRule) []string {
-			return []string{r.ID, r.Network, first(r.Namespace, "(all)"), first(c.when(r.EndsAt), "never"), r.Reason, r.CreatedBy}
+		return showList(c, list, "ID\tNETWORK\tNAMESPACE\tENDS\tREASON", func(r client.BlacklistRule) []string {
+			return []string{r.ID, r.Network, first(r.Namespace, "(all)"), first(c.whenShort(r.EndsAt), "never"), clip(r.Reason)}
 		})
 	})
 }

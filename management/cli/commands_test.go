@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -23,7 +24,7 @@ name         orders
 namespace    default
 type         service
 status       active
-since        2030-01-02 03:04:05Z (in 0s)
+since        2030-01-02 03:04:05Z (now)
 environment  live
 scopes       orders:read, orders:write
 limits       10/s, search=100/m burst 20
@@ -31,8 +32,8 @@ quotas       10000/day
 paths        /orders/*
 labels       team=a
 expires      2030-02-01 03:04:05Z (in 30d)
-created      2030-01-02 03:04:05Z (in 0s)
-updated      2030-01-02 03:04:05Z (in 0s)
+created      2030-01-02 03:04:05Z (now)
+updated      2030-01-02 03:04:05Z (now)
 key text     crd_live_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
 `, created.out)
 	if !strings.Contains(created.err, "shown this once") {
@@ -40,8 +41,8 @@ key text     crd_live_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
 	}
 	id := o.first()
 	golden(t, `
-KEY ID                          NAME    NAMESPACE  OWNER  TYPE     STATUS  PLAN  EXPIRES
-key_xxxxxxxxxxxxxxxxxxxxxxxxxx  orders  default    -      service  active  -     2030-02-01 03:04:05Z (in 30d)
+KEY ID                          NAME    NAMESPACE  OWNER  STATUS  PLAN  EXPIRES
+key_xxxxxxxxxxxxxxxxxxxxxxxxxx  orders  default    -      active  -     in 30d
 `, o.ok("keys", "list"))
 
 	o.ok("keys", "update", id, "--limit", "20/s", "--label", "tier=gold", "--remove-label", "team", "--expires", "never", "--quota", "")
@@ -148,13 +149,13 @@ name         basic
 namespace    payments
 description  for all
 limits       100/m
-created      2030-01-02 03:04:05Z (in 0s)
-updated      2030-01-02 03:04:05Z (in 0s)
+created      2030-01-02 03:04:05Z (now)
+updated      2030-01-02 03:04:05Z (now)
 `, o.ok("plans", "show", "basic", "-n", "payments"))
 	o.ok("owners", "update", "team-a", "--contact", "")
 	o.ok("namespaces", "update", "payments", "--environment", "test")
 	o.fails(cli.ExitUsage, "nothing to change", "owners", "update", "team-a")
-	o.fails(cli.ExitConflict, "in use", "namespaces", "delete", "payments")
+	o.fails(cli.ExitConflict, "still in use\n`credence keys list`", "namespaces", "delete", "payments")
 	o.fails(cli.ExitConflict, "changed", "plans", "update", "basic", "-n", "payments", "--limit", "1/s", "--if-match", `"1"`)
 	o.ok("plans", "delete", "basic", "--namespace", "payments")
 	o.ok("owners", "delete", "team-a")
@@ -171,13 +172,17 @@ namespace  (all)
 reason     key scan
 ends       2030-01-02 04:04:05Z (in 1h)
 added by   token:tok_xxxxxxxxxxxxxxxxxxxxxxxxxx
-added      2030-01-02 03:04:05Z (in 0s)
+added      2030-01-02 03:04:05Z (now)
 `, o.ok("blacklist", "add", "203.0.113.0/24", "--for", "1h", "--reason", "key scan"))
 	var list client.List[client.BlacklistRule]
 	must(t, json.Unmarshal([]byte(o.ok("blacklist", "list", "-o", "json")), &list))
 	if len(list.Items) != 1 {
 		t.Fatalf("%d rules", len(list.Items))
 	}
+	golden(t, `
+ID                              NETWORK         NAMESPACE  ENDS   REASON
+blk_xxxxxxxxxxxxxxxxxxxxxxxxxx  203.0.113.0/24  (all)      in 1h  key scan
+`, o.ok("blacklist", "list"))
 	o.ok("blacklist", "show", list.Items[0].ID)
 	o.ok("blacklist", "remove", list.Items[0].ID)
 	if r := o.run("blacklist", "list"); r.out != "" || !strings.Contains(r.err, "nothing found") {
@@ -186,6 +191,26 @@ added      2030-01-02 03:04:05Z (in 0s)
 	o.fails(cli.ExitUsage, "network", "blacklist", "add", "example.com", "--reason", "x")
 	o.fails(cli.ExitUsage, "--for", "blacklist", "add", "10.0.0.1", "--reason", "x", "--for", "soon")
 	o.fails(cli.ExitUsage, "give one of them", "blacklist", "add", "10.0.0.1", "--reason", "x", "--for", "1h", "--until", "2031-01-01T00:00:00Z")
+}
+
+func TestListsFitATerminalOfAHundredColumns(t *testing.T) {
+	o := open(t)
+	long := strings.Repeat("é", 100)
+	o.ok("owners", "create", "team-payments", "--description", long)
+	o.ok("plans", "create", "premium", "--limit", "100/m", "--quota", "10000/day", "--description", long)
+	o.ok("namespaces", "create", "shop", "--description", long)
+	o.ok("keys", "create", "--name", "orders-service-eu", "--owner", "team-payments", "--expires", "30d")
+	o.ok("blacklist", "add", "203.0.113.0/24", "--reason", long)
+	for _, noun := range []string{"keys", "plans", "owners", "namespaces", "blacklist"} {
+		for line := range strings.Lines(o.ok(noun, "list")) {
+			if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 100 {
+				t.Errorf("%s list: %d columns: %s", noun, n, line)
+			}
+		}
+	}
+	if !strings.Contains(o.ok("owners", "show", "team-payments"), long) {
+		t.Error("show does not have the whole description")
+	}
 }
 
 func TestListsArePagedAndSayHowToGoOn(t *testing.T) {
@@ -243,6 +268,8 @@ func TestMistakesOnTheCommandLineAreUsageErrorsThatSayWhatIsRight(t *testing.T) 
 		{"expires_at", []string{"keys", "create", "--name", "a", "--expires", "2001-01-01T00:00:00Z"}},
 		{"nothing to change", []string{"keys", "update", "key_x"}},
 		{"cursor", []string{"keys", "list", "--cursor", "?"}},
+		{"1 to 500", []string{"keys", "list", "--max", "501"}},
+		{"1 to 500", []string{"keys", "list", "--max", "0"}},
 		{"unencrypted", []string{"keys", "list", "--server", "http://credence.example.com", "--data-dir", o.dataDir}},
 	} {
 		o.fails(cli.ExitUsage, tc.says, tc.args...)

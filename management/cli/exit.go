@@ -116,6 +116,8 @@ func explain(err error) error {
 		return explained{err, "Use a token with the role that is needed."}
 	case "stale_version":
 		return explained{err, "Somebody changed it meanwhile: look at it with show, then try again."}
+	case "in_use":
+		return explained{err, "`credence keys list` with --plan, --owner or --namespace finds the keys that need it."}
 	case "misdirected_request":
 		return explained{err, "Start the server with --api-hosts naming the host in --server."}
 	}

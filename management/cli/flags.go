@@ -185,6 +185,9 @@ func nothingToChange(cmd *cobra.Command) error {
 	return nil
 }
 
+// maxPage is the longest part of a list that the API answers.
+const maxPage = 500
+
 // paging is the flags of every list.
 type paging struct {
 	max    int
@@ -194,7 +197,7 @@ type paging struct {
 
 func pagingFlags(cmd *cobra.Command) *paging {
 	p := &paging{}
-	cmd.Flags().IntVar(&p.max, "max", 50, "most items to show, up to 500")
+	cmd.Flags().IntVar(&p.max, "max", 50, "most items to show, up to "+strconv.Itoa(maxPage))
 	cmd.Flags().StringVar(&p.cursor, "cursor", "", "go on where the list before ended")
 	cmd.Flags().BoolVar(&p.all, "all", false, "show everything, however long")
 	return p
@@ -202,13 +205,16 @@ func pagingFlags(cmd *cobra.Command) *paging {
 
 func (p *paging) input() client.PageInput {
 	if p.all {
-		return client.PageInput{Limit: 500, Cursor: p.cursor}
+		return client.PageInput{Limit: maxPage, Cursor: p.cursor}
 	}
 	return client.PageInput{Limit: p.max, Cursor: p.cursor}
 }
 
 // gather reads one part of a list, or all of them.
 func gather[T any](ctx context.Context, p *paging, read func(context.Context, client.PageInput) (client.List[T], error)) (client.List[T], error) {
+	if p.max < 1 || p.max > maxPage {
+		return client.List[T]{}, usage(fmt.Errorf("--max %d: give a number from 1 to %d, or --all", p.max, maxPage))
+	}
 	page := p.input()
 	got, err := read(ctx, page)
 	for err == nil && p.all && got.NextCursor != "" {

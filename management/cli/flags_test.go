@@ -26,6 +26,24 @@ func TestLifetimeReadsLengthsInstantsAndNever(t *testing.T) {
 	}
 }
 
+func TestDistancesAreRoughAndNotOffByASecond(t *testing.T) {
+	now := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
+	c := &command{Options: Options{Now: func() time.Time { return now }}}
+	for d, want := range map[time.Duration]string{
+		0: "now", 400 * time.Millisecond: "now", -400 * time.Millisecond: "now",
+		time.Second: "in 1s", -59 * time.Second: "59s ago",
+		time.Hour - time.Second: "in 1h", time.Hour - time.Minute: "in 59m", -90 * time.Minute: "1h ago",
+		720*time.Hour - time.Second: "in 30d", 47 * time.Hour: "in 1d", -48 * time.Hour: "2d ago",
+	} {
+		if got := c.whenShort(now.Add(d)); got != want {
+			t.Errorf("%v is %q, want %q", d, got, want)
+		}
+	}
+	if got, want := c.when(now.Add(time.Hour)), "2030-01-02 04:04:05Z (in 1h)"; got != want {
+		t.Errorf("when is %q, want %q", got, want)
+	}
+}
+
 func FuzzDays(f *testing.F) {
 	for _, seed := range []string{"30d", "1d12h", "720h", "106751d23h59m", "d", "1d9223372036854775807ns"} {
 		f.Add(seed)

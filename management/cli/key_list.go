@@ -42,8 +42,8 @@ func keyList(c *command) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return showList(c, list, "KEY ID\tNAME\tNAMESPACE\tOWNER\tTYPE\tSTATUS\tPLAN\tEXPIRES", func(k client.Key) []string {
-			return []string{k.KeyID, k.Name, k.Namespace, k.Owner, k.KeyType, keyStatus(k), k.Plan, first(c.when(k.ExpiresAt), "never")}
+		return showList(c, list, "KEY ID\tNAME\tNAMESPACE\tOWNER\tSTATUS\tPLAN\tEXPIRES", func(k client.Key) []string {
+			return []string{k.KeyID, clip(k.Name), k.Namespace, k.Owner, keyStatus(k), k.Plan, first(c.whenShort(k.ExpiresAt), "never")}
 		})
 	})
 }

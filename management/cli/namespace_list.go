@@ -22,7 +22,7 @@ func namespaceList(c *command) *cobra.Command {
 			return err
 		}
 		return showList(c, list, "NAME\tKEY PREFIX\tENVIRONMENT\tDESCRIPTION", func(n client.Namespace) []string {
-			return []string{n.Name, n.KeyPrefix, n.Environment, n.Description}
+			return []string{n.Name, n.KeyPrefix, n.Environment, clip(n.Description)}
 		})
 	})
 }

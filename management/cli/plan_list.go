@@ -25,7 +25,7 @@ func planList(c *command) *cobra.Command {
 			return err
 		}
 		return showList(c, list, "NAME\tNAMESPACE\tLIMITS\tQUOTAS\tDESCRIPTION", func(o client.Plan) []string {
-			return []string{o.Name, o.Namespace, limitText(o.Limits), quotaText(o.Quotas), o.Description}
+			return []string{o.Name, o.Namespace, limitText(o.Limits), quotaText(o.Quotas), clip(o.Description)}
 		})
 	})
 }

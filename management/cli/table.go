@@ -76,31 +76,58 @@ func printable(text string) string {
 
 // when is an instant as people read it: the instant, and how far it is.
 func (c *command) when(at time.Time) string {
-	if at.IsZero() {
-		return ""
-	}
-	text := at.UTC().Format("2006-01-02 15:04:05Z")
-	if c.Now == nil {
+	text := c.whenShort(at)
+	if at.IsZero() || c.Now == nil {
 		return text
 	}
-	d := at.Sub(c.Now())
-	if d < 0 {
-		return text + " (" + rough(-d) + " ago)"
-	}
-	return text + " (in " + rough(d) + ")"
+	return stamp(at) + " (" + text + ")"
 }
 
-// rough is a length in its largest unit.
+// whenShort is how far an instant is, for lists: show and -o json say when it
+// is to the second.
+func (c *command) whenShort(at time.Time) string {
+	switch {
+	case at.IsZero():
+		return ""
+	case c.Now == nil:
+		return stamp(at)
+	}
+	d := at.Sub(c.Now())
+	switch distance := rough(d.Abs()); {
+	case distance == "0s":
+		return "now"
+	case d < 0:
+		return distance + " ago"
+	default:
+		return "in " + distance
+	}
+}
+
+func stamp(at time.Time) string { return at.UTC().Format("2006-01-02 15:04:05Z") }
+
+// rough is a length in its largest unit. It is rounded in the unit below, so
+// that a second after "30d" was asked for it does not say 29d.
 func rough(d time.Duration) string {
 	for _, unit := range []struct {
-		size   time.Duration
-		letter string
-	}{{24 * time.Hour, "d"}, {time.Hour, "h"}, {time.Minute, "m"}} {
-		if d >= unit.size {
-			return strconv.FormatInt(int64(d/unit.size), 10) + unit.letter
+		size, below time.Duration
+		letter      string
+	}{{24 * time.Hour, time.Hour, "d"}, {time.Hour, time.Minute, "h"}, {time.Minute, time.Second, "m"}} {
+		if rounded := d.Round(unit.below); rounded >= unit.size {
+			return strconv.FormatInt(int64(rounded/unit.size), 10) + unit.letter
 		}
 	}
-	return strconv.FormatInt(int64(d/time.Second), 10) + "s"
+	return strconv.FormatInt(int64(d.Round(time.Second)/time.Second), 10) + "s"
+}
+
+// maxCell is how much of a name or reason a list shows, in characters: a line
+// is to fit a terminal. show and -o json have all of it.
+const maxCell = 34
+
+func clip(text string) string {
+	if runes := []rune(text); len(runes) > maxCell {
+		return string(runes[:maxCell-1]) + "…"
+	}
+	return text
 }
 
 func limitText(limits []client.Limit) string {
