@@ -118,7 +118,7 @@ Exit codes:
 	})
 	f := cmd.Flags()
 	f.StringVar(&c.address, "addr", "", "Check address, host:port or unix:PATH")
-	f.StringVar(&c.DataDir, "data-dir", o.DataDir, "folder of a local `credence serve` to take the address from")
+	f.StringVar(&c.DataDir, "data-dir", o.DataDir, "`folder` of a local credence serve to take the address from")
 	f.StringVar(&c.keyFile, "key-file", "", "file with the key text, - for stdin; without one no key is sent")
 	f.StringVar(&c.key, "key", "", "the key text itself; everybody who can list processes sees it, prefer --key-file")
 	f.StringVar(&c.keyHeader, "key-header", "x-api-key", "header to send it in; in authorization it becomes a bearer token")

@@ -30,7 +30,10 @@ func (r *Result) printTable(out io.Writer) error {
 	case r.Allowed:
 		verdict = "allowed"
 	}
-	fmt.Fprintf(out, "%s: %s\n%s\n\n", verdict, printable(r.Reason), r.Explains)
+	if r.Reason != "allowed" { // it would say the verdict twice
+		verdict += ": " + printable(r.Reason)
+	}
+	fmt.Fprintf(out, "%s\n%s\n\n", verdict, r.Explains)
 
 	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(w, "STAGE\tRESULT\tQUESTION")

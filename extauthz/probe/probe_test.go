@@ -114,7 +114,7 @@ func TestTableTellsTheVerdictFirst(t *testing.T) {
 	}{
 		{
 			pipeline.Decision{Reason: pipeline.ReasonAllowed, Stage: pipeline.StageLimit, Key: key, Credential: pipeline.Credential{Header: "x-api-key"}},
-			[]string{"allowed: allowed\n", "limit          decided", "end            not reached", "x-credence-owner: team-a", "x-api-key"},
+			[]string{"allowed\n", "limit          decided", "end            not reached", "x-credence-owner: team-a", "x-api-key"},
 		},
 		{
 			pipeline.Decision{Reason: pipeline.ReasonExpired, Stage: pipeline.StageState, Key: key},
