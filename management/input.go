@@ -19,9 +19,6 @@ func Set[T any](value T) Patch[T] { return Patch[T]{present: true, value: value}
 // Null is a patch that empties the field.
 func Null[T any]() Patch[T] { return Patch[T]{present: true} }
 
-// Present reports whether the update says anything of the field.
-func (p Patch[T]) Present() bool { return p.present }
-
 // Idempotency makes a create repeatable. The zero value means: it is not.
 type Idempotency struct {
 	Key         string   // the Idempotency-Key header, 1 to 128 visible ASCII characters

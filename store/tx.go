@@ -125,7 +125,7 @@ func (tx *Tx) Enqueue(ctx context.Context, j Job) error {
 	return tx.w.InsertJob(ctx, j)
 }
 
-// wrote records a successful write and, unless kind is "", its change.
+// changed records a successful write and, unless its kind is "", the change.
 func (tx *Tx) changed(err error, c Change) error {
 	if err != nil {
 		return err

@@ -82,15 +82,6 @@ func (q Quota) Validate() error {
 	return nil
 }
 
-// ValidateCost reports what is wrong with the cost of a request, as an
-// [*Error]; nil when it can be used.
-func ValidateCost(cost int64) error {
-	if cost < 1 || cost > MaxCost {
-		return outOfRange("cost", cost, 1, MaxCost)
-	}
-	return nil
-}
-
 // Validate reports the first thing that is wrong with the limits and quotas of
 // one key, plan or owner, as an [*Error]; nil when they can be used. Names are
 // unique over both lists, since answers to callers name limits and quotas
