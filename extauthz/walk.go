@@ -71,7 +71,7 @@ type walker struct {
 	rawHeaders []pipeline.Field
 	address    []byte // of the source, when it is a socket address
 	size       int64
-	entries    int // read for maps
+	entries    int  // read for maps
 	hasMap     bool // any entry in the map of headers
 }
 
