@@ -5,11 +5,11 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-# The Envoy that tests and demo use. ENVOY_VERSIONS is what make tools
-# installs: set it to several for a matrix
-# (make tools ENVOY_VERSIONS="1.36.4 1.37.0 1.38.3 1.39.3 1.40.0").
+# The Envoy that tests and demo use, those that make tools installs, and those
+# of the matrix.
 ENVOY_VERSION  ?= 1.40.0
 ENVOY_VERSIONS ?= $(ENVOY_VERSION)
+ENVOY_MATRIX   := 1.36.4 1.37.0 1.38.3 1.39.3 1.40.0
 LINT_VERSION   := v2.15.0
 
 FUZZTIME  ?= 30s
@@ -29,10 +29,10 @@ WITHOUT_ENVOY = $$(go list ./... | grep -Ev '/test/(e2e|demo|fleet)$$')
 # All packages but those whose tests start any other program.
 ALONE = $$(go list ./... | grep -Ev '/(test/(e2e|demo|fleet|pgserver)|store/postgres)$$')
 
-.PHONY: help demo run build test test-short test-all lint bench fuzz tools generate verify tools-test tools-store tools-lint
+.PHONY: help demo run build test test-short test-all test-envoy-matrix lint bench fuzz tools generate verify tools-test tools-store tools-lint
 
 help: ## list what can be made
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z][a-z-]*:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z][a-z-]*:.*## / { printf "  %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: tools-test ## a real Envoy that asks Credence, in front of an echo upstream, until Ctrl-C
 	@go build -o .tools/demo ./test/demo
@@ -50,9 +50,17 @@ test: tools-test tools-store ## all tests, with -race, a real Envoy and a real P
 test-short: ## the tests that need no Envoy and no PostgreSQL, without -race
 	go test -timeout 5m $(ALONE)
 
-test-all: tools-store ## what make test leaves out: every fuzzer for seconds, every benchmark once
+test-all: tools-store test-envoy-matrix ## what make test leaves out: the Envoy matrix, fuzzers for seconds, benchmarks once
 	test/tools/fuzz.sh 5s
 	go test -run '^$$' -bench . -benchtime 1x -timeout 10m $(WITHOUT_ENVOY)
+
+test-envoy-matrix: ## the end-to-end tests on every supported Envoy
+	@test/tools/install.sh envoy $(ENVOY_MATRIX)
+	@go test -c -o .tools/e2e.test ./test/e2e
+	@for version in $(ENVOY_MATRIX); do \
+	  echo "--- Envoy $$version"; \
+	  (cd test/e2e && ENVOY_VERSION=$$version ../../.tools/e2e.test -test.timeout 5m); \
+	done
 
 lint: tools-lint ## golangci-lint, go vet, go fix and go.mod
 	.tools/golangci-lint run ./...
