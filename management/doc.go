@@ -16,6 +16,9 @@
 // they still hold when it commits, and reported together with the problems of
 // form.
 //
+// After the commit, [Service.Receipt] waits for the data plane to have applied
+// the change, where a caller wants to know.
+//
 // # What is promised
 //
 //   - A change has its audit entry, its jobs and its row in the feed, or none

@@ -325,7 +325,11 @@ func TestOpeningSignsOffTheReplicasOfAnEarlierProcess(t *testing.T) {
 	if db, err = sqlite.Open(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close()
+	defer func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	rows, err := db.Replicas(t.Context(), time.Time{})
 	if err != nil || len(rows) != 2 {
 		t.Fatalf("replicas %v, %v", rows, err)
