@@ -54,15 +54,17 @@ func patched[T any](registry huma.Registry) {
 func (s *server) finishDocument() ([]byte, error) {
 	doc := s.huma.OpenAPI()
 	for _, op := range Operations() {
-		item := doc.Paths[op.Path]
-		for _, described := range []*huma.Operation{item.Get, item.Post, item.Patch, item.Delete} {
-			if described == nil || described.OperationID != op.ID || described.RequestBody == nil {
-				continue
-			}
-			s.bodies[op.ID] = described.RequestBody
-			if described.Method == http.MethodPatch {
-				described.RequestBody.Content["application/merge-patch+json"] = described.RequestBody.Content["application/json"]
-			}
+		described := describedAs(doc.Paths[op.Path], op.Method)
+		for _, p := range described.Parameters {
+			// Missing, it is answered 428 and not as huma would (guard.go).
+			p.Required = p.Required || p.Name == "If-Match" && op.NeedsIfMatch
+		}
+		if described.RequestBody == nil {
+			continue
+		}
+		s.bodies[op.ID] = described.RequestBody
+		if op.Method == http.MethodPatch {
+			described.RequestBody.Content["application/merge-patch+json"] = described.RequestBody.Content["application/json"]
 		}
 	}
 	schemas := doc.Components.Schemas.Map()
@@ -73,6 +75,20 @@ func (s *server) finishDocument() ([]byte, error) {
 		return nil, fmt.Errorf("render OpenAPI document: %w", err)
 	}
 	return document, nil
+}
+
+// describedAs is the operation of that method.
+func describedAs(path *huma.PathItem, method string) *huma.Operation {
+	switch method {
+	case http.MethodGet:
+		return path.Get
+	case http.MethodPost:
+		return path.Post
+	case http.MethodPatch:
+		return path.Patch
+	default:
+		return path.Delete
+	}
 }
 
 // encode writes JSON as people read it: < stays <.
