@@ -112,6 +112,12 @@ type answerer struct {
 	keep       bool // the credential
 }
 
+// Validate reports the first option that makes no sense, by its name.
+func (o AnswerOptions) Validate() error {
+	_, err := newAnswerer(o)
+	return err
+}
+
 func newAnswerer(o AnswerOptions) (*answerer, error) {
 	challenge, err := newChallenge(o.Realm, o.KeyHeader)
 	if err != nil {

@@ -48,6 +48,12 @@ func (o *Options) Validate() error {
 	case o.Now == nil:
 		return errors.New("now: missing")
 	}
+	return o.ValidateSettings()
+}
+
+// ValidateSettings reports the first of the options that an operator sets
+// which makes no sense, so that it can be said before anything is started.
+func (o *Options) ValidateSettings() error {
 	if _, err := o.Client.source(); err != nil {
 		return err
 	}
