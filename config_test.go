@@ -182,3 +182,21 @@ func TestConfigPrintMasksPasswords(t *testing.T) {
 		t.Errorf("got %s", out.String())
 	}
 }
+
+func TestMistakesOnTheCommandLineAreUsageErrorsThatSayWhatIsRight(t *testing.T) {
+	for says, args := range map[string][]string{
+		`unknown command "doors": ` + "`credence --help` lists them":       {"doors"},
+		`unknown command "kesy"; did you mean "keys"?`:                     {"kesy"},
+		`unknown command "show": ` + "`credence config --help` lists them": {"config", "show"},
+		`"now": ` + "`credence serve` takes no arguments":                  {"serve", "now"},
+		`"2": ` + "`credence version` takes no arguments":                  {"version", "2"},
+	} {
+		var out, errs strings.Builder
+		if code := run(t.Context(), args, process{strings.NewReader(""), &out, &errs, nil}); code != 2 {
+			t.Errorf("credence %s: exit code %d, want 2", strings.Join(args, " "), code)
+		}
+		if !strings.Contains(errs.String(), says) || out.Len() != 0 {
+			t.Errorf("credence %s: it says %q and prints %q, want %q", strings.Join(args, " "), errs.String(), out.String(), says)
+		}
+	}
+}

@@ -98,6 +98,7 @@ func rootCommand(p process) *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
+	group(root)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w: `%s --help` lists the flags", err, cmd.CommandPath())}
 	})
@@ -111,10 +112,34 @@ func rootCommand(p process) *cobra.Command {
 	return root
 }
 
+// group makes a command one that only holds others: without one of them it
+// prints its help, with an unknown one it says so.
+func group(cmd *cobra.Command) {
+	cmd.Args = cobra.ArbitraryArgs
+	cmd.SuggestionsMinimumDistance = 2
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return cmd.Help()
+		}
+		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+			return usageError{fmt.Errorf("unknown command %q; did you mean %q?", args[0], near[0])}
+		}
+		return usageError{fmt.Errorf("unknown command %q: `%s --help` lists them", args[0], cmd.CommandPath())}
+	}
+}
+
+// noArguments is for commands that take flags only.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usageError{fmt.Errorf("%q: `%s` takes no arguments; its --help lists the flags", args[0], cmd.CommandPath())}
+	}
+	return nil
+}
+
 // configured is a command that reads the configuration.
 func configured(p process, in processes, cmd *cobra.Command, runIt func(cmd *cobra.Command, c config, origins []origin) error) *cobra.Command {
 	var file string
-	cmd.Args = cobra.NoArgs
+	cmd.Args = noArguments
 	cmd.Flags().StringVar(&file, "config", "", "configuration file (default ./credence.yaml when there is one)")
 	addSettings(cmd.Flags(), in)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -193,6 +218,7 @@ secrets.json and keyset.json. The database must have been migrated.`,
 
 func secretsCommand(p process) *cobra.Command {
 	parent := &cobra.Command{Use: "secrets", Short: "the secrets of a deployment of several processes"}
+	group(parent)
 	var files secretsInit
 	initialise := &cobra.Command{
 		Use:   "init --out DIR",
@@ -201,7 +227,7 @@ func secretsCommand(p process) *cobra.Command {
 overwrites one. secrets.json goes to every process, keyset.json to the control
 plane only. "serve" makes both by itself.`,
 		Example: "  credence secrets init --out /etc/credence",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			if files.dir == "" {
 				return usageError{errors.New("--out is missing: name the folder for the two files")}
@@ -218,6 +244,7 @@ plane only. "serve" makes both by itself.`,
 
 func tokensCommand(p process) *cobra.Command {
 	parent := &cobra.Command{Use: "tokens", Short: "admin tokens"}
+	group(parent)
 	var token tokenBootstrap
 	first := configured(p, inBootstrap, &cobra.Command{
 		Use:   "bootstrap",
@@ -248,6 +275,7 @@ func migrateCommand(p process) *cobra.Command {
 
 func configCommand(p process) *cobra.Command {
 	parent := &cobra.Command{Use: "config", Short: "look at the configuration"}
+	group(parent)
 	parent.AddCommand(configured(p, inAll, &cobra.Command{
 		Use:   "print",
 		Short: "print every setting, its value and where it came from",
@@ -265,7 +293,7 @@ func versionCommand(p process) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "print the version",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			fmt.Fprintln(p.out, version())
 			return nil
@@ -289,7 +317,7 @@ func readyCommand(p process) *cobra.Command {
 		Short:   "ask a process whether it is ready; for health checks",
 		Long:    "Asks the status port of a process whether it is ready: exit code 0, or 6 with what it waits for.",
 		Example: "  credence ready --status-addr 127.0.0.1:9003",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := extauthz.AskReady(cmd.Context(), address); err != nil {
 				return unavailableError{err}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -51,6 +52,51 @@ func pipelineOptions(c config) (pipeline.Options, error) {
 		o.Failures = l
 	}
 	return o, nil
+}
+
+// checkDataPlane refuses settings that no data plane can work with, before
+// anything is made or started.
+func checkDataPlane(c config) error {
+	decisions, err := pipelineOptions(c)
+	if err != nil {
+		return err
+	}
+	if err := decisions.ValidateSettings(); err != nil {
+		return settingError(err)
+	}
+	answers, err := answerOptions(c)
+	if err != nil {
+		return err
+	}
+	if err := answers.Validate(); err != nil {
+		return settingError(err)
+	}
+	return nil
+}
+
+// settingError says in an operator's words what is wrong with an option: the
+// packages begin their errors with the option's name, here it becomes that of
+// the setting it was made from.
+func settingError(err error) error {
+	for _, name := range [][2]string{
+		{"client.source", "client-source"},
+		{"client.trusted_hops", "client-trusted-hops"},
+		{"client.trusted_networks", "client-trusted-cidrs"},
+		{"places", "key-sources"},
+		{"option Answer.KeyHeader", "key-sources"},
+		{"option Answer.Realm", "realm"},
+		{"option Answer.Identity.KeyID", "identity-headers: key-id"},
+		{"option Answer.Identity.Namespace", "identity-headers: namespace"},
+		{"option Answer.Identity.Owner", "identity-headers: owner"},
+		{"option Answer.Identity.Type", "identity-headers: type"},
+		{"option Answer.Identity.Scopes", "identity-headers: scopes"},
+		{"option Answer.Identity.Plan", "identity-headers: plan"},
+	} {
+		if rest, ok := strings.CutPrefix(err.Error(), name[0]+":"); ok {
+			return usageError{errors.New(name[1] + ":" + rest)}
+		}
+	}
+	return usageError{err}
 }
 
 func parsePlace(s string) (pipeline.Place, error) {

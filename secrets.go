@@ -141,9 +141,7 @@ func missing(path string) bool {
 func firstToken(ctx context.Context, service *management.Service, path string, logger *slog.Logger) error {
 	_, err := service.TokenBootstrap(ctx, management.TokenBootstrap{
 		Deliver: func(token credential.Text) error {
-			// A file that is there is left from a start that was cut off before
-			// the token was: nobody holds a token, so nothing is lost.
-			if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			if err := setAside(ctx, path, logger); err != nil {
 				return err
 			}
 			return secretfile.Create(path, []byte(token.Reveal()+"\n"))
@@ -156,6 +154,22 @@ func firstToken(ctx context.Context, service *management.Service, path string, l
 		return fmt.Errorf("first admin token: %w", err)
 	}
 	logger.InfoContext(ctx, "first admin token written", slog.String("file", path))
+	return nil
+}
+
+// setAside moves the token of a database that is not this one out of the way.
+// A start that was cut off leaves one that nobody needs, but so does a lost
+// database or a wrong --store, and then it is the only way back in.
+func setAside(ctx context.Context, path string, logger *slog.Logger) error {
+	if missing(path) {
+		return nil
+	}
+	kept := path + ".old"
+	if err := os.Rename(path, kept); err != nil {
+		return err
+	}
+	logger.WarnContext(ctx, "the database is new, but the data folder has an admin token: is this the right database?",
+		slog.String("token_kept_as", kept))
 	return nil
 }
 

@@ -185,13 +185,21 @@ func (d *deployment) run(ctx context.Context, l *listeners, service *management.
 	w.back, w.lasting = errgroup.WithContext(lasting)
 	defer context.AfterFunc(w.lasting, stop)() //nolint:contextcheck // a back that fails ends the front
 
+	d.logger.InfoContext(ctx, "starting", slog.String("version", version()),
+		slog.String("store", maskURL(d.config.Store)), slog.String("data_dir", d.config.DataDir))
+	defer context.AfterFunc(ctx, func() {
+		d.logger.InfoContext(lasting, "stopping", slog.Duration("grace", d.config.ShutdownGrace))
+	})()
+
 	err := d.start(w, l, service) //nolint:contextcheck // w carries both lifetimes
 	if err != nil {
 		stop()
 	}
 	err = errors.Join(err, w.front.Wait())
 	end()
-	return errors.Join(err, w.back.Wait(), l.retract(d.config.DataDir))
+	err = errors.Join(err, w.back.Wait(), l.retract(d.config.DataDir))
+	d.logger.InfoContext(ctx, "stopped")
+	return err
 }
 
 // start starts the planes and says where they listen.
