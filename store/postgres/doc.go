@@ -8,7 +8,8 @@
 // it is one of a transaction, also within bounds that the server keeps. No
 // statement relies on the state of a session: no prepared statement has a
 // name, no setting outlives its transaction, no search path is assumed. So a
-// pooler in transaction mode may stand in between. A standby is refused: what
+// pooler in transaction mode may stand in between. Only FindKey prepares its
+// statement, on connections that are found to have no pooler. A standby is refused: what
 // it answers may be behind, and the data plane must not take that for news.
 //
 // One more connection, a session of its own, waits for notifications of

@@ -10,14 +10,15 @@ import (
 // FindQuery is what FindKey asks.
 const FindQuery = findQuery
 
-// PreparedStatements lists the named statements of the transaction's session.
+// PreparedStatements lists the texts of the named statements of the
+// transaction's session.
 func PreparedStatements(ctx context.Context, w store.Writer) ([]string, error) {
 	mine, ok := w.(*writer)
 	if !ok {
 		return nil, errors.New("not a writer of this package")
 	}
-	return listRows(ctx, mine.q, "SELECT name FROM pg_prepared_statements WHERE name <> ''", nil,
-		func(r row, name *string) error { return r.Scan(name) })
+	return listRows(ctx, mine.q, "SELECT statement FROM pg_prepared_statements WHERE name <> ''", nil,
+		func(r row, text *string) error { return r.Scan(text) })
 }
 
 // CheckOptions reads the addresses, as Open and Migrate begin with.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"credence/store"
 	"credence/store/credential"
 )
@@ -192,11 +194,32 @@ func (db *DB) FindKey(ctx context.Context, hashes []credential.Hash) (store.KeyR
 	}
 	var k store.KeyRecord
 	destinations := append(keyDestinations(&k.Key), &k.PlanLimits, &k.PlanQuotas, &k.OwnerLimits, &k.OwnerQuotas)
-	if err := db.q.value(ctx, findQuery, []any{candidates}, destinations...); err != nil {
+	if err := db.find(ctx, candidates, destinations); err != nil {
 		return store.KeyRecord{}, fmt.Errorf("find key: %w", err)
 	}
 	tidyKey(&k.Key)
 	noneIsNil(&k.PlanLimits, &k.OwnerLimits)
 	noneIsNil(&k.PlanQuotas, &k.OwnerQuotas)
 	return k, nil
+}
+
+// keepsSession is what a connection of the pool is marked with when the server
+// itself is at its other end, and no pooler.
+const keepsSession = "keeps session"
+
+// find runs findQuery. Planning it takes several times as long as running it,
+// so a connection that keeps its session prepares it once.
+func (db *DB) find(ctx context.Context, candidates [][]byte, destinations []any) error {
+	bounded, cancel := context.WithTimeout(ctx, db.q.timeout)
+	defer cancel()
+	conn, err := db.pool.Acquire(bounded)
+	if err != nil {
+		return translate(ctx, err)
+	}
+	defer conn.Release()
+	mode := pgx.QueryExecModeCacheDescribe
+	if conn.Conn().PgConn().CustomData()[keepsSession] == true {
+		mode = pgx.QueryExecModeCacheStatement
+	}
+	return querier{on: conn, timeout: db.q.timeout}.value(ctx, findQuery, []any{mode, candidates}, destinations...)
 }

@@ -25,6 +25,8 @@ INSERT INTO credence.api_keys (key_id, namespace, name, owner, plan, key_type, s
 		'[]', '[]', '{}', '{}', '{}', '{}', '{}', sha256(n::text::bytea), '', '', '2026-01-01', '2026-01-02', 1 FROM generate_series(1, 10000) AS n;
 ANALYZE`
 
+// With a plan made for its candidates, and with the one for any that a
+// prepared statement comes to have.
 func TestFindKeyReadsByIndexesOnly(t *testing.T) {
 	address := database(t)
 	pgserver.Exec(t, address, manyKeys)
@@ -33,13 +35,23 @@ func TestFindKeyReadsByIndexesOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
-	hashes := make([][]byte, 5)
-	for i := range hashes {
-		h := credential.DigestOf([]byte{byte('1' + i)})
-		hashes[i] = h[:]
+	if _, err := conn.Exec(t.Context(), "PREPARE find (bytea[]) AS "+postgres.FindQuery); err != nil {
+		t.Fatal(err)
 	}
+	for _, mode := range []string{"force_custom_plan", "force_generic_plan"} {
+		if _, err := conn.Exec(t.Context(), "SET plan_cache_mode = "+mode); err != nil {
+			t.Fatal(err)
+		}
+		readsByIndexesOnly(t, conn)
+	}
+}
+
+func readsByIndexesOnly(t *testing.T, conn *pgx.Conn) {
+	t.Helper()
 	var text []byte
-	if err := conn.QueryRow(t.Context(), "EXPLAIN (ANALYZE, FORMAT JSON) "+postgres.FindQuery, hashes).Scan(&text); err != nil {
+	err := conn.QueryRow(t.Context(), "EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE find (ARRAY[sha256('1'), sha256('2'), sha256('x')])",
+		pgx.QueryExecModeSimpleProtocol).Scan(&text)
+	if err != nil {
 		t.Fatal(err)
 	}
 	var plans []struct {

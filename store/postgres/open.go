@@ -72,7 +72,9 @@ func open(ctx context.Context, o *Options, config *pgxpool.Config, session *pgx.
 	var warn sync.Once
 	config.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
 		warn.Do(func() { warnPlaintext(ctx, o.Logger, c.PgConn()) })
-		return nil
+		pooled, err := behindPooler(ctx, c)
+		c.PgConn().CustomData()[keepsSession] = !pooled
+		return err
 	}
 	if db.pool, err = pgxpool.NewWithConfig(ctx, config); err != nil {
 		return nil, translate(ctx, err)

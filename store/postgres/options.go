@@ -116,9 +116,10 @@ func (o *Options) sessionConfig() (*pgx.ConnConfig, error) {
 func (o *Options) prepare(c *pgx.ConnConfig) {
 	// The types of a statement's parameters are asked for once per connection
 	// and remembered here; the statement itself has no name at the server, so
-	// any of a pooler's connections can run it.
+	// any of a pooler's connections can run it. FindKey alone does otherwise,
+	// where it may.
 	c.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
-	c.StatementCacheCapacity = 0
+	c.StatementCacheCapacity = 8
 	c.DescriptionCacheCapacity = 512
 	c.ConnectTimeout = o.ConnectTimeout
 	c.DialFunc = (&net.Dialer{KeepAlive: keepAlive, Timeout: o.ConnectTimeout}).DialContext

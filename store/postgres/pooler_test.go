@@ -2,10 +2,12 @@ package postgres_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
 	"credence/store"
+	"credence/store/credential"
 	"credence/store/postgres"
 	"credence/store/storetest"
 	"credence/test/pgserver"
@@ -75,22 +77,34 @@ func TestMigrateRefusesAPooler(t *testing.T) {
 	open(t, o)
 }
 
-func TestNoStatementLeavesANameInTheSession(t *testing.T) {
-	address := database(t)
-	o := options(address)
-	o.MaxConns = 1 // so that it is the same session
-	db := open(t, o)
-	change(t, db, "key_1")
-	if _, err := db.Key(t.Context(), "key_1"); err != nil {
-		t.Fatal(err)
+// The only statement with a name is FindKey's, and none has one in a session
+// that others get.
+func TestBehindAPoolerNoStatementLeavesANameInTheSession(t *testing.T) {
+	own := startServer(t)
+	address := migrated(t, own)
+	names := func(address string) []string {
+		o := options(address)
+		o.MaxConns = 1 // so that it is the same session
+		db := open(t, o)
+		if _, err := db.FindKey(t.Context(), make([]credential.Hash, 1)); !errors.Is(err, store.ErrNotFound) {
+			t.Fatal(err)
+		}
+		if _, err := db.Namespace(t.Context(), "default"); err != nil {
+			t.Fatal(err)
+		}
+		var left []string
+		if err := db.Transact(t.Context(), func(ctx context.Context, w store.Writer) (err error) {
+			left, err = postgres.PreparedStatements(ctx, w)
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return left
 	}
-	var left []string
-	err := db.Transact(t.Context(), func(ctx context.Context, w store.Writer) error {
-		var err error
-		left, err = postgres.PreparedStatements(ctx, w)
-		return err
-	})
-	if err != nil || len(left) != 0 {
-		t.Errorf("prepared statements %v, %v", left, err)
+	if left := names(own.Pooler(t)(address)); len(left) != 0 {
+		t.Errorf("behind a pooler: %v", left)
+	}
+	if left := names(address); len(left) != 1 || left[0] != postgres.FindQuery {
+		t.Errorf("without one: %v, want FindKey's", left)
 	}
 }
