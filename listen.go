@@ -11,7 +11,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 
 	"credence/extauthz"
@@ -105,14 +104,6 @@ func listen(ctx context.Context, c config, p processes) (*listeners, error) {
 func makeDataDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("data folder: %w: name one that can be made and written with --data-dir", err)
-	}
-	info, err := os.Stat(dir)
-	if err != nil {
-		return fmt.Errorf("data folder: %w", err)
-	}
-	// In such a folder anybody could put secrets of their own in place of ours.
-	if runtime.GOOS != "windows" && info.Mode().Perm()&0o002 != 0 {
-		return fmt.Errorf("data folder %s can be written by every user: chmod o-w it or name another with --data-dir", dir)
 	}
 	probe, err := os.CreateTemp(dir, ".writable-*")
 	if err != nil {
