@@ -35,7 +35,13 @@ func (s *server) guard(op Operation) func(huma.Context, func(huma.Context)) {
 	known := queryNames(op.Input)
 	return func(hc huma.Context, next func(huma.Context)) {
 		r, w := humago.Unwrap(hc)
-		c, err := s.admit(w, r, op, known)
+		actor, err := s.enterActor(r, op)
+		if err != nil {
+			s.write(w, r, problemOf(err))
+			return
+		}
+		defer s.turns.leave(actor.ID)
+		c, err := s.admit(w, r, op, actor, known)
 		if err != nil {
 			s.write(w, r, problemOf(err))
 			return
@@ -44,14 +50,19 @@ func (s *server) guard(op Operation) func(huma.Context, func(huma.Context)) {
 	}
 }
 
-func (s *server) admit(w http.ResponseWriter, r *http.Request, op Operation, known []string) (call, error) {
-	c := call{service: s.service, ready: s.ready, clock: s.now, operation: op.ID}
-	var err error
+// enterActor answers who asks, nobody where no token is needed, and takes one
+// of its turns. Only then the body is read: who sends it slowly waits alone.
+func (s *server) enterActor(r *http.Request, op Operation) (actor management.Actor, err error) {
 	if op.Role != "" {
-		if c.actor, err = s.authorize(r, op); err != nil {
-			return c, err
+		if actor, err = s.authorize(r, op); err != nil {
+			return actor, err
 		}
 	}
+	return actor, s.turns.take(actor.ID)
+}
+
+func (s *server) admit(w http.ResponseWriter, r *http.Request, op Operation, actor management.Actor, known []string) (call, error) {
+	c := call{service: s.service, ready: s.ready, clock: s.now, operation: op.ID, actor: actor}
 	if err := queries(r, known); err != nil {
 		return c, err
 	}

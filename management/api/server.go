@@ -36,7 +36,7 @@ type Options struct {
 	Random        io.Reader     // of request ids
 	Version       string        // of the program, for the OpenAPI document
 	Timeout       time.Duration // of one request; 0 means 15 s
-	InFlight      int           // most requests at once; 0 means 256
+	InFlight      int           // most requests at once, of one token a quarter; 0 means 256
 }
 
 func (o *Options) validate() error {
@@ -79,6 +79,7 @@ type server struct {
 	random        io.Reader
 	timeout       time.Duration
 	slots         chan struct{}
+	turns         *turns
 
 	mux    *http.ServeMux
 	huma   huma.API
@@ -98,7 +99,7 @@ func New(o Options) (http.Handler, error) {
 	}
 	s := &server{
 		service: o.Service, authenticator: o.Authenticator, hosts: hostSet(o.Hosts), ready: o.Ready, metrics: m,
-		logger: o.Logger, now: o.Now, random: o.Random, timeout: o.Timeout, slots: make(chan struct{}, o.InFlight),
+		logger: o.Logger, now: o.Now, random: o.Random, timeout: o.Timeout, slots: make(chan struct{}, o.InFlight), turns: newTurns(o.InFlight),
 		mux: http.NewServeMux(), bodies: map[string]*huma.RequestBody{}, routes: map[string]string{},
 	}
 	s.huma = humago.New(s.mux, documentConfig(o.Version))

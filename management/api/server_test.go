@@ -3,6 +3,7 @@ package api_test
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -261,5 +262,46 @@ func TestServeLetsRunningRequestsFinish(t *testing.T) {
 	must(t, <-served)
 	if _, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", listener.Addr().String()); err == nil {
 		t.Error("the listener still takes connections")
+	}
+}
+
+// slowBody is a body of which nothing comes before leave is closed.
+type slowBody struct{ entered, leave chan struct{} }
+
+func (b slowBody) Read([]byte) (int, error) {
+	b.entered <- struct{}{}
+	<-b.leave
+	return 0, io.EOF
+}
+
+func TestOneTokenCannotTakeAllTurns(t *testing.T) {
+	d := deploy(t, func(o *api.Options) { o.InFlight = 8 })
+	slow := d.token(t, store.RoleOperator, "default")
+	body := slowBody{make(chan struct{}), make(chan struct{})}
+	codes := make(chan int)
+	for range 2 { // a quarter
+		go func() {
+			req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://localhost/v1/keys", body)
+			req.Header.Set("Authorization", "Bearer "+slow.Reveal())
+			w := httptest.NewRecorder()
+			d.handler.ServeHTTP(w, req)
+			codes <- w.Code
+		}()
+	}
+	<-body.entered
+	<-body.entered
+	own := []string{"Authorization", "Bearer " + slow.Reveal()}
+	wantProblem(t, d.send(t, "GET", "/v1/me", "", own...), http.StatusServiceUnavailable, "unavailable", "")
+	if a := d.send(t, "GET", "/v1/me", ""); a.status != http.StatusOK {
+		t.Errorf("another token: %d", a.status)
+	}
+	close(body.leave)
+	for range 2 {
+		if code := <-codes; code != http.StatusUnsupportedMediaType {
+			t.Errorf("nothing, of no type: %d", code)
+		}
+	}
+	if a := d.send(t, "GET", "/v1/me", "", own...); a.status != http.StatusOK {
+		t.Errorf("afterwards: %d", a.status)
 	}
 }
