@@ -200,3 +200,19 @@ func TestMistakesOnTheCommandLineAreUsageErrorsThatSayWhatIsRight(t *testing.T) 
 		}
 	}
 }
+
+func TestACallerIsToldTheFirstPlacesForAKey(t *testing.T) {
+	for sources, want := range map[string]string{
+		"header:x-api-key,bearer":           "in the header x-api-key or as a bearer token",
+		"query:key":                         "in the query parameter key",
+		"bearer,header:x-key,header:x-auth": "as a bearer token or in the header x-key",
+	} {
+		c, _, err := load(t, "", nil, []string{"--key-sources", sources})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if o, err := answerOptions(c); err != nil || o.KeyPlaces != want {
+			t.Errorf("%s: %q, %v; want %q", sources, o.KeyPlaces, err, want)
+		}
+	}
+}

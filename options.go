@@ -84,6 +84,7 @@ func settingError(err error) error {
 		{"client.trusted_networks", "client-trusted-cidrs"},
 		{"places", "key-sources"},
 		{"option Answer.KeyHeader", "key-sources"},
+		{"option Answer.KeyPlaces", "key-sources"},
 		{"option Answer.Realm", "realm"},
 		{"option Answer.Identity.KeyID", "identity-headers: key-id"},
 		{"option Answer.Identity.Namespace", "identity-headers: namespace"},
@@ -131,12 +132,14 @@ func answerOptions(c config) (extauthz.AnswerOptions, error) {
 		f.Off, f.Name = false, strings.ToLower(name)
 	}
 	bearer := false
+	var places []string
 	for _, s := range c.KeySources {
 		place, err := parsePlace(s)
 		if err != nil {
 			return o, usageError{err}
 		}
 		bearer = bearer || place.Kind == pipeline.PlaceBearer
+		places = append(places, placeText(place))
 		if place.Kind == pipeline.PlaceHeader && o.KeyHeader == "" {
 			o.KeyHeader = place.Name
 		}
@@ -144,5 +147,18 @@ func answerOptions(c config) (extauthz.AnswerOptions, error) {
 	if bearer {
 		o.KeyHeader = ""
 	}
+	o.KeyPlaces = strings.Join(places[:min(2, len(places))], " or ") // enough to succeed, and bounded
 	return o, nil
+}
+
+// placeText says where a key goes to somebody who sent none.
+func placeText(p pipeline.Place) string {
+	switch p.Kind {
+	case pipeline.PlaceBearer:
+		return "as a bearer token"
+	case pipeline.PlaceQuery:
+		return "in the query parameter " + p.Name
+	case pipeline.PlaceHeader:
+	}
+	return "in the header " + p.Name
 }

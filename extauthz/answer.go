@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"google.golang.org/grpc/codes"
 
@@ -18,6 +19,9 @@ type AnswerOptions struct {
 	// KeyHeader names the header that the challenge of a 401 asks for, when
 	// keys are not accepted as bearer tokens; empty when they are.
 	KeyHeader string
+	// KeyPlaces tells a caller without a key where to put it, as the end of
+	// "send it ...": "in the header x-api-key". Empty says nothing of places.
+	KeyPlaces string
 	// Identity are the headers that tell the upstream who is calling.
 	Identity Identity
 	// NoRateLimitFields leaves RateLimit and RateLimit-Policy out.
@@ -128,7 +132,13 @@ func newAnswerer(o AnswerOptions) (*answerer, error) {
 		return nil, err
 	}
 	a := &answerer{identity: id, rateLimit: !o.NoRateLimitFields, keep: o.KeepCredential}
+	if len(o.KeyPlaces) > maxValue || !printable(o.KeyPlaces) || strings.ContainsAny(o.KeyPlaces, `"\`) {
+		return nil, fmt.Errorf("option Answer.KeyPlaces: %q: use at most %d visible ASCII characters without quotes", o.KeyPlaces, maxValue)
+	}
 	for _, r := range rows() {
+		if r.kind == kindMissing && o.KeyPlaces != "" {
+			r.detail = strings.TrimSuffix(r.detail, ".") + ": send it " + o.KeyPlaces + "."
+		}
 		for len(a.denials) <= int(r.reason) {
 			a.denials = append(a.denials, denial{})
 			a.identified = append(a.identified, false)

@@ -49,6 +49,24 @@ func answered(tb testing.TB, a *answerer, request *authv3.CheckRequest, decide f
 	return &m
 }
 
+// TestACallerWithoutAKeyIsToldWhereToPutIt, and only that caller: a 401 for a
+// bad key says nothing more.
+func TestACallerWithoutAKeyIsToldWhereToPutIt(t *testing.T) {
+	a := newTestAnswerer(t, AnswerOptions{KeyPlaces: "in the header x-key"})
+	for _, request := range []*authv3.CheckRequest{getOrders(), postGRPC()} {
+		body := func(r pipeline.Reason) string {
+			return answered(t, a, request, func(d *pipeline.Decision) { d.Reason = r }).GetDeniedResponse().GetBody()
+		}
+		const says = "An API key is required: send it in the header x-key."
+		if got := body(pipeline.ReasonMissingKey); !strings.Contains(got, says) {
+			t.Errorf("body is %s, want %q in it", got, says)
+		}
+		if got := body(pipeline.ReasonUnknownKey); strings.Contains(got, "x-key") {
+			t.Errorf("an unknown key is answered %s", got)
+		}
+	}
+}
+
 // postGRPC is what Envoy reports of a gRPC call.
 func postGRPC() *authv3.CheckRequest {
 	m := getOrders()

@@ -140,6 +140,7 @@ func TestUnsafeHeaderNamesAreRefused(t *testing.T) {
 	}
 	for option, o := range map[string]AnswerOptions{
 		"Answer.Realm": {Realm: "a\r\nb"}, "Answer.KeyHeader": {KeyHeader: "X-Api-Key\n"},
+		"Answer.KeyPlaces": {KeyPlaces: `in "x"`},
 	} {
 		if _, err := newAnswerer(o); err == nil || !strings.Contains(err.Error(), option) {
 			t.Errorf("%s: %v", option, err)

@@ -72,7 +72,7 @@ func TestDenialsAreExact(t *testing.T) {
 	}{
 		"no key is 401": {"/denied", nil, map[string][]string{
 			"status": {"Unauthorized"}, "Www-Authenticate": bearer(""),
-			"body": problem("about:blank", "Unauthorized", "401", "An API key is required.", "missing_api_key", ""),
+			"body": problem("about:blank", "Unauthorized", "401", "An API key is required: send it in the header x-api-key or as a bearer token.", "missing_api_key", ""),
 		}},
 		"a bad key is 401": {"/denied", [][2]string{{"x-api-key", "nonsense"}}, map[string][]string{
 			"status": {"Unauthorized"}, "Www-Authenticate": bearer(`, error="invalid_token"`),

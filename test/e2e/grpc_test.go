@@ -109,7 +109,7 @@ func TestGRPCCallersSeeTheRightCodes(t *testing.T) {
 	}{
 		"a good key":            {open, []string{"x-api-key", good.text}, codes.OK, ""},
 		"a good bearer":         {open, []string{"authorization", "Bearer " + good.text}, codes.OK, ""},
-		"no key":                {open, nil, codes.Unauthenticated, "An API key is required."},
+		"no key":                {open, nil, codes.Unauthenticated, "An API key is required: send it in the header x-api-key or as a bearer token."},
 		"a bad key":             {open, []string{"x-api-key", "nonsense"}, codes.Unauthenticated, "The API key is not valid."},
 		"two keys":              {open, []string{"x-api-key", good.text, "x-api-key", spent.text}, codes.InvalidArgument, "Send exactly one API key, in one place."},
 		"a missing scope":       {scoped, []string{"x-api-key", good.text}, codes.PermissionDenied, "The API key lacks a scope that this request needs."},
