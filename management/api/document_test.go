@@ -33,8 +33,11 @@ type described struct {
 }
 
 type document struct {
-	OpenAPI    string                          `json:"openapi"`
-	Info       struct{ Title, Version string } `json:"info"`
+	OpenAPI string `json:"openapi"`
+	Info    struct {
+		Title   string `json:"title"`
+		Version string `json:"version"`
+	} `json:"info"`
 	Paths      map[string]map[string]described `json:"paths"`
 	Components struct {
 		SecuritySchemes map[string]any `json:"securitySchemes"`

@@ -55,7 +55,7 @@ func empty(tb testing.TB) []byte {
 	migrated.Lock()
 	defer migrated.Unlock()
 	if migrated.content == nil {
-		o := options(tb, time.Now)
+		o := options(tb, func() time.Time { return time.Unix(0, 0) })
 		if _, _, err := sqlite.Migrate(tb.Context(), o); err != nil {
 			tb.Fatalf("migrate: %v", err)
 		}
