@@ -7,6 +7,8 @@
 // Each step is the file of its name, from top to bottom:
 //
 //	listener.go   a TCP or Unix socket; HTTP/2 settings that Envoy needs
+//	handshake.go  TLS, where the operator has given it certificates
+//	callers.go    whether the caller is one of our proxies
 //	codec.go      the received bytes as they are, no generated types
 //	server.go     check: read > decide > answer > finish, on one screen
 //	request.go    the bytes as a pipeline.Request that aliases them,
@@ -38,7 +40,16 @@
 //   - After the caller's deadline there is only an error, never an allow.
 //   - A Check allocates nothing here but the list of one buffer that gRPC
 //     wants. What a Check holds is valid until its answer is written.
-//   - Key text is in no answer, log, metric or error.
+//   - Key text and call secrets are in no answer, log, metric or error.
+//
+// # Who may call
+//
+// Who can call can try keys, so a listener that others reach wants TLS with
+// client certificates (Options.Transport.TLS), the call secret
+// (Options.CallSecrets), or both. Both fail the call itself, health excepted:
+// a decision for a caller nobody knows would tell him whether a key is good.
+// To a proxy of ours that shows the wrong one the service is then as good as
+// gone: closed, unless failure_mode_allow opens it.
 //
 // # When something fails
 //
@@ -73,6 +84,10 @@
 //	no HTTP request (L4)      denial; Envoy closes       each                          bad_request                   TestRequestContentNeverFailsTheRPC
 //	bytes are no CheckRequest 400                        each                          check_malformed_total         TestRequestContentNeverFailsTheRPC
 //	Check over the size cap   error                      each                          check_unreadable_total        TestMessageOverTheCapFailsTheRPC
+//	call secret is wrong      error                      until the proxy sends it      check_refused_calls_total     TestCallsWithoutTheSecretFailAndLearnNothing
+//	TLS knows no such client  error; no connection       until it shows another one    check_tls_refused_total       TestClientsThatTLSDoesNotKnowAreTurnedAway
+//	new TLS files are wrong   as before                  until the old one ends        none here; tls_reload_        TestACertificateIsExchangedUnderLoad
+//	                                                                                   failures_total
 //	caller gave up            its own error              each                          check_late_answers_total      TestLateAllowIsSuppressed
 //	a panic                   error                      each                          check_panics_total            TestPanicFailsTheRPCWithoutASecret
 //	an answer without status  error                      each                          check_no_status_total         TestAnswerWithoutStatusIsRefused

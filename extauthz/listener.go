@@ -2,6 +2,7 @@ package extauthz
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,7 +13,6 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
 )
 
@@ -31,13 +31,14 @@ const (
 // TransportOptions tune the gRPC server. The zero value is right behind an
 // Envoy.
 type TransportOptions struct {
-	// Credentials are the TLS credentials of the listeners; nil is plaintext,
-	// for loopback, Unix sockets and meshes only: a Check carries key text.
-	Credentials credentials.TransportCredentials
+	// TLS is what the listeners speak; nil is plaintext, for loopback, Unix
+	// sockets and meshes only: a Check carries key text.
+	TLS *tls.Config
 	// MaxMessage is the largest Check in bytes; 1 MiB by default.
 	MaxMessage int
-	// MaxConnectionAge closes connections after about that time, so that
-	// Envoys spread over replicas again; 30 min by default, negative never.
+	// MaxConnectionAge closes connections softly after that time, give or take
+	// a tenth (gRPC draws it for each), so that Envoys spread over replicas
+	// again and show a certificate again; 30 min by default, negative never.
 	MaxConnectionAge time.Duration
 	// MaxConnectionAgeGrace is what running Checks get then; 10 s by default.
 	MaxConnectionAgeGrace time.Duration
@@ -81,9 +82,10 @@ func (o TransportOptions) withDefaults() TransportOptions {
 	return o
 }
 
-// serverOptions leave MaxConcurrentStreams at its default: a low one refuses
-// the burst on a fresh connection, which Envoy counts as error.
-func (o TransportOptions) serverOptions() []grpc.ServerOption {
+// serverOptions are gRPC's; refused is told of clients that TLS turns away.
+// They leave MaxConcurrentStreams at its default: a low one refuses the burst
+// on a fresh connection, which Envoy counts as error.
+func (o TransportOptions) serverOptions(refused func(from net.Addr, why error)) []grpc.ServerOption {
 	opts := []grpc.ServerOption{
 		grpc.ForceServerCodecV2(newCodec()),
 		grpc.MaxRecvMsgSize(o.MaxMessage),
@@ -101,8 +103,8 @@ func (o TransportOptions) serverOptions() []grpc.ServerOption {
 	if o.StreamWorkers > 0 {
 		opts = append(opts, grpc.NumStreamWorkers(o.StreamWorkers))
 	}
-	if o.Credentials != nil {
-		opts = append(opts, grpc.Creds(o.Credentials))
+	if o.TLS != nil {
+		opts = append(opts, grpc.Creds(newHandshakes(o.TLS, refused)))
 	}
 	return opts
 }

@@ -2,6 +2,7 @@ package extauthz
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"os"
 	"path/filepath"
@@ -10,7 +11,6 @@ import (
 	"time"
 
 	"golang.org/x/net/http2"
-	"google.golang.org/grpc/credentials/insecure"
 )
 
 // TestKeepalivePingsSurvive: Envoy pings connections that are idle; grpc-go's
@@ -51,9 +51,9 @@ func TestTransportDefaults(t *testing.T) {
 	if never := (TransportOptions{MaxConnectionAge: -1}).withDefaults(); never.MaxConnectionAge != 0 {
 		t.Errorf("never: %+v", never)
 	}
-	plain := len(o.serverOptions())
-	o.StreamWorkers, o.Credentials = 2, insecure.NewCredentials()
-	if with := len(o.serverOptions()); with != plain+2 {
+	plain := len(o.serverOptions(nil))
+	o.StreamWorkers, o.TLS = 2, &tls.Config{MinVersion: tls.VersionTLS12}
+	if with := len(o.serverOptions(nil)); with != plain+2 {
 		t.Errorf("%d options, with workers and credentials %d", plain, with)
 	}
 }

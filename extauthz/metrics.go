@@ -18,6 +18,8 @@ type metrics struct {
 	inFlight            prometheus.Gauge
 	malformed           prometheus.Counter
 	unreadable          prometheus.Counter
+	strays              prometheus.Counter
+	handshakes          prometheus.Counter
 	late                prometheus.Counter
 	noStatus            prometheus.Counter
 	panics              prometheus.Counter
@@ -44,14 +46,17 @@ func newMetrics(reg prometheus.Registerer, s Sources, now func() time.Time) (*me
 		malformed: counter("credence_check_malformed_total", "Checks whose bytes were no CheckRequest; denied."),
 		unreadable: counter("credence_check_unreadable_total",
 			"Checks that never came in whole, such as messages over the cap; failed RPCs."),
-		late: counter("credence_check_late_answers_total", "Answers not sent because the caller's deadline had passed."),
+		strays: counter("credence_check_refused_calls_total",
+			"Checks by callers without the call secret; failed RPCs."),
+		handshakes: counter("credence_check_tls_refused_total", "Clients that TLS turned away."),
+		late:       counter("credence_check_late_answers_total", "Answers not sent because the caller's deadline had passed."),
 		noStatus: counter("credence_check_no_status_total",
 			"Answers not sent because no status stood in them; failed RPCs."),
 		panics: counter("credence_check_panics_total", "Panics during a Check; failed RPCs."),
 	}
 	m.resolve(checks, lookups)
 	all := append([]prometheus.Collector{
-		checks, lookups, m.duration, m.inFlight, m.malformed, m.unreadable, m.late, m.noStatus, m.panics,
+		checks, lookups, m.duration, m.inFlight, m.malformed, m.unreadable, m.strays, m.handshakes, m.late, m.noStatus, m.panics,
 	}, gauges(s, now)...)
 	for _, c := range all {
 		if err := reg.Register(c); err != nil {

@@ -4,11 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"credence/store"
+	"credence/store/credential"
 )
 
 // Options is what a [Server] needs. Pipeline, Logger, Now and Registerer are
@@ -21,6 +23,10 @@ type Options struct {
 	// Ready is closed when the first snapshot is loaded. Until then health
 	// says NOT_SERVING. nil means ready at once.
 	Ready <-chan struct{}
+
+	// CallSecrets are what the proxies send in [CallSecretHeader], any one of
+	// them, to be answered at all; with none, everybody who can connect is.
+	CallSecrets []credential.Text
 
 	Answer    AnswerOptions
 	Transport TransportOptions
@@ -71,6 +77,8 @@ func (o *Options) validate() error {
 		return errors.New("option Now: missing: pass time.Now")
 	case o.Registerer == nil:
 		return errors.New("option Registerer: missing: pass a prometheus registry")
+	case slices.ContainsFunc(o.CallSecrets, credential.Text.Empty):
+		return errors.New("option CallSecrets: one is empty: leave it out")
 	case o.Drain.Delay < 0 || o.Drain.Timeout < 0:
 		return fmt.Errorf("option Drain: %s, %s: must not be negative", o.Drain.Delay, o.Drain.Timeout)
 	}

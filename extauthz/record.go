@@ -7,9 +7,10 @@ import (
 	"time"
 )
 
-// failurePause is the shortest time between two events about Checks that could
-// not be decided: an outage must not become a flood of log lines.
-const failurePause = time.Second
+// eventPause is the shortest time between two events about Checks that could
+// not be decided, or about callers that were turned away: neither must become a
+// flood of log lines.
+const eventPause = time.Second
 
 // recorder logs one event for a Check, or for one of many. It names decision,
 // reason, key id and client, and nothing that a client wrote.
@@ -19,9 +20,10 @@ type recorder struct {
 	every  uint64
 	now    func() time.Time
 
-	seen     atomic.Uint64
-	failures atomic.Uint64 // since the last event about one
-	told     atomic.Int64  // when that was, in Unix nanoseconds
+	seen       atomic.Uint64
+	failures   seldom
+	strays     seldom
+	handshakes seldom
 }
 
 func newRecorder(l *slog.Logger, o RecordOptions, now func() time.Time) *recorder {
@@ -49,13 +51,44 @@ func (r *recorder) check(ctx context.Context, c *check, took time.Duration) {
 	r.logger.LogAttrs(ctx, r.level, "check", attrs...)
 }
 
-// failure says why nothing could be decided, at most once in failurePause.
+// failure says why nothing could be decided, at most once in eventPause.
 func (r *recorder) failure(ctx context.Context, why error) {
-	r.failures.Add(1)
-	now, told := r.now().UnixNano(), r.told.Load()
-	if now-told < int64(failurePause) && now >= told || !r.told.CompareAndSwap(told, now) {
-		return
+	if n := r.failures.add(r.now()); n > 0 {
+		r.logger.LogAttrs(ctx, slog.LevelWarn, "checks cannot be decided", slog.Any("error", why), slog.Uint64("checks", n))
 	}
-	r.logger.LogAttrs(ctx, slog.LevelWarn, "checks cannot be decided",
-		slog.Any("error", why), slog.Uint64("checks", r.failures.Swap(0)))
+}
+
+// stray says that somebody called without the call secret, at most once in
+// eventPause. peer is the address of the connection.
+func (r *recorder) stray(ctx context.Context, peer string) {
+	if n := r.strays.add(r.now()); n > 0 {
+		r.logger.LogAttrs(ctx, slog.LevelWarn, "calls refused, call secret missing or wrong",
+			slog.String("peer", peer), slog.Uint64("calls", n))
+	}
+}
+
+// handshake says that TLS turned somebody away, at most once in eventPause. It
+// happens before there is a call, hence without the context of one.
+func (r *recorder) handshake(peer string, why error) {
+	if n := r.handshakes.add(r.now()); n > 0 {
+		r.logger.Warn("tls handshakes refused",
+			slog.String("peer", peer), slog.Any("error", why), slog.Uint64("handshakes", n))
+	}
+}
+
+// seldom counts occurrences between events about them.
+type seldom struct {
+	count atomic.Uint64 // since the last event
+	told  atomic.Int64  // when that was, in Unix nanoseconds
+}
+
+// add counts one, and answers how many an event should tell of: 0 when the
+// last one was less than eventPause ago.
+func (s *seldom) add(at time.Time) uint64 {
+	s.count.Add(1)
+	now, told := at.UnixNano(), s.told.Load()
+	if now-told < int64(eventPause) && now >= told || !s.told.CompareAndSwap(told, now) {
+		return 0
+	}
+	return s.count.Swap(0)
 }

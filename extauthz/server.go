@@ -36,6 +36,7 @@ type decider interface {
 // Server answers Checks. Make it with [New], run it with [Server.Serve].
 type Server struct {
 	pipeline decider
+	callers  callers
 	answers  *answerer
 	metrics  *metrics
 	record   *recorder
@@ -63,13 +64,13 @@ func New(o Options) (*Server, error) {
 		return nil, fmt.Errorf("check server: %w", err)
 	}
 	s := &Server{
-		pipeline: o.Pipeline, answers: answers, metrics: m,
+		pipeline: o.Pipeline, callers: newCallers(o.CallSecrets), answers: answers, metrics: m,
 		record: newRecorder(o.Logger, o.Record, o.Now), logger: o.Logger, now: o.Now,
 		checks: newCheckPool(), health: newHealthServer(), ready: o.Ready,
 		drain: o.Drain.withDefaults(),
 	}
 	s.loaded.Store(o.Ready == nil)
-	s.grpc = grpc.NewServer(o.Transport.withDefaults().serverOptions()...)
+	s.grpc = grpc.NewServer(o.Transport.withDefaults().serverOptions(s.refuseHandshake)...)
 	s.grpc.RegisterService(checkService(), s)
 	grpc_health_v1.RegisterHealthServer(s.grpc, s.health)
 	return s, nil
@@ -100,12 +101,15 @@ type checker interface {
 	check(ctx context.Context, dec func(any) error) (any, error)
 }
 
-// check is one Check: bytes > request > decision > answer > record. An error
-// makes the RPC fail, which Envoy counts as "error" and may let pass if the
-// operator asked for that; therefore nothing that a request contains leads to
-// one.
+// check is one Check: caller > bytes > request > decision > answer > record. An
+// error makes the RPC fail, which Envoy counts as "error" and may let pass if
+// the operator asked for that; therefore nothing that a request contains leads
+// to one.
 func (s *Server) check(ctx context.Context, dec func(any) error) (reply any, err error) {
 	start := s.now()
+	if !s.callers.know(ctx) {
+		return nil, s.turnAway(ctx)
+	}
 	c := s.checks.get()
 	s.metrics.inFlight.Inc()
 	defer func() {
