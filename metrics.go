@@ -1,6 +1,8 @@
 package main
 
 import (
+	"time"
+
 	"credence/extauthz"
 	"credence/extauthz/blacklist"
 	"credence/extauthz/cache"
@@ -10,7 +12,7 @@ import (
 
 // dataPlaneSources name what the parts of the data plane count. Each value is
 // read when the metrics are asked for.
-func dataPlaneSources(keys *cache.Cache, refused *blacklist.Blacklist, counts *limiter.Limiter, follower *feed.Follower) extauthz.Sources {
+func dataPlaneSources(keys *cache.Cache, refused *blacklist.Blacklist, counts *limiter.Limiter, follower *feed.Follower, ceiling time.Duration) extauthz.Sources {
 	of := func(read func(cache.Stats) int64) func() float64 {
 		return func() float64 { return float64(read(keys.Stats())) }
 	}
@@ -32,6 +34,7 @@ func dataPlaneSources(keys *cache.Cache, refused *blacklist.Blacklist, counts *l
 			{Name: "credence_feed_reads_total", Help: "Successful reads of the change feed.", Total: true, Value: func() float64 { return float64(follower.Stats().Reads) }},
 			{Name: "credence_feed_failures_total", Help: "Reads of the change feed, and applications of it, that failed.", Total: true, Value: func() float64 { return float64(follower.Stats().Failures) }},
 			{Name: "credence_feed_restarts_total", Help: "Gaps in the change feed after which everything was read anew.", Total: true, Value: func() float64 { return float64(follower.Stats().Restarts) }},
+			{Name: "credence_ceiling_seconds", Help: "The feed age at which every Check is refused.", Value: ceiling.Seconds},
 			{Name: "credence_blacklist_rules", Help: "Blacklist rules in memory.", Value: func() float64 { return float64(refused.Stats().Rules) }},
 			{Name: "credence_limiter_rates", Help: "Rates counted at the moment.", Value: func() float64 { return float64(counts.Stats().Rates) }},
 			{Name: "credence_limiter_evictions_total", Help: "Rates and quotas forgotten before they were idle, for want of room.", Total: true, Value: func() float64 { return float64(counts.Stats().RateEvictions + counts.Stats().QuotaEvictions) }},

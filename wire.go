@@ -150,7 +150,8 @@ func openControl(ctx context.Context, c config, backend store.Backend, logger *s
 
 func newDeployment(c config, backend store.Backend, secrets *credential.Secrets, logger *slog.Logger) *deployment {
 	d := &deployment{config: c, backend: backend, secrets: secrets, logger: logger, registry: prometheus.NewRegistry()}
-	d.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	d.registry.MustRegister(collectors.NewGoCollector(), collectors.NewBuildInfoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return d
 }
 
@@ -307,7 +308,7 @@ func (d *deployment) newCheckServer(keys *cache.Cache, refused *blacklist.Blackl
 		Answer: answers, Record: record,
 		Transport: extauthz.TransportOptions{MaxConnectionAge: age},
 		Drain:     extauthz.DrainOptions{Timeout: d.config.ShutdownGrace},
-		Sources:   dataPlaneSources(keys, refused, counts, follower),
+		Sources:   dataPlaneSources(keys, refused, counts, follower, d.config.Ceiling),
 	})
 }
 
