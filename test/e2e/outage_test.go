@@ -1,7 +1,6 @@
 package e2e_test
 
 import (
-	"fmt"
 	"syscall"
 	"testing"
 
@@ -147,12 +146,12 @@ func TestAStoppedServiceFinishesWhatItHasBegun(t *testing.T) {
 	d.get(t, "/again", k.header()).wantStatus(t, 200)
 }
 
-// What is known survives: keys, limits spent are not promised, revocations are.
+// Keys and revocations survive a crash. What was spent of a rate does not.
 func TestARestartForgetsNoRevocation(t *testing.T) {
 	d := own(t, nil)
 	kept, gone := d.newKey(t, nil), d.newKey(t, nil)
 	d.get(t, "/up", gone.header()).wantStatus(t, 200)
-	if _, err := d.credence.CLI(t.Context(), nil, "keys", "revoke", gone.id, "--reason", fmt.Sprint(t.Name())); err != nil {
+	if _, err := d.credence.CLI(t.Context(), nil, "keys", "revoke", gone.id, "--reason", t.Name()); err != nil {
 		t.Fatal(err)
 	}
 	d.credence.Kill()
