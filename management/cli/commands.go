@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"credence/management/client"
+	"credence/store/certfile"
 )
 
 // Options is what package main knows of the world outside.
@@ -23,6 +24,9 @@ type Options struct {
 	Server  string // CREDENCE_SERVER
 	Token   string // CREDENCE_TOKEN: text of an admin token
 	DataDir string // CREDENCE_DATA_DIR
+	// TLS are CREDENCE_TLS_CA, CREDENCE_TLS_CERT, CREDENCE_TLS_KEY and
+	// CREDENCE_TLS_SERVER_NAME.
+	TLS certfile.ClientOptions
 
 	// Now is the clock of relative times ("in 3d"); without it only absolute
 	// times are shown.
@@ -40,7 +44,7 @@ type command struct {
 	server    string
 	tokenFile string
 	dataDir   string
-	caFile    string
+	tls       certfile.ClientOptions
 	plaintext bool
 	output    string
 }
@@ -103,7 +107,10 @@ func noun(o Options, name, short, examples string, verbs ...func(*command) *cobr
 	flags.StringVar(&c.server, "server", "", "address of the management API, e.g. https://credence.example.com (CREDENCE_SERVER)")
 	flags.StringVar(&c.tokenFile, "token-file", "", "file with the admin token (the token itself: CREDENCE_TOKEN)")
 	flags.StringVar(&c.dataDir, "data-dir", "", "folder of a local credence serve to take both from (CREDENCE_DATA_DIR; default ./credence-data)")
-	flags.StringVar(&c.caFile, "ca-file", "", "PEM file of the authorities to trust instead of the system's")
+	flags.StringVar(&c.tls.CAFile, "tls-ca", "", "PEM file of the authorities to trust instead of the system's (CREDENCE_TLS_CA)")
+	flags.StringVar(&c.tls.CertFile, "tls-cert", "", "PEM file of the certificate to show to a server that asks for one (CREDENCE_TLS_CERT)")
+	flags.StringVar(&c.tls.KeyFile, "tls-key", "", "PEM file of its private key (CREDENCE_TLS_KEY)")
+	flags.StringVar(&c.tls.ServerName, "tls-server-name", "", "name that the server's certificate must bear, if not the one in --server (CREDENCE_TLS_SERVER_NAME)")
 	flags.BoolVar(&c.plaintext, "insecure-plaintext", false, "send the token over plain HTTP to hosts beyond loopback")
 	flags.StringVarP(&c.output, "output", "o", "table", "table or json")
 	parent.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"credence/management/client"
+	"credence/store/certfile"
 	"credence/store/credential"
 )
 
@@ -41,11 +42,27 @@ func (c *command) connect() (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	api, err := c.NewClient(client.Options{Server: server, Token: token, CAFile: c.caFile, AllowPlaintext: c.plaintext})
+	api, err := c.NewClient(client.Options{Server: server, Token: token, TLS: c.tlsFiles(server), AllowPlaintext: c.plaintext})
 	if err != nil {
-		return nil, usage(fmt.Errorf("%w (flags --server, --ca-file, --insecure-plaintext)", err))
+		return nil, usage(fmt.Errorf("%w (flags --server, --tls-ca, --tls-cert, --tls-key, --insecure-plaintext)", err))
 	}
 	return api, nil
+}
+
+// tlsFiles are the flags, and the environment for those not given. What only
+// the environment says is not for a server without TLS.
+func (c *command) tlsFiles(server string) certfile.ClientOptions {
+	if !c.tls.Given() && strings.HasPrefix(server, "http:") {
+		return certfile.ClientOptions{}
+	}
+	o := certfile.ClientOptions{
+		CAFile: first(c.tls.CAFile, c.TLS.CAFile), ServerName: first(c.tls.ServerName, c.TLS.ServerName),
+		CertFile: c.tls.CertFile, KeyFile: c.tls.KeyFile,
+	}
+	if o.CertFile == "" && o.KeyFile == "" { // they belong together
+		o.CertFile, o.KeyFile = c.TLS.CertFile, c.TLS.KeyFile
+	}
+	return o
 }
 
 func first(values ...string) string {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"slices"
@@ -101,6 +102,12 @@ func (e explained) Unwrap() error { return e.error }
 
 // explain adds what to do next to errors of which the reason is known.
 func explain(err error) error {
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return explained{err, "Name the authority that signed it with --tls-ca, or the name that it bears with --tls-server-name."}
+	}
+	if errors.Is(err, client.ErrUnreachable) && strings.Contains(err.Error(), "remote error: tls:") {
+		return explained{err, "The server refuses the certificate that it was shown, or wants one: see --tls-cert and --tls-key."}
+	}
 	if errors.Is(err, client.ErrUnreachable) {
 		return explained{err, "Is `credence serve` running, and is this its address? See --server and --data-dir."}
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -38,6 +39,8 @@ type office struct {
 	t       *testing.T
 	dataDir string
 	url     string
+	handler http.Handler
+	backend store.Backend
 	options cli.Options
 }
 
@@ -66,7 +69,7 @@ func open(t *testing.T) *office {
 	must(t, os.WriteFile(filepath.Join(dir, "admin.token"), []byte(first.Text.Reveal()+"\n"), 0o600))
 	address := strings.TrimPrefix(server.URL, "http://")
 	must(t, os.WriteFile(filepath.Join(dir, "addresses.json"), []byte(`{"api": "`+address+`"}`), 0o600))
-	return &office{t: t, dataDir: dir, url: server.URL, options: cli.Options{
+	return &office{t: t, dataDir: dir, url: server.URL, handler: handler, backend: db, options: cli.Options{
 		In: strings.NewReader(""), DataDir: dir, Now: now, Terminal: func() bool { return false },
 	}}
 }

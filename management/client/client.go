@@ -1,17 +1,15 @@
 package client
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
-	"os"
 	"time"
 
+	"credence/store/certfile"
 	"credence/store/credential"
 )
 
@@ -20,12 +18,12 @@ const DefaultTimeout = 30 * time.Second
 
 // Options say where the API is and who asks.
 type Options struct {
-	Server         string          // "https://host:port" or "http://127.0.0.1:8080"
-	Token          credential.Text // admin token; zero for operations that need none
-	CAFile         string          // PEM file of the authorities to trust instead of the system's
-	AllowPlaintext bool            // send the token over plain HTTP to hosts that are not loopback
-	Timeout        time.Duration   // of a whole call; 0 means DefaultTimeout
-	UserAgent      string          // "" means "credence"
+	Server         string                 // "https://host:port" or "http://127.0.0.1:8080"
+	Token          credential.Text        // admin token; zero for operations that need none
+	TLS            certfile.ClientOptions // whom to trust over https, and what to show; zero trusts the system's authorities
+	AllowPlaintext bool                   // send the token over plain HTTP to hosts that are not loopback
+	Timeout        time.Duration          // of a whole call; 0 means DefaultTimeout
+	UserAgent      string                 // "" means "credence"
 }
 
 // Client calls one server. It is safe for concurrent use.
@@ -46,9 +44,12 @@ func New(o Options) (*Client, error) {
 	if base.Scheme == "http" && !loopback(base.Hostname()) && !o.AllowPlaintext {
 		return nil, fmt.Errorf("server %s: the admin token would travel unencrypted: use https, or allow plain text on purpose", base)
 	}
-	roots, err := loadRoots(o.CAFile)
+	if base.Scheme == "http" && o.TLS.Given() {
+		return nil, fmt.Errorf("server %s: files for TLS are given, and plain HTTP would not use them: write https, or leave them out", base)
+	}
+	secure, err := o.TLS.Config()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("TLS: %w", err)
 	}
 	if o.Timeout == 0 {
 		o.Timeout = DefaultTimeout
@@ -65,7 +66,7 @@ func New(o Options) (*Client, error) {
 			Transport: &http.Transport{
 				Proxy:                  nil, // as CheckRedirect
 				DialContext:            (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
-				TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
+				TLSClientConfig:        secure,
 				TLSHandshakeTimeout:    10 * time.Second,
 				MaxResponseHeaderBytes: 64 << 10,
 				MaxIdleConns:           4,
@@ -100,19 +101,4 @@ func loopback(host string) bool {
 	}
 	addr, err := netip.ParseAddr(host)
 	return err == nil && addr.Unmap().IsLoopback()
-}
-
-func loadRoots(file string) (*x509.CertPool, error) {
-	if file == "" {
-		return nil, nil //nolint:nilnil // a nil pool is crypto/tls's own word for the system's authorities
-	}
-	pem, err := os.ReadFile(file) //nolint:gosec // the caller names the file
-	if err != nil {
-		return nil, fmt.Errorf("CA file: %w", err)
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("CA file %s: holds no certificate in PEM form", file)
-	}
-	return pool, nil
 }

@@ -1,15 +1,14 @@
 package client_test
 
 import (
+	"crypto/tls"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -19,7 +18,9 @@ import (
 	"go.uber.org/goleak"
 
 	"credence/management/client"
+	"credence/store/certfile"
 	"credence/store/credential"
+	"credence/test/authority"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -200,28 +201,56 @@ func TestAServerThatDoesNotAnswerCostsTheTimeout(t *testing.T) {
 }
 
 func TestTLSTrustsTheGivenAuthorityAndNoOther(t *testing.T) {
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"role":"admin"}`) }))
+	signs := authority.New(t, time.Now())
+	pair := func(issued authority.Issued) tls.Certificate {
+		pair, err := tls.X509KeyPair(issued.Certificate, issued.Key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return pair
+	}
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, `{"role": %q}`, r.TLS.PeerCertificates[0].DNSNames[0])
+	}))
 	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	server.TLS = &tls.Config{
+		Certificates: []tls.Certificate{pair(signs.Server(t, time.Now()))},
+		ClientAuth:   tls.RequireAnyClientCert, MinVersion: tls.VersionTLS12,
+	}
 	server.StartTLS()
 	defer server.Close()
-	file := filepath.Join(t.TempDir(), "ca.pem")
-	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
-	if err := os.WriteFile(file, certificate, 0o600); err != nil {
-		t.Fatal(err)
+	me := func(o certfile.ClientOptions) (client.Me, error) {
+		return dial(t, client.Options{Server: server.URL, TLS: o}).Me(t.Context(), client.MeInput{})
 	}
-	trusting := dial(t, client.Options{Server: server.URL, CAFile: file})
-	if who, err := trusting.Me(t.Context(), client.MeInput{}); err != nil || who.Role != "admin" {
-		t.Errorf("with the authority: %+v %v", who, err)
+	certFile, keyFile := signs.Client(t, time.Now(), "operator").Files(t, t.TempDir(), "client")
+	all := certfile.ClientOptions{CAFile: signs.File, CertFile: certFile, KeyFile: keyFile}
+	if who, err := me(all); err != nil || who.Role != "operator" {
+		t.Errorf("with authority and certificate: %+v %v", who, err)
 	}
-	if _, err := dial(t, client.Options{Server: server.URL}).Me(t.Context(), client.MeInput{}); !errors.Is(err, client.ErrUnreachable) {
-		t.Errorf("without the authority: %v", err)
+	named, misnamed := all, all
+	named.ServerName, misnamed.ServerName = "localhost", "credence.example.com"
+	if _, err := me(named); err != nil {
+		t.Errorf("under another name that it bears: %v", err)
 	}
-	if err := os.WriteFile(file, []byte("nothing"), 0o600); err != nil {
-		t.Fatal(err)
+	for name, o := range map[string]certfile.ClientOptions{
+		"system's authorities": {CertFile: certFile, KeyFile: keyFile},
+		"no certificate":       {CAFile: signs.File},
+		"another name":         misnamed,
+	} {
+		if _, err := me(o); !errors.Is(err, client.ErrUnreachable) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
-	for _, name := range []string{file, file + ".missing"} {
-		if _, err := client.New(client.Options{Server: server.URL, CAFile: name}); err == nil || !strings.Contains(err.Error(), name) {
-			t.Errorf("CA file %s: %v", name, err)
+}
+
+func TestTLSFilesThatCannotWorkAreNamed(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "missing.pem")
+	for name, o := range map[string]client.Options{
+		missing:       {Server: "https://localhost", TLS: certfile.ClientOptions{CAFile: missing}},
+		"write https": {Server: "http://localhost", TLS: certfile.ClientOptions{ServerName: "localhost"}},
+	} {
+		if _, err := client.New(o); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

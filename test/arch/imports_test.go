@@ -32,7 +32,7 @@ var mayImport = map[string][]string{
 
 	// A program of go generate: writes the typed client from the table.
 	"management/api/generate": {"management/api", "management/client"},
-	"management/cli":          {"management/client", "store/credential", "store/limit"},
+	"management/cli":          {"management/client", "store/certfile", "store/credential", "store/limit"},
 
 	// The contract, its leaves, and the backends, which never import each
 	// other or a consumer.
