@@ -114,6 +114,9 @@ func (o TransportOptions) serverOptions(refused func(from net.Addr, why error)) 
 // replaced; one in use, or any other file, is an error. The socket can be
 // used by the owner and the group.
 func Listen(ctx context.Context, address string) (net.Listener, error) {
+	if err := ctx.Err(); err != nil { // which a resolver in a hurry may not notice
+		return nil, fmt.Errorf("listen on %s: %w", address, err)
+	}
 	path, isUnix := strings.CutPrefix(address, "unix:")
 	if !isUnix {
 		l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)

@@ -3,6 +3,7 @@ package extauthz
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
@@ -117,7 +118,9 @@ func TestStaleSocketIsReplaced(t *testing.T) {
 func TestListenObeysItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if l, err := Listen(ctx, "localhost:0"); err == nil {
-		t.Errorf("opened %s", l.Addr())
+	for _, address := range []string{"localhost:0", "unix:" + filepath.Join(t.TempDir(), "check.sock")} {
+		if l, err := Listen(ctx, address); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: listener %v, error %v", address, l, err)
+		}
 	}
 }
