@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -25,6 +26,7 @@ import (
 	"credence/management/api"
 	"credence/management/jobs"
 	"credence/store"
+	"credence/store/certfile"
 	"credence/store/credential"
 )
 
@@ -55,7 +57,7 @@ func serve(ctx context.Context, c config, logs io.Writer) error {
 			if err != nil {
 				return err
 			}
-			d := newDeployment(c, backend, secrets, logger)
+			d := newDeployment(c, backend, secrets, logger, l.registry)
 			d.sealer = keyset
 			service, err := d.newService()
 			if err != nil {
@@ -78,7 +80,7 @@ func serveExtauthz(ctx context.Context, c config, logs io.Writer) error {
 			if err != nil {
 				return err
 			}
-			return newDeployment(c, backend, secrets, logger).run(ctx, l, nil)
+			return newDeployment(c, backend, secrets, logger, l.registry).run(ctx, l, nil)
 		})
 	})
 }
@@ -87,7 +89,7 @@ func serveExtauthz(ctx context.Context, c config, logs io.Writer) error {
 func serveManagement(ctx context.Context, c config, logs io.Writer) error {
 	return withListeners(ctx, c, logs, inManagement, func(l *listeners, logger *slog.Logger) error {
 		return withStore(ctx, c, logger, func(backend store.Backend) error {
-			d, err := openControl(ctx, c, backend, logger)
+			d, err := openControl(ctx, c, backend, logger, l.registry)
 			if err != nil {
 				return err
 			}
@@ -107,7 +109,7 @@ func migrate(ctx context.Context, c config, out, logs io.Writer) error {
 	}
 	from, to, err := migrateStore(ctx, c, newLogger(c, logs))
 	if err != nil {
-		return fmt.Errorf("migrate %s: %w", maskURL(c.Store), err)
+		return err
 	}
 	if from == to {
 		fmt.Fprintf(out, "%s is at schema version %d already\n", maskURL(c.Store), to)
@@ -121,7 +123,7 @@ func migrate(ctx context.Context, c config, out, logs io.Writer) error {
 func bootstrap(ctx context.Context, c config, b tokenBootstrap, out, logs io.Writer) error {
 	logger := newLogger(c, logs)
 	return withStore(ctx, c, logger, func(backend store.Backend) error {
-		d, err := openControl(ctx, c, backend, logger)
+		d, err := openControl(ctx, c, backend, logger, newRegistry())
 		if err != nil {
 			return err
 		}
@@ -134,7 +136,7 @@ func bootstrap(ctx context.Context, c config, b tokenBootstrap, out, logs io.Wri
 }
 
 // openControl checks what only the control plane holds: both files of secrets.
-func openControl(ctx context.Context, c config, backend store.Backend, logger *slog.Logger) (*deployment, error) {
+func openControl(ctx context.Context, c config, backend store.Backend, logger *slog.Logger, registry *prometheus.Registry) (*deployment, error) {
 	secrets, err := loadSecrets(ctx, c.SecretsFile, backend)
 	if err != nil {
 		return nil, err
@@ -143,16 +145,13 @@ func openControl(ctx context.Context, c config, backend store.Backend, logger *s
 	if err != nil {
 		return nil, err
 	}
-	d := newDeployment(c, backend, secrets, logger)
+	d := newDeployment(c, backend, secrets, logger, registry)
 	d.sealer = keyset
 	return d, nil
 }
 
-func newDeployment(c config, backend store.Backend, secrets *credential.Secrets, logger *slog.Logger) *deployment {
-	d := &deployment{config: c, backend: backend, secrets: secrets, logger: logger, registry: prometheus.NewRegistry()}
-	d.registry.MustRegister(collectors.NewGoCollector(), collectors.NewBuildInfoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	return d
+func newDeployment(c config, backend store.Backend, secrets *credential.Secrets, logger *slog.Logger, registry *prometheus.Registry) *deployment {
+	return &deployment{config: c, backend: backend, secrets: secrets, logger: logger, registry: registry}
 }
 
 func (d *deployment) newService() (*management.Service, error) {
@@ -220,6 +219,11 @@ func (d *deployment) start(w *work, l *listeners, service *management.Service) e
 		}
 		parts = append(parts, part)
 	}
+	for _, c := range []*certfile.Certificate{l.transport.check, l.transport.api} {
+		if c != nil {
+			w.back.Go(func() error { return c.Run(w.lasting) })
+		}
+	}
 	w.back.Go(func() error {
 		return extauthz.ServeStatus(w.lasting, l.status, extauthz.StatusHandler(d.registry, parts...))
 	})
@@ -247,7 +251,7 @@ func (d *deployment) startDataPlane(w *work, l *listeners) (extauthz.Part, error
 	if err != nil {
 		return extauthz.Part{}, err
 	}
-	server, err := d.newCheckServer(keys, refused, counts, follower)
+	server, err := d.newCheckServer(l.transport, keys, refused, counts, follower)
 	if err != nil {
 		return extauthz.Part{}, err
 	}
@@ -281,7 +285,7 @@ func (d *deployment) newFollower(l *listeners, subscribers ...feed.Subscriber) (
 	})
 }
 
-func (d *deployment) newCheckServer(keys *cache.Cache, refused *blacklist.Blacklist, counts *limiter.Limiter, follower *feed.Follower) (*extauthz.Server, error) {
+func (d *deployment) newCheckServer(t transport, keys *cache.Cache, refused *blacklist.Blacklist, counts *limiter.Limiter, follower *feed.Follower) (*extauthz.Server, error) {
 	options, err := pipelineOptions(d.config)
 	if err != nil {
 		return nil, err
@@ -306,7 +310,8 @@ func (d *deployment) newCheckServer(keys *cache.Cache, refused *blacklist.Blackl
 	return extauthz.New(extauthz.Options{
 		Pipeline: decisions, Logger: d.logger, Now: time.Now, Registerer: d.registry, Ready: follower.Ready(),
 		Answer: answers, Record: record,
-		Transport: extauthz.TransportOptions{MaxConnectionAge: age},
+		Transport: extauthz.TransportOptions{MaxConnectionAge: age, TLS: serverTLS(t.check)},
+		CallSecrets: t.callSecrets,
 		Drain:     extauthz.DrainOptions{Timeout: d.config.ShutdownGrace},
 		Sources:   dataPlaneSources(keys, refused, counts, follower, d.config.Ceiling),
 	})
@@ -336,7 +341,11 @@ func (d *deployment) startControlPlane(w *work, l *listeners, service *managemen
 	if err != nil {
 		return extauthz.Part{}, err
 	}
-	w.front.Go(func() error { return api.Serve(w.ctx, l.api, handler, d.config.ShutdownGrace, d.logger) })
+	listener := l.api
+	if config := serverTLS(l.transport.api); config != nil {
+		listener = tls.NewListener(listener, config)
+	}
+	w.front.Go(func() error { return api.Serve(w.ctx, listener, handler, d.config.ShutdownGrace, d.logger) })
 	w.front.Go(func() error { return changes.RunJobs(w.ctx, jobs.Handlers(service, changes)) })
 	w.front.Go(func() error { return keeping.Run(w.ctx) })
 	return extauthz.Part{Name: "management_api", Check: func() error { return w.ctx.Err() }}, nil

@@ -32,7 +32,11 @@ func translate(err error) error {
 	if !errors.As(err, &driver) {
 		return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 	}
-	return fmt.Errorf("%w: %w", sentinel(driver.Code()), err)
+	kind := sentinel(driver.Code())
+	if errors.Is(kind, store.ErrCorrupt) {
+		return fmt.Errorf("%w: %w; restore a backup, or name another file", kind, err)
+	}
+	return fmt.Errorf("%w: %w", kind, err)
 }
 
 func sentinel(code int) error {
