@@ -252,12 +252,12 @@ func TestReplicasAreListedWithTheirStateAndLag(t *testing.T) {
 	if !slices.Equal(got, want) || page.Head != after.Revision || page.Next != "" {
 		t.Errorf("got %+v, head %d; want %+v", got, page.Head, want)
 	}
-	all, err := f.ReplicaList(t.Context(), management.ReplicaList{All: true, Page: management.PageInput{Limit: 3}})
+	all, err := f.ReplicaList(t.Context(), management.ReplicaList{Ended: true, Page: management.PageInput{Limit: 3}})
 	must(t, err)
 	if len(all.Items) != 3 || all.Next == "" {
 		t.Fatalf("%d items, next %q", len(all.Items), all.Next)
 	}
-	all, err = f.ReplicaList(t.Context(), management.ReplicaList{All: true, Page: management.PageInput{Limit: 3, Cursor: all.Next}})
+	all, err = f.ReplicaList(t.Context(), management.ReplicaList{Ended: true, Page: management.PageInput{Limit: 3, Cursor: all.Next}})
 	must(t, err)
 	if len(all.Items) != 2 || all.Items[0].ID != "rep_4" || all.Next != "" {
 		t.Errorf("the rest is %+v, next %q", all.Items, all.Next)

@@ -28,8 +28,8 @@ const (
 
 // ReplicaList is the input of [Service.ReplicaList].
 type ReplicaList struct {
-	All  bool // also those that ended more than an hour ago
-	Page PageInput
+	Ended bool // also those that ended more than an hour ago
+	Page  PageInput
 }
 
 // ReplicaPage is a part of a list of replicas, by id and so by age.
@@ -70,7 +70,7 @@ func (s *Service) ReplicaList(ctx context.Context, in ReplicaList) (ReplicaPage,
 	out := ReplicaPage{Head: head.Revision}
 	now := s.now()
 	found = slices.DeleteFunc(found, func(r store.Replica) bool {
-		return strings.Compare(r.ID, string(page.After)) <= 0 || !in.All && now.Sub(end(&r)) > shownAfterEnd
+		return strings.Compare(r.ID, string(page.After)) <= 0 || !in.Ended && now.Sub(end(&r)) > shownAfterEnd
 	})
 	if size := page.Size(); len(found) > size {
 		found = found[:size]

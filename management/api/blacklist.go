@@ -8,13 +8,16 @@ import (
 	"credence/store"
 )
 
-func blacklistAdd(ctx context.Context, c call, in *client.BlacklistAddInput) (client.BlacklistRule, error) {
+func blacklistAdd(ctx context.Context, c call, in *client.BlacklistAddInput) (client.BlacklistAdded, error) {
 	b := &in.Body
-	added, err := c.service.BlacklistAdd(ctx, c.actor, management.BlacklistAdd{
-		Namespace: b.Namespace, Network: b.Network, Reason: b.Reason,
-		EndsAt: b.EndsAt, For: b.For, Force: b.Force, Idempotency: c.idempotency,
-	})
-	return wireRule(added.Rule), err
+	added, receipt, err := confirmed(ctx, c, in.WaitInput, func(r management.BlacklistAdded) store.Position { return r.Position },
+		func() (management.BlacklistAdded, error) {
+			return c.service.BlacklistAdd(ctx, c.actor, management.BlacklistAdd{
+				Namespace: b.Namespace, Network: b.Network, Reason: b.Reason,
+				EndsAt: b.EndsAt, For: b.For, Force: b.Force, Idempotency: c.idempotency,
+			})
+		})
+	return client.BlacklistAdded{BlacklistRule: wireRule(added.Rule), Receipt: receipt}, err
 }
 
 func blacklistList(ctx context.Context, c call, in *client.BlacklistListInput) (client.List[client.BlacklistRule], error) {
@@ -31,9 +34,13 @@ func blacklistShow(ctx context.Context, c call, in *client.BlacklistShowInput) (
 	return wireRule(r), err
 }
 
-func blacklistRemove(ctx context.Context, c call, in *client.BlacklistRemoveInput) error {
-	_, err := c.service.BlacklistRemove(ctx, c.actor, in.ID)
-	return err
+func blacklistRemove(ctx context.Context, c call, in *client.BlacklistRemoveInput) (*client.BlacklistRemoved, error) {
+	_, receipt, err := confirmed(ctx, c, in.WaitInput, func(at store.Position) store.Position { return at },
+		func() (store.Position, error) { return c.service.BlacklistRemove(ctx, c.actor, in.ID) })
+	if receipt == nil {
+		return nil, err
+	}
+	return &client.BlacklistRemoved{Receipt: receipt}, err
 }
 
 func wireRule(r store.BlacklistRule) client.BlacklistRule {

@@ -27,7 +27,7 @@ func requestID(ctx context.Context) string {
 // ServeHTTP is what every request passes, whatever it asks for.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := s.now()
-	ctx, cancel := context.WithTimeout(r.Context(), s.timeout)
+	ctx, cancel := context.WithTimeout(r.Context(), s.timeout+patience(r.URL.Query().Get("wait")))
 	defer cancel()
 	id, err := store.NewID("req_", start, s.random)
 	if err != nil {

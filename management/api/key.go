@@ -52,20 +52,27 @@ func keyShow(ctx context.Context, c call, in *client.KeyShowInput) (client.Key, 
 	return wireKey(k, c.now()), err
 }
 
-func keyUpdate(ctx context.Context, c call, in *client.KeyUpdateInput) (client.Key, error) {
+func keyUpdate(ctx context.Context, c call, in *client.KeyUpdateInput) (client.KeyChanged, error) {
 	b := &in.Body
-	labels, err := mergeLabels(ctx, c, in.KeyID, b.Labels)
-	if err != nil {
-		return client.Key{}, err
-	}
-	changed, err := c.service.KeyUpdate(ctx, c.actor, management.KeyUpdate{
-		KeyID: in.KeyID, Version: c.version,
-		Name: patch(b.Name), Owner: patch(b.Owner), Plan: patch(b.Plan), Scopes: patch(b.Scopes),
-		Limits: patchAs(b.Limits, limitInputs), Quotas: patchAs(b.Quotas, quotaInputs),
-		Networks: patch(b.Networks), Hosts: patch(b.Hosts), Methods: patch(b.Methods), Paths: patch(b.Paths),
-		Labels: labels, NotBefore: patch(b.NotBefore), ExpiresAt: patch(b.ExpiresAt), ExpiresIn: patch(b.ExpiresIn),
+	return keyChanged(ctx, c, in.WaitInput, func() (management.KeyChanged, error) {
+		labels, err := mergeLabels(ctx, c, in.KeyID, b.Labels)
+		if err != nil {
+			return management.KeyChanged{}, err
+		}
+		return c.service.KeyUpdate(ctx, c.actor, management.KeyUpdate{
+			KeyID: in.KeyID, Version: c.version,
+			Name: patch(b.Name), Owner: patch(b.Owner), Plan: patch(b.Plan), Scopes: patch(b.Scopes),
+			Limits: patchAs(b.Limits, limitInputs), Quotas: patchAs(b.Quotas, quotaInputs),
+			Networks: patch(b.Networks), Hosts: patch(b.Hosts), Methods: patch(b.Methods), Paths: patch(b.Paths),
+			Labels: labels, NotBefore: patch(b.NotBefore), ExpiresAt: patch(b.ExpiresAt), ExpiresIn: patch(b.ExpiresIn),
+		})
 	})
-	return wireKey(changed.Key, c.now()), err
+}
+
+// keyChanged is what everything that changes a key answers.
+func keyChanged(ctx context.Context, c call, in client.WaitInput, change func() (management.KeyChanged, error)) (client.KeyChanged, error) {
+	changed, receipt, err := confirmed(ctx, c, in, func(k management.KeyChanged) store.Position { return k.Position }, change)
+	return client.KeyChanged{Key: wireKey(changed.Key, c.now()), Receipt: receipt}, err
 }
 
 // mergeLabels applies the patch to the labels of the key as it is: in a merge
@@ -103,24 +110,28 @@ func keyPurge(ctx context.Context, c call, in *client.KeyPurgeInput) error {
 	return err
 }
 
-func keyRevoke(ctx context.Context, c call, in *client.KeyStatusInput) (client.Key, error) {
-	changed, err := c.service.KeyRevoke(ctx, c.actor, statusChange(c, in))
-	return wireKey(changed.Key, c.now()), err
+func keyRevoke(ctx context.Context, c call, in *client.KeyStatusInput) (client.KeyChanged, error) {
+	return keyChanged(ctx, c, in.WaitInput, func() (management.KeyChanged, error) {
+		return c.service.KeyRevoke(ctx, c.actor, statusChange(c, in))
+	})
 }
 
-func keyDisable(ctx context.Context, c call, in *client.KeyStatusInput) (client.Key, error) {
-	changed, err := c.service.KeyDisable(ctx, c.actor, statusChange(c, in))
-	return wireKey(changed.Key, c.now()), err
+func keyDisable(ctx context.Context, c call, in *client.KeyStatusInput) (client.KeyChanged, error) {
+	return keyChanged(ctx, c, in.WaitInput, func() (management.KeyChanged, error) {
+		return c.service.KeyDisable(ctx, c.actor, statusChange(c, in))
+	})
 }
 
-func keyEnable(ctx context.Context, c call, in *client.KeyStatusInput) (client.Key, error) {
-	changed, err := c.service.KeyEnable(ctx, c.actor, statusChange(c, in))
-	return wireKey(changed.Key, c.now()), err
+func keyEnable(ctx context.Context, c call, in *client.KeyStatusInput) (client.KeyChanged, error) {
+	return keyChanged(ctx, c, in.WaitInput, func() (management.KeyChanged, error) {
+		return c.service.KeyEnable(ctx, c.actor, statusChange(c, in))
+	})
 }
 
-func keySuspend(ctx context.Context, c call, in *client.KeyStatusInput) (client.Key, error) {
-	changed, err := c.service.KeySuspend(ctx, c.actor, statusChange(c, in))
-	return wireKey(changed.Key, c.now()), err
+func keySuspend(ctx context.Context, c call, in *client.KeyStatusInput) (client.KeyChanged, error) {
+	return keyChanged(ctx, c, in.WaitInput, func() (management.KeyChanged, error) {
+		return c.service.KeySuspend(ctx, c.actor, statusChange(c, in))
+	})
 }
 
 func statusChange(c call, in *client.KeyStatusInput) management.KeyStatusChange {

@@ -50,23 +50,23 @@ func TestAKeyLivesThroughEveryOperation(t *testing.T) {
 	want := shown
 	want.Name, want.Quotas, want.ExpiresAt, want.Version = "orders v2", []client.Quota{}, time.Time{}, shown.Version+1
 	want.Labels = map[string]string{"tier": "gold", "grade": "gold"}
-	if diff := cmp.Diff(want, changed); diff != "" {
+	if diff := cmp.Diff(want, changed.Key); diff != "" {
 		t.Errorf("update changed something else (-want +got):\n%s", diff)
 	}
 
 	reason := &client.Reason{Reason: "testing"}
 	steps := []struct {
-		do     func() (client.Key, error)
+		do     func() (client.KeyChanged, error)
 		status string
 	}{
-		{func() (client.Key, error) {
+		{func() (client.KeyChanged, error) {
 			return c.KeyDisable(ctx, client.KeyStatusInput{KeyID: k.KeyID, Body: reason})
 		}, "disabled"},
-		{func() (client.Key, error) { return c.KeyEnable(ctx, client.KeyStatusInput{KeyID: k.KeyID}) }, "active"},
-		{func() (client.Key, error) {
+		{func() (client.KeyChanged, error) { return c.KeyEnable(ctx, client.KeyStatusInput{KeyID: k.KeyID}) }, "active"},
+		{func() (client.KeyChanged, error) {
 			return c.KeySuspend(ctx, client.KeyStatusInput{KeyID: k.KeyID, Body: reason})
 		}, "suspended"},
-		{func() (client.Key, error) {
+		{func() (client.KeyChanged, error) {
 			return c.KeyRevoke(ctx, client.KeyStatusInput{KeyID: k.KeyID, Body: reason})
 		}, "revoked"},
 	}

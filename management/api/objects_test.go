@@ -39,7 +39,7 @@ func TestPlansLiveThroughEveryOperation(t *testing.T) {
 	must(t, c.PlanDelete(ctx, client.PlanDeleteInput{Name: "other", IfMatch: other.ETag()}))
 	list, err := c.PlanList(ctx, client.PlanListInput{Namespace: "default"})
 	must(t, err)
-	if diff := cmp.Diff([]client.Plan{changed}, list.Items); diff != "" {
+	if diff := cmp.Diff([]client.Plan{changed.Plan}, list.Items); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -56,7 +56,7 @@ func TestOwnersLiveThroughEveryOperation(t *testing.T) {
 	must(t, err)
 	shown, err := c.OwnerShow(ctx, client.OwnerShowInput{Name: "team-a", Namespace: "default"})
 	must(t, err)
-	if diff := cmp.Diff(changed, shown); diff != "" || shown.Contact != "a@example.com" || len(shown.Limits) != 1 {
+	if diff := cmp.Diff(changed.Owner, shown); diff != "" || shown.Contact != "a@example.com" || len(shown.Limits) != 1 {
 		t.Errorf("owner is %+v; %s", shown, diff)
 	}
 	list, err := c.OwnerList(ctx, client.OwnerListInput{})
@@ -106,14 +106,16 @@ func TestBlacklistRulesLiveThroughEveryOperation(t *testing.T) {
 	}
 	shown, err := c.BlacklistShow(ctx, client.BlacklistShowInput{ID: added.ID})
 	must(t, err)
-	if diff := cmp.Diff(added, shown); diff != "" {
+	if diff := cmp.Diff(added.BlacklistRule, shown); diff != "" {
 		t.Error(diff)
 	}
 	list, err := c.BlacklistList(ctx, client.BlacklistListInput{Global: true})
 	must(t, err)
-	if diff := cmp.Diff([]client.BlacklistRule{added}, list.Items); diff != "" {
+	if diff := cmp.Diff([]client.BlacklistRule{added.BlacklistRule}, list.Items); diff != "" {
 		t.Error(diff)
 	}
-	must(t, c.BlacklistRemove(ctx, client.BlacklistRemoveInput{ID: added.ID}))
-	wantCode(t, c.BlacklistRemove(ctx, client.BlacklistRemoveInput{ID: added.ID}), http.StatusNotFound, "not_found")
+	_, err = c.BlacklistRemove(ctx, client.BlacklistRemoveInput{ID: added.ID})
+	must(t, err)
+	_, err = c.BlacklistRemove(ctx, client.BlacklistRemoveInput{ID: added.ID})
+	wantCode(t, err, http.StatusNotFound, "not_found")
 }

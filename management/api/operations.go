@@ -60,6 +60,14 @@ func handle[I, O any](op Operation, f func(context.Context, call, *I) (O, error)
 	return op
 }
 
+// removeAndWait ties a row that answers nothing (204) unless the caller waits
+// for a receipt (200).
+func removeAndWait[I, O any](op Operation, f func(context.Context, call, *I) (*O, error)) Operation {
+	op.Input, op.Output, op.Status = reflect.TypeFor[I](), reflect.TypeFor[O](), http.StatusNoContent
+	op.register = func(s *server, op Operation) { registerOptional(s, op, f) }
+	return op
+}
+
 // remove ties a row that answers nothing (204).
 func remove[I any](op Operation, f func(context.Context, call, *I) error) Operation {
 	op.Input, op.Output, op.Status = reflect.TypeFor[I](), reflect.TypeFor[client.Nothing](), http.StatusNoContent
@@ -70,7 +78,7 @@ func remove[I any](op Operation, f func(context.Context, call, *I) error) Operat
 func keyOperations() []Operation {
 	created := []management.Code{management.CodeInvalidInput, management.CodeConflict, management.CodeIdempotencyKeyReused}
 	changed := []management.Code{management.CodeInvalidInput, management.CodeNotFound, management.CodeKeyRevoked, management.CodeStaleVersion, management.CodeConflict}
-	status := func(id, verb, summary string, f func(context.Context, call, *client.KeyStatusInput) (client.Key, error)) Operation {
+	status := func(id, verb, summary string, f func(context.Context, call, *client.KeyStatusInput) (client.KeyChanged, error)) Operation {
 		return handle(Operation{
 			ID: id, Method: http.MethodPost, Path: "/v1/keys/{key_id}/" + verb,
 			Summary: summary, Role: store.RoleOperator, Codes: changed,
@@ -107,17 +115,17 @@ func keyOperations() []Operation {
 
 // resource is the five operations on objects that are named within their
 // collection.
-type resource[C, L, S, U, D, T any] struct {
+type resource[C, L, S, U, D, T, X any] struct {
 	id, plural, path, item string
 	write                  store.Role
 	create                 func(context.Context, call, *C) (T, error)
 	list                   func(context.Context, call, *L) (client.List[T], error)
 	show                   func(context.Context, call, *S) (T, error)
-	update                 func(context.Context, call, *U) (T, error)
+	update                 func(context.Context, call, *U) (X, error)
 	remove                 func(context.Context, call, *D) error
 }
 
-func (r resource[C, L, S, U, D, T]) rows() []Operation {
+func (r resource[C, L, S, U, D, T, X]) rows() []Operation {
 	return []Operation{
 		handle(Operation{
 			ID: r.id + "Create", Method: http.MethodPost, Path: r.path, Summary: "Make " + r.item,
@@ -146,21 +154,21 @@ func (r resource[C, L, S, U, D, T]) rows() []Operation {
 }
 
 func planOperations() []Operation {
-	return resource[client.PlanCreateInput, client.PlanListInput, client.PlanShowInput, client.PlanUpdateInput, client.PlanDeleteInput, client.Plan]{
+	return resource[client.PlanCreateInput, client.PlanListInput, client.PlanShowInput, client.PlanUpdateInput, client.PlanDeleteInput, client.Plan, client.PlanChanged]{
 		id: "Plan", plural: "plans, by name", path: "/v1/plans", item: "a plan", write: store.RoleOperator,
 		create: planCreate, list: planList, show: planShow, update: planUpdate, remove: planDelete,
 	}.rows()
 }
 
 func ownerOperations() []Operation {
-	return resource[client.OwnerCreateInput, client.OwnerListInput, client.OwnerShowInput, client.OwnerUpdateInput, client.OwnerDeleteInput, client.Owner]{
+	return resource[client.OwnerCreateInput, client.OwnerListInput, client.OwnerShowInput, client.OwnerUpdateInput, client.OwnerDeleteInput, client.Owner, client.OwnerChanged]{
 		id: "Owner", plural: "owners, by name", path: "/v1/owners", item: "an owner", write: store.RoleOperator,
 		create: ownerCreate, list: ownerList, show: ownerShow, update: ownerUpdate, remove: ownerDelete,
 	}.rows()
 }
 
 func namespaceOperations() []Operation {
-	return resource[client.NamespaceCreateInput, client.NamespaceListInput, client.NamespaceShowInput, client.NamespaceUpdateInput, client.NamespaceDeleteInput, client.Namespace]{
+	return resource[client.NamespaceCreateInput, client.NamespaceListInput, client.NamespaceShowInput, client.NamespaceUpdateInput, client.NamespaceDeleteInput, client.Namespace, client.Namespace]{
 		id: "Namespace", plural: "namespaces, by name", path: "/v1/namespaces", item: "a namespace", write: store.RoleAdmin,
 		create: namespaceCreate, list: namespaceList, show: namespaceShow, update: namespaceUpdate, remove: namespaceDelete,
 	}.rows()
@@ -181,15 +189,19 @@ func blacklistOperations() []Operation {
 			ID: "BlacklistShow", Method: http.MethodGet, Path: "/v1/blacklist/{id}", Summary: "Show a blacklist rule",
 			Role: store.RoleViewer, Codes: []management.Code{management.CodeNotFound},
 		}, blacklistShow),
-		remove(Operation{
+		removeAndWait(Operation{
 			ID: "BlacklistRemove", Method: http.MethodDelete, Path: "/v1/blacklist/{id}", Summary: "End a blacklist rule before its time",
-			Role: store.RoleOperator, Codes: []management.Code{management.CodeNotFound},
+			Role: store.RoleOperator, Codes: []management.Code{management.CodeNotFound, management.CodeInvalidInput},
 		}, blacklistRemove),
 	}
 }
 
 func processOperations() []Operation {
 	return []Operation{
+		handle(Operation{
+			ID: "ReplicaList", Method: http.MethodGet, Path: "/v1/replicas", Summary: "List the replicas of the data plane and how far each has come",
+			Role: store.RoleViewer, Codes: []management.Code{management.CodeInvalidInput},
+		}, replicaList),
 		handle(Operation{
 			ID: "Me", Method: http.MethodGet, Path: "/v1/me", Summary: "Say who the caller is and what it may do",
 			Role: store.RoleViewer,

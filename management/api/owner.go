@@ -31,14 +31,16 @@ func ownerShow(ctx context.Context, c call, in *client.OwnerShowInput) (client.O
 	return wireOwner(o), err
 }
 
-func ownerUpdate(ctx context.Context, c call, in *client.OwnerUpdateInput) (client.Owner, error) {
+func ownerUpdate(ctx context.Context, c call, in *client.OwnerUpdateInput) (client.OwnerChanged, error) {
 	b := &in.Body
-	changed, err := c.service.OwnerUpdate(ctx, c.actor, management.OwnerUpdate{
-		Namespace: in.Namespace, Name: in.Name, Version: c.version,
-		Description: patch(b.Description), Contact: patch(b.Contact),
-		Limits: patchAs(b.Limits, limitInputs), Quotas: patchAs(b.Quotas, quotaInputs),
-	})
-	return wireOwner(changed.Owner), err
+	changed, receipt, err := confirmed(ctx, c, in.WaitInput, func(x management.OwnerChanged) store.Position { return x.Position },
+		func() (management.OwnerChanged, error) {
+			return c.service.OwnerUpdate(ctx, c.actor, management.OwnerUpdate{
+				Namespace: in.Namespace, Name: in.Name, Version: c.version, Description: patch(b.Description), Contact: patch(b.Contact),
+				Limits: patchAs(b.Limits, limitInputs), Quotas: patchAs(b.Quotas, quotaInputs),
+			})
+		})
+	return client.OwnerChanged{Owner: wireOwner(changed.Owner), Receipt: receipt}, err
 }
 
 func ownerDelete(ctx context.Context, c call, in *client.OwnerDeleteInput) error {

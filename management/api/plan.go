@@ -31,13 +31,16 @@ func planShow(ctx context.Context, c call, in *client.PlanShowInput) (client.Pla
 	return wirePlan(p), err
 }
 
-func planUpdate(ctx context.Context, c call, in *client.PlanUpdateInput) (client.Plan, error) {
+func planUpdate(ctx context.Context, c call, in *client.PlanUpdateInput) (client.PlanChanged, error) {
 	b := &in.Body
-	changed, err := c.service.PlanUpdate(ctx, c.actor, management.PlanUpdate{
-		Namespace: in.Namespace, Name: in.Name, Version: c.version, Description: patch(b.Description),
-		Limits: patchAs(b.Limits, limitInputs), Quotas: patchAs(b.Quotas, quotaInputs),
-	})
-	return wirePlan(changed.Plan), err
+	changed, receipt, err := confirmed(ctx, c, in.WaitInput, func(x management.PlanChanged) store.Position { return x.Position },
+		func() (management.PlanChanged, error) {
+			return c.service.PlanUpdate(ctx, c.actor, management.PlanUpdate{
+				Namespace: in.Namespace, Name: in.Name, Version: c.version, Description: patch(b.Description),
+				Limits: patchAs(b.Limits, limitInputs), Quotas: patchAs(b.Quotas, quotaInputs),
+			})
+		})
+	return client.PlanChanged{Plan: wirePlan(changed.Plan), Receipt: receipt}, err
 }
 
 func planDelete(ctx context.Context, c call, in *client.PlanDeleteInput) error {

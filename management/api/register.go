@@ -60,6 +60,30 @@ func registerNothing[I any](s *server, op Operation, f func(context.Context, cal
 	})
 }
 
+// optionalAnswer is a success with or without a body.
+type optionalAnswer[O any] struct {
+	Status int
+	Body   *O
+}
+
+func registerOptional[I, O any](s *server, op Operation, f func(context.Context, call, *I) (*O, error)) {
+	d := s.describe(op)
+	huma.Register(s.huma, d, func(ctx context.Context, in *I) (*optionalAnswer[O], error) {
+		out, err := f(ctx, callOf(ctx), in)
+		if err != nil {
+			return nil, s.refuse(ctx, err)
+		}
+		if out == nil {
+			return &optionalAnswer[O]{Status: op.Status}, nil
+		}
+		return &optionalAnswer[O]{Status: http.StatusOK, Body: out}, nil
+	})
+	// huma knows one success only, and notes the body there.
+	none, body := d.Responses[strconv.Itoa(op.Status)], strconv.Itoa(http.StatusOK)
+	d.Responses[body] = &huma.Response{Description: http.StatusText(http.StatusOK) + ", when the request waited", Content: none.Content}
+	none.Content = nil
+}
+
 // describe is the row as huma wants it.
 func (s *server) describe(op Operation) huma.Operation {
 	d := huma.Operation{

@@ -26,6 +26,7 @@ everywhere or in one namespace, until removed or for a while.`,
 	f.BoolVar(&body.Force, "force", false, "let very wide networks through")
 	namespaceFlag(cmd, &body.Namespace, "refuse only in this namespace (default: everywhere)")
 	idempotencyFlag(cmd, &idempotency)
+	c.waitFlag(cmd)
 	return c.verb(cmd, 1, func(ctx context.Context, api *client.Client, args []string) error {
 		if length != "" && until != "" {
 			return usage(errors.New("--for and --until: give one of them"))
@@ -41,10 +42,10 @@ everywhere or in one namespace, until removed or for a while.`,
 				return err
 			}
 		}
-		added, err := api.BlacklistAdd(ctx, client.BlacklistAddInput{IdempotencyKey: idempotency, Body: body})
+		added, err := api.BlacklistAdd(ctx, client.BlacklistAddInput{IdempotencyKey: idempotency, Body: body, WaitInput: c.waitInput()})
 		if err != nil {
 			return err
 		}
-		return c.show(added, c.ruleLines(added))
+		return c.showChanged(added, c.ruleLines(added.BlacklistRule), added.Receipt)
 	})
 }

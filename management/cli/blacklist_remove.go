@@ -9,13 +9,19 @@ import (
 )
 
 func blacklistRemove(c *command) *cobra.Command {
-	return c.verb(&cobra.Command{
+	cmd := &cobra.Command{
 		Use: "remove ID", Short: "end a blacklist rule before its time",
 		Example: "  credence blacklist remove blk_01jc8zq8m4x0",
-	}, 1, func(ctx context.Context, api *client.Client, args []string) error {
-		if err := api.BlacklistRemove(ctx, client.BlacklistRemoveInput{ID: args[0]}); err != nil {
+	}
+	c.waitFlag(cmd)
+	return c.verb(cmd, 1, func(ctx context.Context, api *client.Client, args []string) error {
+		removed, err := api.BlacklistRemove(ctx, client.BlacklistRemoveInput{ID: args[0], WaitInput: c.waitInput()})
+		if err != nil {
 			return err
 		}
-		return c.done("blacklist rule " + args[0] + " removed")
+		if err := c.done("blacklist rule " + args[0] + " removed"); err != nil || removed.Receipt == nil {
+			return err
+		}
+		return c.showChanged(removed, nil, removed.Receipt)
 	})
 }

@@ -47,6 +47,7 @@ type command struct {
 	tls       certfile.ClientOptions
 	plaintext bool
 	output    string
+	wait      string // of the changes that the data plane must learn of
 }
 
 // Commands makes the commands. They answer errors for [ExitCode] and print
@@ -70,6 +71,7 @@ func Commands(o Options) []*cobra.Command {
 			ownerCreate, ownerList, ownerShow, ownerUpdate, ownerDelete),
 		noun(o, "namespaces", "tenant boundaries", namespaceExamples,
 			namespaceCreate, namespaceList, namespaceShow, namespaceUpdate, namespaceDelete),
+		noun(o, "replicas", "the processes that answer Envoy", replicaExamples, replicaList),
 		noun(o, "blacklist", "networks whose clients are refused", blacklistExamples,
 			blacklistAdd, blacklistList, blacklistShow, blacklistRemove),
 	}
@@ -85,6 +87,7 @@ const (
   credence owners show team-a`
 	namespaceExamples = `  credence namespaces create payments --key-prefix pay
   credence namespaces list`
+	replicaExamples   = `  credence replicas list`
 	blacklistExamples = `  credence blacklist add 203.0.113.0/24 --for 1h --reason "key scan"
   credence blacklist list`
 )
@@ -135,7 +138,11 @@ func (c *command) verb(cmd *cobra.Command, args int, run func(ctx context.Contex
 		if c.output != "table" && c.output != "json" {
 			return usage(fmt.Errorf("--output %q: give table or json", c.output))
 		}
-		api, err := c.connect()
+		wait, err := c.waiting()
+		if err != nil {
+			return err
+		}
+		api, err := c.connect(wait)
 		if err != nil {
 			return err
 		}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"credence/management/client"
 	"credence/store/certfile"
@@ -23,8 +24,9 @@ const connectHelp = `The server is --server, CREDENCE_SERVER, or the one that ru
 folder; the admin token is --token-file, CREDENCE_TOKEN, or admin.token in the
 data folder; the data folder is --data-dir, CREDENCE_DATA_DIR or ./credence-data.`
 
-// connect finds server and token and makes the client. It sends nothing.
-func (c *command) connect() (*client.Client, error) {
+// connect finds server and token and makes the client, whose calls may take
+// that much longer. It sends nothing.
+func (c *command) connect(wait time.Duration) (*client.Client, error) {
 	dir := first(c.dataDir, c.DataDir)
 	server, named := first(c.server, c.Server), true
 	if server == "" {
@@ -42,7 +44,7 @@ func (c *command) connect() (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	api, err := c.NewClient(client.Options{Server: server, Token: token, TLS: c.tlsFiles(server), AllowPlaintext: c.plaintext})
+	api, err := c.NewClient(client.Options{Server: server, Token: token, TLS: c.tlsFiles(server), AllowPlaintext: c.plaintext, Timeout: client.DefaultTimeout + wait})
 	if err != nil {
 		return nil, usage(fmt.Errorf("%w (flags --server, --tls-ca, --tls-cert, --tls-key, --insecure-plaintext)", err))
 	}

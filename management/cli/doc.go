@@ -1,6 +1,6 @@
 // Package cli is the command line of the management API: credence keys, plans,
-// owners, namespaces and blacklist. It is a client of the HTTP API and nothing
-// else: it opens no database and knows no use-case.
+// owners, namespaces, replicas and blacklist. It is a client of the HTTP API and
+// nothing else: it opens no database and knows no use-case.
 //
 // # One command, one file
 //

@@ -19,6 +19,7 @@ const (
 	ExitConflict    = 4
 	ExitDenied      = 5
 	ExitUnavailable = 6
+	ExitUnconfirmed = 7
 )
 
 // exitRow is one row of the table of exit codes: what the API's error codes
@@ -38,6 +39,7 @@ func exitTable() []exitRow {
 		{ExitConflict, "the name is taken, the object changed meanwhile, is in use, or its state forbids it", []string{"conflict", "stale_version", "in_use", "key_revoked", "key_not_purgeable"}},
 		{ExitDenied, "the admin token is missing, not usable, or may not do this", []string{"unauthorized", "forbidden"}},
 		{ExitUnavailable, "the server cannot be reached or cannot answer now", []string{"unavailable"}},
+		{ExitUnconfirmed, "the change was made, but not every replica confirmed it within --wait", nil},
 	}
 }
 
@@ -54,6 +56,9 @@ func ExitCode(err error) int {
 	}
 	if errors.Is(err, client.ErrUnreachable) {
 		return ExitUnavailable
+	}
+	if errors.Is(err, errUnconfirmed) {
+		return ExitUnconfirmed
 	}
 	if e, ok := errors.AsType[*client.Error](err); ok {
 		for _, row := range exitTable() {

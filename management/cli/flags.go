@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -177,7 +178,7 @@ func nothingToChange(cmd *cobra.Command) error {
 	changed := false
 	cmd.Flags().Visit(func(f *pflag.Flag) {
 		ours := cmd.InheritedFlags().Lookup(f.Name) == nil
-		changed = changed || ours && f.Name != "if-match" && f.Name != "namespace"
+		changed = changed || ours && !slices.Contains([]string{"if-match", "namespace", "wait"}, f.Name)
 	})
 	if !changed {
 		return usage(fmt.Errorf("nothing to change: `%s --help` lists the flags", cmd.CommandPath()))

@@ -15,6 +15,7 @@ func keyDisable(c *command) *cobra.Command {
 		Example: `  credence keys disable key_01jc8zq8m4x0 --reason "investigating"`,
 	}
 	reasonFlag(cmd, &reason)
+	c.waitFlag(cmd)
 	return c.verb(cmd, 1, func(ctx context.Context, api *client.Client, args []string) error {
 		return c.changeStatus(ctx, api.KeyDisable, args[0], reason)
 	})
@@ -26,11 +27,11 @@ func reasonFlag(cmd *cobra.Command, into *string) {
 
 // changeStatus is what disable, enable, suspend and revoke share.
 func (c *command) changeStatus(
-	ctx context.Context, change func(context.Context, client.KeyStatusInput) (client.Key, error), keyID, reason string,
+	ctx context.Context, change func(context.Context, client.KeyStatusInput) (client.KeyChanged, error), keyID, reason string,
 ) error {
-	changed, err := change(ctx, client.KeyStatusInput{KeyID: keyID, Body: &client.Reason{Reason: reason}})
+	changed, err := change(ctx, client.KeyStatusInput{KeyID: keyID, Body: &client.Reason{Reason: reason}, WaitInput: c.waitInput()})
 	if err != nil {
 		return err
 	}
-	return c.show(changed, c.keyLines(changed))
+	return c.showChanged(changed, c.keyLines(changed.Key), changed.Receipt)
 }

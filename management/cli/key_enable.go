@@ -15,6 +15,7 @@ func keyEnable(c *command) *cobra.Command {
 		Example: `  credence keys enable key_01jc8zq8m4x0 --reason "all clear"`,
 	}
 	reasonFlag(cmd, &reason)
+	c.waitFlag(cmd)
 	return c.verb(cmd, 1, func(ctx context.Context, api *client.Client, args []string) error {
 		return c.changeStatus(ctx, api.KeyEnable, args[0], reason)
 	})

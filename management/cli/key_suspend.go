@@ -15,6 +15,7 @@ func keySuspend(c *command) *cobra.Command {
 		Example: `  credence keys suspend key_01jc8zq8m4x0 --reason "used from two countries"`,
 	}
 	reasonFlag(cmd, &reason)
+	c.waitFlag(cmd)
 	return c.verb(cmd, 1, func(ctx context.Context, api *client.Client, args []string) error {
 		return c.changeStatus(ctx, api.KeySuspend, args[0], reason)
 	})

@@ -25,6 +25,7 @@ func keyUpdate(c *command) *cobra.Command {
 	k.flags(cmd)
 	cmd.Flags().StringArrayVar(&unlabel, "remove-label", nil, "name of a label to remove; may be repeated")
 	matchFlag(cmd, &ifMatch)
+	c.waitFlag(cmd)
 	return c.verb(cmd, 1, func(ctx context.Context, api *client.Client, args []string) error {
 		if err := nothingToChange(cmd); err != nil {
 			return err
@@ -39,11 +40,11 @@ func keyUpdate(c *command) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		changed, err := api.KeyUpdate(ctx, client.KeyUpdateInput{KeyID: args[0], IfMatch: tag, Body: body})
+		changed, err := api.KeyUpdate(ctx, client.KeyUpdateInput{KeyID: args[0], IfMatch: tag, Body: body, WaitInput: c.waitInput()})
 		if err != nil {
 			return err
 		}
-		return c.show(changed, c.keyLines(changed))
+		return c.showChanged(changed, c.keyLines(changed.Key), changed.Receipt)
 	})
 }
 

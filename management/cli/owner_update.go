@@ -22,6 +22,7 @@ func ownerUpdate(c *command) *cobra.Command {
 	budgetFlags(cmd, &rates, &budgets)
 	namespaceFlag(cmd, &namespace, "namespace it lives in (default: default)")
 	matchFlag(cmd, &ifMatch)
+	c.waitFlag(cmd)
 	return c.verb(cmd, 1, func(ctx context.Context, api *client.Client, args []string) error {
 		if err := nothingToChange(cmd); err != nil {
 			return err
@@ -41,10 +42,10 @@ func ownerUpdate(c *command) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		changed, err := api.OwnerUpdate(ctx, client.OwnerUpdateInput{Name: args[0], Namespace: namespace, IfMatch: tag, Body: body})
+		changed, err := api.OwnerUpdate(ctx, client.OwnerUpdateInput{Name: args[0], Namespace: namespace, IfMatch: tag, Body: body, WaitInput: c.waitInput()})
 		if err != nil {
 			return err
 		}
-		return c.show(changed, c.ownerLines(changed))
+		return c.showChanged(changed, c.ownerLines(changed.Owner), changed.Receipt)
 	})
 }

@@ -21,6 +21,7 @@ func planUpdate(c *command) *cobra.Command {
 	budgetFlags(cmd, &rates, &budgets)
 	namespaceFlag(cmd, &namespace, "namespace it lives in (default: default)")
 	matchFlag(cmd, &ifMatch)
+	c.waitFlag(cmd)
 	return c.verb(cmd, 1, func(ctx context.Context, api *client.Client, args []string) error {
 		if err := nothingToChange(cmd); err != nil {
 			return err
@@ -40,10 +41,10 @@ func planUpdate(c *command) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		changed, err := api.PlanUpdate(ctx, client.PlanUpdateInput{Name: args[0], Namespace: namespace, IfMatch: tag, Body: body})
+		changed, err := api.PlanUpdate(ctx, client.PlanUpdateInput{Name: args[0], Namespace: namespace, IfMatch: tag, Body: body, WaitInput: c.waitInput()})
 		if err != nil {
 			return err
 		}
-		return c.show(changed, c.planLines(changed))
+		return c.showChanged(changed, c.planLines(changed.Plan), changed.Receipt)
 	})
 }

@@ -27,6 +27,7 @@ type BlacklistAdd struct {
 type BlacklistAddInput struct {
 	IdempotencyKey string `header:"Idempotency-Key" doc:"A repeated request with the same value makes nothing twice"`
 	Body           BlacklistAdd
+	WaitInput
 }
 
 // BlacklistListInput is the request of BlacklistList.
@@ -45,4 +46,5 @@ type BlacklistShowInput struct {
 // changes, so there is no ETag to match.
 type BlacklistRemoveInput struct {
 	ID string `path:"id" doc:"Id of the rule"`
+	WaitInput
 }

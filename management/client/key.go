@@ -120,6 +120,7 @@ type KeyUpdateInput struct {
 	KeyID   string `path:"key_id" doc:"Public id of the key"`
 	IfMatch string `header:"If-Match" doc:"ETag of the state this change is meant for"`
 	Body    KeyUpdate
+	WaitInput
 }
 
 // KeyPurgeInput is the request of KeyPurge.
@@ -134,4 +135,5 @@ type KeyStatusInput struct {
 	KeyID   string  `path:"key_id" doc:"Public id of the key"`
 	IfMatch string  `header:"If-Match" doc:"ETag of the state this change is meant for; whatever it is now if unsaid"`
 	Body    *Reason `doc:"Why; may be left out"`
+	WaitInput
 }

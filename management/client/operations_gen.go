@@ -27,8 +27,8 @@ func (c *Client) KeyShow(ctx context.Context, in KeyShowInput) (Key, error) {
 
 // KeyUpdate: Change a key (JSON merge patch).
 // PATCH /v1/keys/{key_id}, role operator.
-func (c *Client) KeyUpdate(ctx context.Context, in KeyUpdateInput) (Key, error) {
-	return call[Key](ctx, c, http.MethodPatch, "/v1/keys/{key_id}", in)
+func (c *Client) KeyUpdate(ctx context.Context, in KeyUpdateInput) (KeyChanged, error) {
+	return call[KeyChanged](ctx, c, http.MethodPatch, "/v1/keys/{key_id}", in)
 }
 
 // KeyPurge: Erase a revoked or expired key, all but its id.
@@ -40,26 +40,26 @@ func (c *Client) KeyPurge(ctx context.Context, in KeyPurgeInput) error {
 
 // KeyRevoke: Revoke a key for good.
 // POST /v1/keys/{key_id}/revoke, role operator.
-func (c *Client) KeyRevoke(ctx context.Context, in KeyStatusInput) (Key, error) {
-	return call[Key](ctx, c, http.MethodPost, "/v1/keys/{key_id}/revoke", in)
+func (c *Client) KeyRevoke(ctx context.Context, in KeyStatusInput) (KeyChanged, error) {
+	return call[KeyChanged](ctx, c, http.MethodPost, "/v1/keys/{key_id}/revoke", in)
 }
 
 // KeyDisable: Refuse a key until it is enabled again.
 // POST /v1/keys/{key_id}/disable, role operator.
-func (c *Client) KeyDisable(ctx context.Context, in KeyStatusInput) (Key, error) {
-	return call[Key](ctx, c, http.MethodPost, "/v1/keys/{key_id}/disable", in)
+func (c *Client) KeyDisable(ctx context.Context, in KeyStatusInput) (KeyChanged, error) {
+	return call[KeyChanged](ctx, c, http.MethodPost, "/v1/keys/{key_id}/disable", in)
 }
 
 // KeyEnable: Let a disabled or suspended key in again.
 // POST /v1/keys/{key_id}/enable, role operator.
-func (c *Client) KeyEnable(ctx context.Context, in KeyStatusInput) (Key, error) {
-	return call[Key](ctx, c, http.MethodPost, "/v1/keys/{key_id}/enable", in)
+func (c *Client) KeyEnable(ctx context.Context, in KeyStatusInput) (KeyChanged, error) {
+	return call[KeyChanged](ctx, c, http.MethodPost, "/v1/keys/{key_id}/enable", in)
 }
 
 // KeySuspend: Refuse a key on suspicion until it is enabled again.
 // POST /v1/keys/{key_id}/suspend, role operator.
-func (c *Client) KeySuspend(ctx context.Context, in KeyStatusInput) (Key, error) {
-	return call[Key](ctx, c, http.MethodPost, "/v1/keys/{key_id}/suspend", in)
+func (c *Client) KeySuspend(ctx context.Context, in KeyStatusInput) (KeyChanged, error) {
+	return call[KeyChanged](ctx, c, http.MethodPost, "/v1/keys/{key_id}/suspend", in)
 }
 
 // PlanCreate: Make a plan.
@@ -82,8 +82,8 @@ func (c *Client) PlanShow(ctx context.Context, in PlanShowInput) (Plan, error) {
 
 // PlanUpdate: Change a plan (JSON merge patch).
 // PATCH /v1/plans/{name}, role operator.
-func (c *Client) PlanUpdate(ctx context.Context, in PlanUpdateInput) (Plan, error) {
-	return call[Plan](ctx, c, http.MethodPatch, "/v1/plans/{name}", in)
+func (c *Client) PlanUpdate(ctx context.Context, in PlanUpdateInput) (PlanChanged, error) {
+	return call[PlanChanged](ctx, c, http.MethodPatch, "/v1/plans/{name}", in)
 }
 
 // PlanDelete: Delete a plan that nothing refers to.
@@ -113,8 +113,8 @@ func (c *Client) OwnerShow(ctx context.Context, in OwnerShowInput) (Owner, error
 
 // OwnerUpdate: Change an owner (JSON merge patch).
 // PATCH /v1/owners/{name}, role operator.
-func (c *Client) OwnerUpdate(ctx context.Context, in OwnerUpdateInput) (Owner, error) {
-	return call[Owner](ctx, c, http.MethodPatch, "/v1/owners/{name}", in)
+func (c *Client) OwnerUpdate(ctx context.Context, in OwnerUpdateInput) (OwnerChanged, error) {
+	return call[OwnerChanged](ctx, c, http.MethodPatch, "/v1/owners/{name}", in)
 }
 
 // OwnerDelete: Delete an owner that nothing refers to.
@@ -157,8 +157,8 @@ func (c *Client) NamespaceDelete(ctx context.Context, in NamespaceDeleteInput) e
 
 // BlacklistAdd: Refuse the clients of a network.
 // POST /v1/blacklist, role operator.
-func (c *Client) BlacklistAdd(ctx context.Context, in BlacklistAddInput) (BlacklistRule, error) {
-	return call[BlacklistRule](ctx, c, http.MethodPost, "/v1/blacklist", in)
+func (c *Client) BlacklistAdd(ctx context.Context, in BlacklistAddInput) (BlacklistAdded, error) {
+	return call[BlacklistAdded](ctx, c, http.MethodPost, "/v1/blacklist", in)
 }
 
 // BlacklistList: List blacklist rules, oldest first.
@@ -175,9 +175,14 @@ func (c *Client) BlacklistShow(ctx context.Context, in BlacklistShowInput) (Blac
 
 // BlacklistRemove: End a blacklist rule before its time.
 // DELETE /v1/blacklist/{id}, role operator.
-func (c *Client) BlacklistRemove(ctx context.Context, in BlacklistRemoveInput) error {
-	_, err := call[Nothing](ctx, c, http.MethodDelete, "/v1/blacklist/{id}", in)
-	return err
+func (c *Client) BlacklistRemove(ctx context.Context, in BlacklistRemoveInput) (BlacklistRemoved, error) {
+	return call[BlacklistRemoved](ctx, c, http.MethodDelete, "/v1/blacklist/{id}", in)
+}
+
+// ReplicaList: List the replicas of the data plane and how far each has come.
+// GET /v1/replicas, role viewer.
+func (c *Client) ReplicaList(ctx context.Context, in ReplicaListInput) (ReplicaPage, error) {
+	return call[ReplicaPage](ctx, c, http.MethodGet, "/v1/replicas", in)
 }
 
 // Me: Say who the caller is and what it may do.

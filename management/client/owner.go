@@ -61,6 +61,7 @@ type OwnerUpdateInput struct {
 	Namespace string `query:"namespace" doc:"Namespace it lives in; default if unsaid"`
 	IfMatch   string `header:"If-Match" doc:"ETag of the state this change is meant for"`
 	Body      OwnerUpdate
+	WaitInput
 }
 
 // OwnerDeleteInput is the request of OwnerDelete.

@@ -57,6 +57,7 @@ type PlanUpdateInput struct {
 	Namespace string `query:"namespace" doc:"Namespace it lives in; default if unsaid"`
 	IfMatch   string `header:"If-Match" doc:"ETag of the state this change is meant for"`
 	Body      PlanUpdate
+	WaitInput
 }
 
 // PlanDeleteInput is the request of PlanDelete.

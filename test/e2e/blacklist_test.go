@@ -63,7 +63,7 @@ func TestARemovedBlacklistRuleRefusesNobody(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantFrom(t, shared, address, 403, k.header())
-	if err := shared.api.BlacklistRemove(t.Context(), client.BlacklistRemoveInput{ID: rule.ID}); err != nil {
+	if _, err := shared.api.BlacklistRemove(t.Context(), client.BlacklistRemoveInput{ID: rule.ID}); err != nil {
 		t.Fatal(err)
 	}
 	wantFrom(t, shared, address, 200, k.header())
