@@ -11,10 +11,6 @@ import (
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/status"
 
 	"credence/store/credential"
 )
@@ -37,45 +33,26 @@ type Request struct {
 // Pair is a name and its value.
 type Pair struct{ Name, Value string }
 
-// Check makes one Check at the address, "host:port" or "unix:PATH". The error
-// is [ErrUnanswered] with what to look at.
-func Check(ctx context.Context, address string, r Request, now func() time.Time) (*Result, error) {
-	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+// Check makes one Check at the target. The error is [ErrUnanswered] with what
+// to look at.
+func Check(ctx context.Context, t Target, r Request, now func() time.Time) (*Result, error) {
+	conn, err := t.dial()
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrUnanswered, address, err)
+		return nil, fmt.Errorf("%w: %s: %w", ErrUnanswered, t.Address, err)
 	}
 	start := now()
-	answer, err := authv3.NewAuthorizationClient(conn).Check(ctx, r.message())
+	answer, err := authv3.NewAuthorizationClient(conn).Check(t.calling(ctx), r.message())
 	took := now().Sub(start)
 	err = errors.Join(err, conn.Close())
 	if err != nil {
-		return nil, unanswered(address, err)
+		return nil, t.unanswered(err)
 	}
 	result, err := read(answer)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrUnanswered, address, err)
+		return nil, fmt.Errorf("%w: %s: %w", ErrUnanswered, t.Address, err)
 	}
 	result.Took = took
 	return result, nil
-}
-
-// unanswered says what an error of the RPC means for an operator.
-func unanswered(address string, err error) error {
-	remedy := "Envoy would count an error and answer its status_on_error; look at the server's log"
-	for _, known := range []struct {
-		code   codes.Code
-		remedy string
-	}{
-		{codes.Unavailable, "is `credence serve` running, and is this its Check address (--addr)?"},
-		{codes.DeadlineExceeded, "the server takes longer than --timeout; Envoy's own timeout is shorter still"},
-		{codes.Unimplemented, "something else listens there: give the Check address (--addr), not that of the API"},
-		{codes.ResourceExhausted, "the request is larger than the server accepts"},
-	} {
-		if known.code == status.Code(err) {
-			remedy = known.remedy
-		}
-	}
-	return fmt.Errorf("%w: %s: %w: %s", ErrUnanswered, address, err, remedy)
 }
 
 // message is the CheckRequest that Envoy would send for the request.

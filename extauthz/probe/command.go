@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"credence/store/certfile"
 	"credence/store/credential"
 )
 
@@ -68,12 +69,16 @@ type Options struct {
 	Out     io.Writer
 	Err     io.Writer
 	DataDir string // CREDENCE_DATA_DIR
-	Now     func() time.Time
+	// TLS are CREDENCE_TLS_CA, CREDENCE_TLS_CERT, CREDENCE_TLS_KEY and
+	// CREDENCE_TLS_SERVER_NAME; they count where --tls or a like flag is given.
+	TLS certfile.ClientOptions
+	Now func() time.Time
 }
 
 // command holds the flags.
 type command struct {
 	Options
+	connection
 
 	address, keyFile, key, keyHeader string
 	method, path, host, ip           string
@@ -104,6 +109,7 @@ Exit codes:
   6  no answer: the server cannot be reached or failed`,
 		Example: `  credence check --key-file key.txt --method GET --path /orders --ip 203.0.113.7
   credence check --key-file - --extension credence.scopes=orders:read < key.txt
+  credence check --addr credence:9001 --tls-ca ca.pem --tls-cert me.pem --tls-key me.key --key-file key.txt
   credence check --path /public --extension credence.anonymous=allow -o json`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -131,6 +137,12 @@ Exit codes:
 	f.StringVarP(&c.output, "output", "o", "table", "table or json")
 	f.DurationVar(&c.timeout, "timeout", 5*time.Second, "longest wait for the answer")
 	f.BoolVar(&c.plaintext, "insecure-plaintext", false, "send the key unencrypted to hosts beyond this one")
+	f.BoolVar(&c.tls, "tls", false, "speak TLS; each flag below says so too")
+	f.StringVar(&c.files.CAFile, "tls-ca", "", "PEM file of the authorities to trust instead of the system's (CREDENCE_TLS_CA)")
+	f.StringVar(&c.files.CertFile, "tls-cert", "", "PEM file of the certificate to show to a server that asks for one (CREDENCE_TLS_CERT)")
+	f.StringVar(&c.files.KeyFile, "tls-key", "", "PEM file of its private key (CREDENCE_TLS_KEY)")
+	f.StringVar(&c.files.ServerName, "tls-server-name", "", "name that the server's certificate must bear, if not the one in --addr (CREDENCE_TLS_SERVER_NAME)")
+	f.StringVar(&c.callSecretFile, "call-secret-file", "", "file with the secret by which proxies prove themselves, on its first line")
 	return cmd
 }
 
@@ -143,13 +155,18 @@ func (c *command) run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUnanswered, err)
 	}
-	if !r.Key.Empty() && !c.plaintext && !local(address) {
-		return usageError{fmt.Errorf("--addr %s: the key would cross the network unencrypted: "+
-			"run the command on that host, or add --insecure-plaintext", address)}
+	target, err := c.target(address, c.TLS)
+	if err != nil {
+		return usageError{err}
+	}
+	secret := !r.Key.Empty() || !target.CallSecret.Empty()
+	if secret && target.TLS == nil && !c.plaintext && !local(address) {
+		return usageError{fmt.Errorf("--addr %s: a secret would cross the network unencrypted: "+
+			"say --tls, run the command on that host, or add --insecure-plaintext", address)}
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	result, err := Check(ctx, address, r, c.Now)
+	result, err := Check(ctx, target, r, c.Now)
 	if err != nil {
 		return err
 	}

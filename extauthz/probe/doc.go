@@ -9,7 +9,9 @@
 //
 // Key text leaves the process in the Check only. It is read from a file or
 // stdin; the flag that takes it from the command line warns, because ps shows
-// it. Toward hosts beyond this one, plaintext has to be asked for.
+// it. Toward hosts beyond this one, plaintext has to be asked for. To a server
+// that wants them, it shows a client certificate and the call secret, as the
+// proxies do.
 //
 // What fails: an address that does not answer, answers something else, or
 // fails the RPC is [ErrUnanswered]; a mistake on the command line is
