@@ -39,6 +39,10 @@ type config struct {
 
 	InsecurePlaintext bool
 
+	CheckTLS       tlsSettings
+	APITLS         tlsSettings
+	CallSecretFile string
+
 	ClientSource       string
 	ClientTrustedHops  int
 	ClientTrustedCIDRs []netip.Prefix
@@ -101,7 +105,7 @@ func (s *setting) variable() string { return "CREDENCE_" + strings.ToUpper(s.fil
 // settings is the one table of the configuration. Flags, variables, file
 // keys, help texts and `config print` are all made from it.
 func settings() []setting {
-	return slices.Concat(placeSettings(), clientSettings(), keySettings(), stateSettings(), runSettings())
+	return slices.Concat(placeSettings(), transportSettings(), clientSettings(), keySettings(), stateSettings(), runSettings())
 }
 
 func placeSettings() []setting {
@@ -116,6 +120,25 @@ func placeSettings() []setting {
 		{inControl, "api-addr", "host:port", "127.0.0.1:8080", "management API", text(func(c *config) *string { return &c.APIAddr })},
 		{inControl, "api-hosts", "names", "", "names, comma separated, that the API answers to besides loopback (Host header)", list(func(c *config) *[]string { return &c.APIHosts })},
 		{inRun, "insecure-plaintext", "bool", "false", "allow listeners beyond loopback without TLS; keys and tokens then cross the network readable", boolean(func(c *config) *bool { return &c.InsecurePlaintext })},
+	}
+}
+
+// tlsSettings are the files of one listener; all "" is plaintext.
+type tlsSettings struct {
+	Cert, Key, ClientCA string
+	ClientNames         []string
+}
+
+func transportSettings() []setting {
+	return []setting{
+		{inData, "check-tls-cert", "file", "", "certificate (PEM) of the Check port; read again when it changes", text(func(c *config) *string { return &c.CheckTLS.Cert })},
+		{inData, "check-tls-key", "file", "", "its private key (PEM), mode 0640 or narrower", text(func(c *config) *string { return &c.CheckTLS.Key })},
+		{inData, "check-tls-client-ca", "file", "", "authorities (PEM) of Envoy's certificates: only clients with one of theirs are answered (mTLS)", text(func(c *config) *string { return &c.CheckTLS.ClientCA })},
+		{inData, "check-tls-client-names", "names", "", "DNS names or URIs (SPIFFE IDs) that Envoy's certificate must bear one of; empty accepts all of check-tls-client-ca", list(func(c *config) *[]string { return &c.CheckTLS.ClientNames })},
+		{inData, "call-secret-file", "file", "", "secrets, a line each, one of which Envoy must send with every Check in the metadata x-credence-call-secret", text(func(c *config) *string { return &c.CallSecretFile })},
+		{inControl, "api-tls-cert", "file", "", "certificate (PEM) of the management API; read again when it changes", text(func(c *config) *string { return &c.APITLS.Cert })},
+		{inControl, "api-tls-key", "file", "", "its private key (PEM), mode 0640 or narrower", text(func(c *config) *string { return &c.APITLS.Key })},
+		{inControl, "api-tls-client-ca", "file", "", "authorities (PEM) of API clients' certificates (mTLS, beside the admin token)", text(func(c *config) *string { return &c.APITLS.ClientCA })},
 	}
 }
 

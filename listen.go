@@ -13,15 +13,20 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"credence/extauthz"
 )
 
 // addressesFile says in the data folder where the process listens.
 const addressesFile = "addresses.json"
 
-// listeners are the open ports of the process; those it does not have are nil.
+// listeners are the open ports of the process, what is spoken on them and
+// where it is counted. The ports the process does not have are nil.
 type listeners struct {
 	check, status, api net.Listener
+	transport          transport
+	registry           *prometheus.Registry
 }
 
 // withListeners opens the ports that the process has, makes its data folder,
@@ -39,11 +44,17 @@ func withListeners(ctx context.Context, c config, logs io.Writer, p processes, u
 			return err
 		}
 	}
+	registry := newRegistry()
+	spoken, err := openTransport(c, p, logger, registry)
+	if err != nil {
+		return err
+	}
 	l, err := listen(ctx, c, p)
 	if err != nil {
 		return err
 	}
 	defer l.close()
+	l.transport, l.registry = spoken, registry
 	if err := makeDataDir(c.DataDir); err != nil {
 		return err
 	}
@@ -57,8 +68,9 @@ func checkListeners(c config, p processes) error {
 		in      processes
 		setting string
 		address string
-	}{{inData, "check-addr", c.CheckAddr}, {inControl, "api-addr", c.APIAddr}} {
-		if p&one.in == 0 || c.InsecurePlaintext || strings.HasPrefix(one.address, "unix:") {
+		tls     tlsSettings
+	}{{inData, "check-addr", c.CheckAddr, c.CheckTLS}, {inControl, "api-addr", c.APIAddr, c.APITLS}} {
+		if p&one.in == 0 || c.InsecurePlaintext || one.tls.Cert != "" || strings.HasPrefix(one.address, "unix:") {
 			continue
 		}
 		host, _, err := net.SplitHostPort(one.address)
@@ -68,7 +80,9 @@ func checkListeners(c config, p processes) error {
 		ip, err := netip.ParseAddr(host)
 		if host != "localhost" && (err != nil || !ip.IsLoopback()) {
 			return usageError{fmt.Errorf("%s: %q can be reached from elsewhere and has no TLS: "+
-				"listen on 127.0.0.1 or unix:PATH, or say --insecure-plaintext when the network itself is private", one.setting, one.address)}
+				"name a certificate with --%s-tls-cert, listen on 127.0.0.1 or unix:PATH, "+
+				"or say --insecure-plaintext when the network itself is private",
+				one.setting, one.address, strings.TrimSuffix(one.setting, "-addr"))}
 		}
 	}
 	return nil

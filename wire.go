@@ -150,6 +150,14 @@ func openControl(ctx context.Context, c config, backend store.Backend, logger *s
 	return d, nil
 }
 
+// newRegistry is where everything of the process is counted.
+func newRegistry() *prometheus.Registry {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewBuildInfoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return registry
+}
+
 func newDeployment(c config, backend store.Backend, secrets *credential.Secrets, logger *slog.Logger, registry *prometheus.Registry) *deployment {
 	return &deployment{config: c, backend: backend, secrets: secrets, logger: logger, registry: registry}
 }
@@ -310,10 +318,10 @@ func (d *deployment) newCheckServer(t transport, keys *cache.Cache, refused *bla
 	return extauthz.New(extauthz.Options{
 		Pipeline: decisions, Logger: d.logger, Now: time.Now, Registerer: d.registry, Ready: follower.Ready(),
 		Answer: answers, Record: record,
-		Transport: extauthz.TransportOptions{MaxConnectionAge: age, TLS: serverTLS(t.check)},
+		Transport:   extauthz.TransportOptions{MaxConnectionAge: age, TLS: serverTLS(t.check)},
 		CallSecrets: t.callSecrets,
-		Drain:     extauthz.DrainOptions{Timeout: d.config.ShutdownGrace},
-		Sources:   dataPlaneSources(keys, refused, counts, follower, d.config.Ceiling),
+		Drain:       extauthz.DrainOptions{Timeout: d.config.ShutdownGrace},
+		Sources:     dataPlaneSources(keys, refused, counts, follower, d.config.Ceiling),
 	})
 }
 
