@@ -81,6 +81,9 @@ func (s *Service) blacklistAdd(ctx context.Context, a Actor, in BlacklistAdd) (B
 		if err != nil {
 			return BlacklistAdded{}, err
 		}
+		if err := t.roomForRule(ctx, r.Namespace); err != nil {
+			return BlacklistAdded{}, err
+		}
 		if r.ID, err = store.NewID(store.BlacklistIDPrefix, t.Now(), s.random); err != nil {
 			return BlacklistAdded{}, err
 		}
@@ -100,6 +103,35 @@ func (s *Service) blacklistAdd(ctx context.Context, a Actor, in BlacklistAdd) (B
 	}
 	out.Position = position
 	return out, nil
+}
+
+// The most rules that can be added. Every replica holds all rules in memory
+// and refuses to hold more than 250,000; a flood of one namespace's rules must
+// not bring that about for all others.
+const (
+	maxNamespaceRules = 10_000
+	maxGlobalRules    = 100_000
+	maxRules          = 200_000
+)
+
+// roomForRule refuses a rule that would be one too many.
+func (t *transaction) roomForRule(ctx context.Context, namespace string) error {
+	own, all, err := t.CountBlacklistRules(ctx, namespace)
+	if err != nil {
+		return err
+	}
+	most, whose := maxNamespaceRules, "namespace "+quoted(namespace)+" has"
+	if namespace == "" {
+		most, whose = maxGlobalRules, "there are"
+	}
+	switch {
+	case own >= most:
+		return refuse(CodeConflict, "blacklist rule: %s %d already, the most it may be; remove some, or refuse a wider network by one rule",
+			whose, own)
+	case all >= maxRules:
+		return refuse(CodeConflict, "blacklist rule: there are %d in all namespaces, the most it may be; remove some first", all)
+	}
+	return nil
 }
 
 // newRule checks the input and answers the rule it describes, without its id.

@@ -1,6 +1,8 @@
 package management_test
 
 import (
+	"context"
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -201,5 +203,31 @@ func TestGlobalRulesAreForGlobalActors(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// Every replica holds all rules; one namespace's flood must not be what fills
+// them.
+func TestANamespaceCannotFloodTheBlacklist(t *testing.T) {
+	f := newFixture(t)
+	const most = 10_000
+	must(t, f.store.Transact(t.Context(), func(ctx context.Context, w store.Writer) error {
+		address := netip.MustParseAddr("198.18.0.0")
+		for i := range most {
+			err := w.InsertBlacklistRule(ctx, store.BlacklistRule{
+				ID: fmt.Sprintf("blk_%05d", i), Namespace: "a", Network: netip.PrefixFrom(address, 32), Reason: "r",
+				CreatedBy: "test", CreatedAt: start,
+			})
+			if err != nil {
+				return err
+			}
+			address = address.Next()
+		}
+		return nil
+	}))
+	_, err := f.BlacklistAdd(t.Context(), onlyA, management.BlacklistAdd{Namespace: "a", Network: "203.0.113.9", Reason: "one too many"})
+	refused(t, err, management.CodeConflict)
+	if _, err := f.BlacklistAdd(t.Context(), global, management.BlacklistAdd{Namespace: "b", Network: "203.0.113.9", Reason: "its own"}); err != nil {
+		t.Errorf("another namespace is full too: %v", err)
 	}
 }

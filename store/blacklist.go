@@ -32,6 +32,14 @@ type BlacklistReader interface {
 	BlacklistRules(ctx context.Context, scopes []string, page Page) ([]BlacklistRule, Cursor, error)
 }
 
+// BlacklistCounter counts blacklist rules, so that the control plane can bound
+// them: every replica holds all of them in memory.
+type BlacklistCounter interface {
+	// CountBlacklistRules MUST answer how many rules the namespace has ("" for
+	// the global ones) and how many there are in all, ended ones included.
+	CountBlacklistRules(ctx context.Context, namespace string) (own, all int, err error)
+}
+
 // BlacklistWriter changes blacklist rules inside a transaction.
 type BlacklistWriter interface {
 	// InsertBlacklistRule MUST answer ErrConflict when a rule for the same

@@ -10,6 +10,7 @@ type Reader interface {
 	OwnerReader
 	PlanReader
 	BlacklistReader
+	BlacklistCounter
 	TokenReader
 	AuditReader
 	IdempotencyReader

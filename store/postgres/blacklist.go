@@ -41,6 +41,16 @@ func (r reader) BlacklistRules(ctx context.Context, scopes []string, page store.
 	return found, next, nil
 }
 
+// CountBlacklistRules implements [store.BlacklistCounter].
+func (r reader) CountBlacklistRules(ctx context.Context, namespace string) (own, all int, err error) {
+	err = r.q.row(ctx, "SELECT count(*) FILTER (WHERE coalesce(namespace, '') = $1), count(*) FROM credence.ip_blacklist",
+		[]any{namespace}, func(r row) error { return r.Scan(&own, &all) })
+	if err != nil {
+		return 0, 0, fmt.Errorf("count blacklist rules: %w", err)
+	}
+	return own, all, nil
+}
+
 // InsertBlacklistRule implements [store.BlacklistWriter].
 func (w *writer) InsertBlacklistRule(ctx context.Context, b store.BlacklistRule) error {
 	_, err := w.q.exec(ctx,

@@ -40,6 +40,16 @@ func (r reader) BlacklistRules(ctx context.Context, scopes []string, page store.
 	return found, next, nil
 }
 
+// CountBlacklistRules implements [store.BlacklistCounter].
+func (r reader) CountBlacklistRules(ctx context.Context, namespace string) (own, all int, err error) {
+	err = r.q.QueryRowContext(ctx, "SELECT count(*) FILTER (WHERE ifnull(namespace, '') = ?), count(*) FROM ip_blacklist",
+		namespace).Scan(&own, &all)
+	if err != nil {
+		return 0, 0, fmt.Errorf("count blacklist rules: %w", translate(err))
+	}
+	return own, all, nil
+}
+
 // InsertBlacklistRule implements [store.BlacklistWriter].
 func (w *writer) InsertBlacklistRule(ctx context.Context, b store.BlacklistRule) error {
 	_, err := w.tx.ExecContext(ctx,

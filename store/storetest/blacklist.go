@@ -24,6 +24,18 @@ func blacklistPromises() []promise {
 			f.listRules([]string{"tenant", "nobody"}, "blk_2")
 			f.listRules([]string{"", "default"}, "blk_1", "blk_3", "blk_4")
 		}},
+		{"CountBlacklistRules", "counts those of the namespace and all", func(f *fixture) {
+			f.insertNamespaces("tenant")
+			f.insertRules(f.sampleRule("blk_1", "", "203.0.113.1/32"), f.sampleRule("blk_2", "tenant", "203.0.113.2/32"),
+				f.sampleRule("blk_3", "tenant", "203.0.113.3/32"))
+			for namespace, want := range map[string]int{"": 1, "tenant": 2, "default": 0} {
+				own, all, err := f.backend.CountBlacklistRules(f.Context(), namespace)
+				f.ok(err)
+				if own != want || all != 3 {
+					f.Errorf("%q has %d of %d, want %d of 3", namespace, own, all, want)
+				}
+			}
+		}},
 		{"InsertBlacklistRule", "stores every field", func(f *fixture) {
 			f.insertNamespaces("tenant")
 			full, global := f.sampleRule("blk_1", "tenant", "2001:db8:1::/48"), f.sampleRule("blk_2", "", "0.0.0.0/0")
