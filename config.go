@@ -63,6 +63,7 @@ type config struct {
 	FeedPoll    time.Duration
 
 	MaxConnectionAge time.Duration
+	DrainDelay       time.Duration
 	ShutdownGrace    time.Duration
 	ChangesRetention time.Duration
 
@@ -176,6 +177,7 @@ func stateSettings() []setting {
 func runSettings() []setting {
 	return []setting{
 		{inData, "max-connection-age", "duration", "30m", "Envoy's connections are ended softly after this long, so that load spreads; 0 never", duration(func(c *config) *time.Duration { return &c.MaxConnectionAge }, 0, 24*time.Hour)},
+		{inData, "drain-delay", "duration", "0s", "after a stop signal, how long Checks are still answered while health says NOT_SERVING: longer than Envoy takes to notice, 5s with envoy/envoy.yaml", duration(func(c *config) *time.Duration { return &c.DrainDelay }, 0, 10*time.Minute)},
 		{inRun, "shutdown-grace", "duration", "10s", "how long running requests may take after a stop signal", duration(func(c *config) *time.Duration { return &c.ShutdownGrace }, 0, 10*time.Minute)},
 		{inControl, "changes-retention", "duration", "72h", "how long rows of the change feed are kept", duration(func(c *config) *time.Duration { return &c.ChangesRetention }, 2*time.Hour, 365*24*time.Hour)},
 		{inAll, "log-level", "level", "info", "debug, info, warn or error", level},
@@ -278,6 +280,9 @@ func splitList(v string) []string {
 	})
 }
 
+// fromDefault is the origin of a value that nobody set.
+const fromDefault = "default"
+
 // origin says where a value came from.
 type origin struct {
 	setting setting
@@ -307,10 +312,26 @@ func loadConfig(flags *pflag.FlagSet, file string, environ []string) (config, []
 		}
 		origins = append(origins, o)
 	}
+	if c.AddressLimit != nil || c.FailureLimit != nil {
+		problems = append(problems, unsaidSource(origins)...)
+	}
 	if len(problems) > 0 {
 		return config{}, nil, usageError{errors.Join(problems...)}
 	}
 	return c, origins, nil
+}
+
+// unsaidSource refuses limits that count by address while nobody has said
+// where the address comes from: behind a load balancer every client would
+// share the default's one.
+func unsaidSource(origins []origin) []error {
+	for _, o := range origins {
+		if o.setting.name == "client-source" && o.from == fromDefault {
+			return []error{errors.New("client-source: not set: address-limit and failure-limit count by client address, " +
+				"so say where it comes from: peer (Envoy is at the edge), header:NAME or xff")}
+		}
+	}
+	return nil
 }
 
 func readConfigFile(v *viper.Viper, file string) (string, error) {
@@ -347,7 +368,7 @@ func resolve(v *viper.Viper, s setting, path string, variables map[string]string
 		}
 		return origin{s, value, "file " + path}
 	}
-	return origin{s, s.fallback, "default"}
+	return origin{s, s.fallback, fromDefault}
 }
 
 // environment is the CREDENCE_ part of environ.

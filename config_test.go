@@ -94,19 +94,20 @@ func TestBadConfigurationNamesTheSettingAndTheRemedy(t *testing.T) {
 		args    []string
 		want    []string
 	}{
-		"unknown key":        {file: "cache_sise: 5\n", want: []string{`unknown key "cache_sise"`, `did you mean "cache_size"`}},
-		"unknown variable":   {environ: []string{"CREDENCE_CEILLING=1h"}, want: []string{"CREDENCE_CEILLING", "CREDENCE_CEILING"}},
-		"no number":          {args: []string{"--cache-size", "many"}, want: []string{"cache-size (from flag --cache-size)", "number from 100"}},
-		"out of range":       {environ: []string{"CREDENCE_CACHE_SIZE=5"}, want: []string{"variable CREDENCE_CACHE_SIZE", "number from 100"}},
-		"no duration":        {file: "ceiling: soon\n", want: []string{"ceiling", "10m or 24h"}},
-		"days in a duration": {args: []string{"--ceiling", "2d"}, want: []string{"ceiling", "24h"}},
-		"no boolean":         {environ: []string{"CREDENCE_LOG_CHECKS=perhaps"}, want: []string{"true nor false"}},
-		"no rate":            {args: []string{"--failure-limit", "often"}, want: []string{"failure-limit", "often"}},
-		"no network":         {args: []string{"--client-trusted-cidrs", "10.0.0.0/40"}, want: []string{"10.0.0.0/40", "10.0.0.0/8"}},
-		"no log level":       {args: []string{"--log-level", "loud"}, want: []string{"debug, info, warn, error"}},
-		"no log format":      {args: []string{"--log-format", "xml"}, want: []string{"text, json"}},
-		"broken yaml":        {file: "a: [\n", want: []string{"credence.yaml"}},
-		"several at once":    {args: []string{"--log-level", "loud", "--cache-size", "0"}, want: []string{"log-level", "cache-size"}},
+		"unknown key":             {file: "cache_sise: 5\n", want: []string{`unknown key "cache_sise"`, `did you mean "cache_size"`}},
+		"unknown variable":        {environ: []string{"CREDENCE_CEILLING=1h"}, want: []string{"CREDENCE_CEILLING", "CREDENCE_CEILING"}},
+		"no number":               {args: []string{"--cache-size", "many"}, want: []string{"cache-size (from flag --cache-size)", "number from 100"}},
+		"out of range":            {environ: []string{"CREDENCE_CACHE_SIZE=5"}, want: []string{"variable CREDENCE_CACHE_SIZE", "number from 100"}},
+		"no duration":             {file: "ceiling: soon\n", want: []string{"ceiling", "10m or 24h"}},
+		"days in a duration":      {args: []string{"--ceiling", "2d"}, want: []string{"ceiling", "24h"}},
+		"no boolean":              {environ: []string{"CREDENCE_LOG_CHECKS=perhaps"}, want: []string{"true nor false"}},
+		"no rate":                 {args: []string{"--failure-limit", "often"}, want: []string{"failure-limit", "often"}},
+		"limits without a source": {args: []string{"--failure-limit", "20/m"}, want: []string{"client-source: not set", "peer", "xff"}},
+		"no network":              {args: []string{"--client-trusted-cidrs", "10.0.0.0/40"}, want: []string{"10.0.0.0/40", "10.0.0.0/8"}},
+		"no log level":            {args: []string{"--log-level", "loud"}, want: []string{"debug, info, warn, error"}},
+		"no log format":           {args: []string{"--log-format", "xml"}, want: []string{"text, json"}},
+		"broken yaml":             {file: "a: [\n", want: []string{"credence.yaml"}},
+		"several at once":         {args: []string{"--log-level", "loud", "--cache-size", "0"}, want: []string{"log-level", "cache-size"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, _, err := load(t, test.file, test.environ, test.args)
