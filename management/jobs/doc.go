@@ -12,10 +12,24 @@
 // # Passes
 //
 // A pass has one shape: Options, RunOnce(ctx) (Result, error), and Run(ctx),
-// which runs a pass at once and then at intervals until ctx ends. A pass works
-// in batches of at most [store.RemoveBatch] rows, each a transaction of its
-// own, so that it never keeps other writers waiting for long, and does a
-// bounded number of them.
+// which runs a pass at once and then at intervals, varied by a tenth, until
+// ctx ends. A pass works in batches of at most [store.RemoveBatch] rows, each
+// a transaction of its own, so that it never keeps other writers waiting for
+// long, and does a bounded number of them.
+//
+// # One leader
+//
+// Any number of control planes may run; [Leader] has one of them run the
+// passes. It holds a lease that it renews well before its time is over:
+//
+//	0          Renew       Term/2           Term
+//	| asked    | renewed   | work is ended  | another process may lead
+//
+// So the lease may be lost, by a store that hangs or a process that is too
+// slow, and still two never lead at once, as long as work ends within half a
+// term when its context does. A pass that runs twice nevertheless does no
+// harm: it removes what nobody needs, in transactions. Queued jobs need no
+// leader: the queue gives each to one worker.
 //
 // # When it fails
 //

@@ -37,7 +37,7 @@ type HousekeepingOptions struct {
 	Now    func() time.Time
 	Logger *slog.Logger
 
-	Interval    time.Duration // between passes
+	Interval    time.Duration // between passes, varied by a tenth
 	Changes     time.Duration // a replica that was away longer starts anew
 	Idempotency time.Duration // a create repeated later is a new one
 	Quotas      time.Duration // after the end of the calendar window
@@ -92,26 +92,26 @@ type HousekeepingResult struct {
 // Run runs a pass at once and then at intervals, until ctx ends. It answers
 // nil then.
 func (h *Housekeeping) Run(ctx context.Context) error {
-	ticker := time.NewTicker(h.o.Interval)
-	defer ticker.Stop()
 	for {
-		result, err := h.RunOnce(ctx)
-		switch {
-		case ctx.Err() != nil:
+		h.pass(ctx)
+		if !pause(ctx, h.o.Interval) {
 			return nil
-		case err != nil:
-			h.o.Logger.WarnContext(ctx, "housekeeping failed; trying again later",
-				slog.Duration("interval", h.o.Interval), slog.Any("error", err))
-		case result != HousekeepingResult{}:
-			h.o.Logger.InfoContext(ctx, "housekeeping",
-				slog.Int("changes", result.Changes), slog.Int("idempotency_keys", result.Idempotency),
-				slog.Int("quota_counters", result.Quotas), slog.Int("replicas", result.Replicas))
 		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-		}
+	}
+}
+
+// pass runs one pass and logs what came of it.
+func (h *Housekeeping) pass(ctx context.Context) {
+	result, err := h.RunOnce(ctx)
+	switch {
+	case ctx.Err() != nil: // told to end in the middle of it
+	case err != nil:
+		h.o.Logger.WarnContext(ctx, "housekeeping failed; trying again later",
+			slog.Duration("interval", h.o.Interval), slog.Any("error", err))
+	case result != HousekeepingResult{}:
+		h.o.Logger.InfoContext(ctx, "housekeeping",
+			slog.Int("changes", result.Changes), slog.Int("idempotency_keys", result.Idempotency),
+			slog.Int("quota_counters", result.Quotas), slog.Int("replicas", result.Replicas))
 	}
 }
 
