@@ -320,7 +320,7 @@ func (d *deployment) newCheckServer(t transport, keys *cache.Cache, refused *bla
 		Answer: answers, Record: record,
 		Transport:   extauthz.TransportOptions{MaxConnectionAge: age, TLS: serverTLS(t.check)},
 		CallSecrets: t.callSecrets,
-		Drain:       extauthz.DrainOptions{Timeout: d.config.ShutdownGrace},
+		Drain:       extauthz.DrainOptions{Delay: d.config.DrainDelay, Timeout: d.config.ShutdownGrace},
 		Sources:     dataPlaneSources(keys, refused, counts, follower, d.config.Ceiling),
 	})
 }
@@ -349,12 +349,22 @@ func (d *deployment) startControlPlane(w *work, l *listeners, service *managemen
 	if err != nil {
 		return extauthz.Part{}, err
 	}
+	holder, err := store.NewID("ctl_", time.Now(), rand.Reader)
+	if err != nil {
+		return extauthz.Part{}, err
+	}
+	leader, err := jobs.NewLeader(jobs.LeaderOptions{
+		Leases: d.backend, Name: "housekeeping", Holder: holder, Logger: d.logger,
+	})
+	if err != nil {
+		return extauthz.Part{}, err
+	}
 	listener := l.api
 	if config := serverTLS(l.transport.api); config != nil {
 		listener = tls.NewListener(listener, config)
 	}
 	w.front.Go(func() error { return api.Serve(w.ctx, listener, handler, d.config.ShutdownGrace, d.logger) })
 	w.front.Go(func() error { return changes.RunJobs(w.ctx, jobs.Handlers(service, changes)) })
-	w.front.Go(func() error { return keeping.Run(w.ctx) })
+	w.front.Go(func() error { return leader.Run(w.ctx, keeping.Run) })
 	return extauthz.Part{Name: "management_api", Check: func() error { return w.ctx.Err() }}, nil
 }
