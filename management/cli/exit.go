@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 
@@ -110,7 +112,7 @@ func explain(err error) error {
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return explained{err, "Name the authority that signed it with --tls-ca, or the name that it bears with --tls-server-name."}
 	}
-	if errors.Is(err, client.ErrUnreachable) && strings.Contains(err.Error(), "remote error: tls:") {
+	if errors.Is(err, client.ErrUnreachable) && cutOffAfterTLS(err) {
 		return explained{err, "The server refuses the certificate that it was shown, or wants one: see --tls-cert and --tls-key."}
 	}
 	if errors.Is(err, client.ErrUnreachable) {
@@ -134,6 +136,18 @@ func explain(err error) error {
 		return explained{err, "Start the server with --api-hosts naming the host in --server."}
 	}
 	return err
+}
+
+// cutOffAfterTLS reports whether a server that speaks TLS was reached and hung
+// up. In TLS 1.3 the client is done before the server has judged its
+// certificate, so the refusal comes as the alert, or, when something is being
+// sent at that moment, as a connection that breaks.
+func cutOffAfterTLS(err error) bool {
+	if dial, ok := errors.AsType[*net.OpError](err); ok && dial.Op == "dial" {
+		return false
+	}
+	return strings.Contains(err.Error(), "remote error: tls:") ||
+		strings.Contains(err.Error(), " at https://") && !errors.Is(err, context.DeadlineExceeded)
 }
 
 // refused shows an answer of the API to people: each field on its own line.
