@@ -36,6 +36,13 @@
 // No valid limit, TAT, instant or cost overflows, and an invalid limit or cost
 // is refused.
 //
+// # Shares
+//
+// Replicas that count for themselves each keep to a share, [Limit.Share], so
+// that all together keep to the limit. In any window W they admit at most
+// max(B, N) + W*L/P, and once more what a request costs above its share's burst
+// for each of the N. When the number changes, [Rate.Carry] takes the state along.
+//
 // # Quotas
 //
 // A [Quota] is a budget for a calendar day or month in UTC. Only its window is

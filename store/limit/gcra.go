@@ -15,6 +15,7 @@ const Never = 100 * 366 * 24 * time.Hour
 type Rate struct {
 	interval int64 // nanoseconds in which one unit comes back, rounded up
 	capacity int64 // units of a full budget
+	whole    int64 // units that one request may cost: of a full budget before it was shared
 }
 
 // Rate prepares the limit for deciding. A limit that [Limit.Validate] refuses
@@ -28,7 +29,7 @@ func (l Limit) Rate() Rate {
 	if period%l.Limit != 0 {
 		interval++ // rounded up, so that rounding never admits more
 	}
-	return Rate{interval: interval, capacity: l.Capacity()}
+	return Rate{interval: interval, capacity: l.Capacity(), whole: l.Capacity()}
 }
 
 // Decision is the outcome of one request against one limit.
@@ -50,12 +51,13 @@ func Decide(l Limit, tat, now, cost int64) Decision {
 // is tat; both are Unix nanoseconds. It changes nothing: who keeps the state
 // stores Decision.TAT if, and only if, all limits of the request admit it.
 func (r Rate) Decide(tat, now, cost int64) Decision {
-	if r.interval == 0 || cost < 1 || cost > r.capacity || cost > MaxCost {
+	if r.interval == 0 || cost < 1 || cost > r.whole || cost > MaxCost {
 		return r.refuse(tat, now, Never)
 	}
-	// Both products are at most maxRefill, which Validate has bounded.
+	// Both products are at most Never: Validate and Share have bounded them.
 	debt := subtract(max(tat, now), now) + cost*r.interval
-	tolerance := r.capacity * r.interval
+	// What costs more than the budget of a share needs all of it, and waits.
+	tolerance := max(r.capacity, cost) * r.interval
 	if debt > tolerance {
 		return r.refuse(tat, now, time.Duration(debt-tolerance))
 	}
@@ -63,7 +65,7 @@ func (r Rate) Decide(tat, now, cost int64) Decision {
 		return Decision{
 			OK:         true,
 			TAT:        now + debt,
-			Remaining:  (tolerance - debt) / r.interval,
+			Remaining:  max(0, r.capacity*r.interval-debt) / r.interval,
 			ResetAfter: time.Duration(debt),
 		}
 	}
