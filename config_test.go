@@ -130,7 +130,7 @@ func TestKubernetesServiceLinksAreNotSettings(t *testing.T) {
 	_, _, err := load(t, "", []string{
 		"CREDENCE_SERVICE_HOST=10.0.0.1", "CREDENCE_SERVICE_PORT=9001", "CREDENCE_SERVICE_PORT_GRPC=9001",
 		"CREDENCE_PORT=tcp://10.0.0.1:9001", "CREDENCE_PORT_9001_TCP_ADDR=10.0.0.1", "CREDENCE_EXTAUTHZ_PORT_9001_TCP=x",
-		"CREDENCE_SERVER=http://127.0.0.1:8080",
+		"CREDENCE_SERVER=http://127.0.0.1:8080", "CREDENCE_TLS_CA=ca.pem",
 	}, nil)
 	if err != nil {
 		t.Fatal(err)

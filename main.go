@@ -108,6 +108,7 @@ func rootCommand(p process) *cobra.Command {
 	root.AddCommand(cli.Commands(cli.Options{
 		In: p.in, Out: p.out, Err: p.err, Now: time.Now,
 		Server: variables["CREDENCE_SERVER"], Token: variables["CREDENCE_TOKEN"], DataDir: variables["CREDENCE_DATA_DIR"],
+		TLS: clientTLS(variables),
 	})...)
 	return root
 }
@@ -331,7 +332,8 @@ func readyCommand(p process) *cobra.Command {
 }
 
 func checkCommand(p process) *cobra.Command {
+	variables := environment(p.environ)
 	return probe.Command(probe.Options{
-		In: p.in, Out: p.out, Err: p.err, DataDir: environment(p.environ)["CREDENCE_DATA_DIR"], Now: time.Now,
+		In: p.in, Out: p.out, Err: p.err, DataDir: variables["CREDENCE_DATA_DIR"], TLS: clientTLS(variables), Now: time.Now,
 	})
 }

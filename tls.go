@@ -55,6 +55,14 @@ func openTLS(listener string, s tlsSettings, protocols []string, logger *slog.Lo
 	})
 }
 
+// clientTLS is what the environment tells the commands that are clients.
+func clientTLS(variables map[string]string) certfile.ClientOptions {
+	return certfile.ClientOptions{
+		CAFile: variables["CREDENCE_TLS_CA"], CertFile: variables["CREDENCE_TLS_CERT"],
+		KeyFile: variables["CREDENCE_TLS_KEY"], ServerName: variables["CREDENCE_TLS_SERVER_NAME"],
+	}
+}
+
 // serverTLS is what a listener of the certificate speaks; nil is plaintext.
 func serverTLS(c *certfile.Certificate) *tls.Config {
 	if c == nil {
