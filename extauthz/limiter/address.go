@@ -73,7 +73,7 @@ type AddressStats struct {
 
 // addresses counts one limit for each address.
 type addresses struct {
-	limit limit.Rate
+	limit part
 	clock clock
 	table *table[netip.Addr, *rate]
 }
@@ -91,7 +91,7 @@ func newAddresses(l limit.Limit, most int, now func() time.Time) (addresses, err
 	if most == 0 {
 		most = defaultAddresses
 	}
-	return addresses{limit: l.Rate(), clock: clock{now()}, table: newTable[netip.Addr, *rate](most)}, nil
+	return addresses{limit: part{Rate: l.Rate()}, clock: clock{now()}, table: newTable[netip.Addr, *rate](most)}, nil
 }
 
 // Stats answers what is remembered; package extauthz exports it.
@@ -108,7 +108,7 @@ func (a *addresses) charge(client netip.Addr, now time.Time) limit.Decision {
 				return d
 			}
 		}
-		r, _, _ = a.table.insert(address, &rate{limit: a.limit}, at)
+		r, _, _ = a.table.insert(address, newRate(&a.limit), at)
 		known = true
 	}
 }

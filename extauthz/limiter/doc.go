@@ -13,8 +13,20 @@
 // never admitted. A limit that is changed starts with a full budget, since an
 // arrival time means nothing under another rate.
 //
-// One replica counts for itself. Where several replicas share a limit, each
-// will count its share; the place for that is [Limiter.rate].
+// One replica counts for itself. Where several replicas decide, each keeps to
+// its share of every limit ([limit.Limit.Share]), so that all together keep to
+// the limit: the rate divided by their number, and its part of the burst, at
+// least 1. Package extauthz/fleet counts them and calls [Limiter.SetShare].
+// Answers name the whole limit, and what remains of the share. A caller whose
+// requests all go to one replica gets one share: spread connections.
+//
+// When the number changes, each rate takes what it owes along when it is used
+// next. A replica that joins brings its share of every burst, and one that
+// leaves has spent its share: each time at most one share more is admitted,
+// once. Until the others have seen those that joined (package fleet says how
+// long that takes), n replicas, k of them new, admit at most 1 + k/n times the
+// rate. Limits of addresses and failures are not shared: each replica counts
+// what it sees of an address.
 //
 // # Quotas
 //

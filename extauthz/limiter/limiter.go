@@ -13,6 +13,7 @@ import (
 // what it knows does not allocate.
 type Limiter struct {
 	clock  clock
+	share  atomic.Pointer[share]
 	rates  *table[rateKey, *rate]
 	quotas *quotas
 }
@@ -23,7 +24,7 @@ func New(o Options) (*Limiter, error) {
 		return nil, err
 	}
 	o = o.withDefaults()
-	return &Limiter{
+	l := &Limiter{
 		clock: clock{o.Now()},
 		rates: newTable[rateKey, *rate](o.MaxRates),
 		quotas: &quotas{
@@ -31,7 +32,9 @@ func New(o Options) (*Limiter, error) {
 			table:   newTable[quotaKey, *budget](o.MaxQuotas),
 			calls:   make(chan struct{}, o.Refills),
 		},
-	}, nil
+	}
+	l.share.Store(&share{0, 1})
+	return l, nil
 }
 
 // Close gives back what quotas have reserved and not spent. Quotas cannot be
@@ -133,15 +136,19 @@ type taking struct {
 // that is not known has a full budget and gets a state when it is charged.
 func (l *Limiter) look(rates []rateCharge, t *taking) ([]rateCharge, bool) {
 	ok := true
+	of := l.share.Load()
 	for i := range t.limits {
 		c := rateCharge{}
 		there := false
 		if r, known := l.rates.get(keyOf(&t.limits[i])); known {
+			if r.part.Load().of != of {
+				l.reshare(r, &t.limits[i], of, t.at)
+			}
 			c.rate = r
 			c.decision, there = r.look(t.at, t.cost)
 		}
 		if !there {
-			c.rate, c.decision = nil, t.limits[i].Rate().Decide(0, t.at, t.cost)
+			c.rate, c.decision = nil, partOf(&t.limits[i], of).Decide(0, t.at, t.cost)
 		}
 		ok = ok && c.decision.OK
 		rates = append(rates, c)
@@ -149,11 +156,21 @@ func (l *Limiter) look(rates []rateCharge, t *taking) ([]rateCharge, bool) {
 	return rates, ok
 }
 
-// rate makes the state of a limit. Where replicas share limits, this is where
-// the limit becomes this replica's share.
+// rate makes the state of a limit.
 func (l *Limiter) rate(of *pipeline.SubjectLimit, at int64) *rate {
-	r, _, _ := l.rates.insert(keyOf(of), &rate{limit: of.Rate()}, at)
+	p := partOf(of, l.share.Load())
+	r, _, _ := l.rates.insert(keyOf(of), newRate(&p), at)
 	return r
+}
+
+// reshare has a rate keep to another share from now on.
+func (l *Limiter) reshare(r *rate, of *pipeline.SubjectLimit, to *share, at int64) {
+	p := partOf(of, to)
+	l.rates.exclusively(func() { r.keepTo(&p, at) })
+}
+
+func partOf(of *pipeline.SubjectLimit, s *share) part {
+	return part{of.Share(s.rank, s.replicas), s}
 }
 
 // charge charges every rate, or none when one refuses now.
@@ -190,7 +207,7 @@ func (l *Limiter) refusal(out []pipeline.LimitOutcome, t *taking, rates []rateCh
 	for i := range rates {
 		d := rates[i].decision
 		if d.OK {
-			d = asItIs(&t.limits[i], rates[i].rate, t.at)
+			d = l.asItIs(&t.limits[i], rates[i].rate, t.at)
 		}
 		out = append(out, rateOutcome(&t.limits[i], &d))
 	}
@@ -207,13 +224,13 @@ func (l *Limiter) refusal(out []pipeline.LimitOutcome, t *taking, rates []rateCh
 
 // asItIs describes a rate that had admitted a request that is not charged
 // after all. A cost of 0 is refused with a description of the budget.
-func asItIs(l *pipeline.SubjectLimit, r *rate, at int64) limit.Decision {
+func (l *Limiter) asItIs(of *pipeline.SubjectLimit, r *rate, at int64) limit.Decision {
 	d, there := limit.Decision{}, false
 	if r != nil {
 		d, there = r.look(at, 0)
 	}
 	if !there {
-		d = l.Rate().Decide(0, at, 0)
+		d = partOf(of, l.share.Load()).Decide(0, at, 0)
 	}
 	d.OK = true
 	return d

@@ -14,8 +14,21 @@ const retired = math.MinInt64
 
 // rate is the state of one limit of one subject.
 type rate struct {
-	limit limit.Rate
-	tat   atomic.Int64
+	part atomic.Pointer[part]
+	tat  atomic.Int64
+}
+
+// part is what a rate keeps to: the limit, or a share of it.
+type part struct {
+	limit.Rate
+
+	of *share // nil for what is not shared
+}
+
+func newRate(p *part) *rate {
+	r := &rate{}
+	r.part.Store(p)
+	return r
 }
 
 func (r *rate) worth(at int64) int64 { return max(r.tat.Load()-at, 0) }
@@ -31,7 +44,7 @@ func (r *rate) look(at, cost int64) (d limit.Decision, ok bool) {
 	if tat == retired {
 		return limit.Decision{}, false
 	}
-	return r.limit.Decide(tat, at, cost), true
+	return r.part.Load().Decide(tat, at, cost), true
 }
 
 // charge takes the cost if the limit allows it. undo is what refund needs to
@@ -42,7 +55,7 @@ func (r *rate) charge(at, cost int64) (d limit.Decision, undo int64, ok bool) {
 		if tat == retired {
 			return limit.Decision{}, 0, false
 		}
-		d = r.limit.Decide(tat, at, cost)
+		d = r.part.Load().Decide(tat, at, cost)
 		if !d.OK {
 			return d, 0, true
 		}
@@ -50,6 +63,18 @@ func (r *rate) charge(at, cost int64) (d limit.Decision, undo int64, ok bool) {
 			return d, d.TAT - max(tat, at), true
 		}
 	}
+}
+
+// keepTo takes the state over to another part. The table calls it with its
+// lock held: in between, the rate looks as if it had left the table, and who
+// finds it so waits for that lock.
+func (r *rate) keepTo(p *part, at int64) {
+	tat := r.tat.Swap(retired)
+	if tat == retired {
+		return
+	}
+	old := r.part.Swap(p)
+	r.tat.Store(p.Carry(old.Rate, tat, at))
 }
 
 // refund takes a charge back. Time that others have added stays added.

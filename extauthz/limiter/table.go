@@ -67,6 +67,13 @@ func (t *table[K, M]) insert(key K, fresh M, at int64) (found M, evicted M, lost
 	return fresh, evicted, lost
 }
 
+// exclusively runs do while no member comes or goes.
+func (t *table[K, M]) exclusively(do func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	do()
+}
+
 // sweep forgets what is idle in the next few slots.
 func (t *table[K, M]) sweep(at int64) {
 	for range min(sweptPerInsert, len(t.slots)) {
