@@ -20,6 +20,7 @@ var mayImport = map[string][]string{
 	"extauthz/pipeline":  {"store", "store/credential", "store/limit"},
 	"extauthz/cache":     {"extauthz/pipeline", "store", "store/credential"},
 	"extauthz/feed":      {"store"},
+	"extauthz/fleet":     {"store"},
 	"extauthz/blacklist": {"store"},
 	"extauthz/limiter":   {"extauthz/pipeline", "store", "store/limit"},
 
