@@ -296,7 +296,7 @@ func versionCommand(p process) *cobra.Command {
 		Short: "print the version",
 		Args:  noArguments,
 		RunE: func(*cobra.Command, []string) error {
-			fmt.Fprintln(p.out, version())
+			fmt.Fprintln(p.out, "credence", version())
 			return nil
 		},
 	}
@@ -306,9 +306,9 @@ func versionCommand(p process) *cobra.Command {
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Main.Version == "" {
-		return "credence (devel)"
+		return "(devel)"
 	}
-	return "credence " + info.Main.Version
+	return info.Main.Version
 }
 
 func readyCommand(p process) *cobra.Command {

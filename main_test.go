@@ -23,7 +23,8 @@ func TestMain(m *testing.M) {
 // Commands of their own: `ready DIR` waits until the process that serves from
 // DIR has announced its addresses and sets CHECK, STATUS and API to them;
 // `busyport NAME` holds a port until the script ends and sets NAME to its
-// address; `overwrite FILE TEXT` replaces a file's first bytes.
+// address; `overwrite FILE TEXT` replaces a file's first bytes; `replace FILE
+// OLD NEW` replaces a text in it.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("test", "script"),
@@ -38,6 +39,7 @@ func TestScripts(t *testing.T) {
 			"ready":     scriptReady,
 			"busyport":  scriptBusyPort,
 			"overwrite": scriptOverwrite,
+			"replace":   scriptReplace,
 		},
 	})
 }
@@ -72,6 +74,17 @@ func scriptBusyPort(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	ts.Defer(func() { _ = l.Close() })
 	ts.Setenv(args[0], l.Addr().String())
+}
+
+func scriptReplace(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: replace FILE OLD NEW")
+	}
+	before := ts.ReadFile(args[0])
+	if !strings.Contains(before, args[1]) {
+		ts.Fatalf("%s does not contain %q", args[0], args[1])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.ReplaceAll(before, args[1], args[2])), 0o600))
 }
 
 func scriptOverwrite(ts *testscript.TestScript, neg bool, args []string) {

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"credence/management"
 	"credence/store"
@@ -28,7 +29,7 @@ const (
 // and checks that the database belongs to them. A database that has had
 // secrets is no first start: new ones would refuse every key and lose every
 // sealed entry, so a lost file is an error.
-func openSecrets(ctx context.Context, dir string, database store.Deployment) (*credential.Secrets, *seal.Keyset, error) {
+func openSecrets(ctx context.Context, dir string, database store.Backend) (*credential.Secrets, *seal.Keyset, error) {
 	secretsPath, keysetPath := filepath.Join(dir, secretsFile), filepath.Join(dir, keysetFile)
 	claimed, err := database.SecretsClaimed(ctx, store.SecretsFileSecrets)
 	if err != nil {
@@ -55,7 +56,7 @@ func openSecrets(ctx context.Context, dir string, database store.Deployment) (*c
 }
 
 // loadSecrets reads secrets.json and checks that the database belongs to it.
-func loadSecrets(ctx context.Context, path string, database store.Deployment) (*credential.Secrets, error) {
+func loadSecrets(ctx context.Context, path string, database store.Backend) (*credential.Secrets, error) {
 	secrets, err := credential.LoadSecrets(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("%w: `credence secrets init --out DIR` makes the files of a new deployment", err)
@@ -63,7 +64,31 @@ func loadSecrets(ctx context.Context, path string, database store.Deployment) (*
 	if err != nil {
 		return nil, err
 	}
-	return secrets, claim(ctx, database, store.SecretsFileSecrets, secrets.Fingerprint(), path)
+	if err := claim(ctx, database, store.SecretsFileSecrets, secrets.Fingerprint(), path); err != nil {
+		return nil, err
+	}
+	return secrets, checkKeySecrets(ctx, database, secrets, path)
+}
+
+// checkKeySecrets refuses a file from which a secret was removed that live
+// keys were made with: those keys would be refused without a word of why.
+func checkKeySecrets(ctx context.Context, database store.KeySecretReader, secrets *credential.Secrets, path string) error {
+	needed, err := database.KeySecrets(ctx)
+	if err != nil {
+		return err
+	}
+	for _, of := range needed {
+		for _, one := range []struct {
+			what, id string
+			held     []string
+		}{{"checksum secret", of.ChecksumID, secrets.ChecksumIDs()}, {"pepper", of.PepperID, secrets.PepperIDs()}} {
+			if one.id != "" && !slices.Contains(one.held, one.id) {
+				return fmt.Errorf("%s: the %s %q is not in it, but keys that are not revoked were made with it: "+
+					"put it back, or revoke those keys first", path, one.what, one.id)
+			}
+		}
+	}
+	return nil
 }
 
 // loadKeyset does the same for keyset.json.

@@ -97,6 +97,20 @@ type KeyReader interface {
 	Keys(ctx context.Context, filter KeyFilter, page Page) ([]Key, Cursor, error)
 }
 
+// KeySecret names a checksum secret and a pepper that a key was made with;
+// "" where it was made without one.
+type KeySecret struct {
+	ChecksumID string
+	PepperID   string
+}
+
+// KeySecretReader tells which secrets are still needed.
+type KeySecretReader interface {
+	// KeySecrets MUST answer each pair that a key which is neither revoked nor
+	// purged names, once, in any order.
+	KeySecrets(ctx context.Context) ([]KeySecret, error)
+}
+
 // KeyWriter changes keys inside a transaction.
 type KeyWriter interface {
 	// InsertKey MUST answer ErrConflict when the id or the hash exists, and

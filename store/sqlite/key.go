@@ -263,3 +263,13 @@ func (db *DB) FindKey(ctx context.Context, hashes []credential.Hash) (store.KeyR
 	}
 	return k, nil
 }
+
+// KeySecrets implements [store.KeySecretReader].
+func (r reader) KeySecrets(ctx context.Context) ([]store.KeySecret, error) {
+	found, err := listRows(ctx, r.q, "SELECT DISTINCT checksum_id, pepper_id FROM api_keys WHERE status NOT IN ('revoked', 'purged')", nil,
+		func(r row, k *store.KeySecret) error { return r.Scan(&k.ChecksumID, &k.PepperID) })
+	if err != nil {
+		return nil, fmt.Errorf("secrets of the keys: %w", err)
+	}
+	return found, nil
+}

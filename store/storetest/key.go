@@ -3,6 +3,8 @@ package storetest
 import (
 	"context"
 	"reflect"
+	"slices"
+	"strings"
 	"time"
 
 	"credence/store"
@@ -28,6 +30,23 @@ func keyPromises() []promise {
 		}},
 		{"Keys", "lists purged keys only when asked for them", keysPurged},
 		{"Keys", "narrows by each field of the filter", keysFiltered},
+		{"KeySecrets", "names each pair that a key which is neither revoked nor purged needs, once", func(f *fixture) {
+			var keys []store.Key
+			for i, made := range [][2]string{{"chk_1", ""}, {"chk_1", ""}, {"chk_1", "pep_1"}, {"", ""}, {"chk_2", ""}, {"chk_3", ""}} {
+				k := f.bareKey(i + 1)
+				k.ChecksumID, k.PepperID = made[0], made[1]
+				keys = append(keys, k)
+			}
+			keys[4].Status = store.StatusRevoked
+			f.insertKeys(keys...)
+			f.do(func(ctx context.Context, tx *store.Tx) error { return tx.PurgeKey(ctx, keys[5]) })
+			got, err := f.backend.KeySecrets(f.Context())
+			f.ok(err)
+			slices.SortFunc(got, func(a, b store.KeySecret) int {
+				return strings.Compare(a.ChecksumID+a.PepperID, b.ChecksumID+b.PepperID)
+			})
+			equal(f, got, []store.KeySecret{{}, {ChecksumID: "chk_1"}, {ChecksumID: "chk_1", PepperID: "pep_1"}})
+		}},
 		{"InsertKey", "stores every field", func(f *fixture) {
 			f.references()
 			k := f.fullKey(1)
