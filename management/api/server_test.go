@@ -195,14 +195,15 @@ func TestMetricsCountByOperationAndStatusClass(t *testing.T) {
 	got := map[string]float64{}
 	for _, family := range families {
 		for _, m := range family.GetMetric() {
-			line := strings.TrimPrefix(family.GetName(), "credence_management_")
+			var line strings.Builder
+			line.WriteString(strings.TrimPrefix(family.GetName(), "credence_management_"))
 			for _, label := range m.GetLabel() {
-				line += " " + label.GetValue()
+				line.WriteString(" " + label.GetValue())
 			}
 			if m.GetCounter() != nil {
-				got[line] = m.GetCounter().GetValue()
+				got[line.String()] = m.GetCounter().GetValue()
 			} else {
-				got[line] = float64(m.GetHistogram().GetSampleCount())
+				got[line.String()] = float64(m.GetHistogram().GetSampleCount())
 			}
 		}
 	}
