@@ -147,6 +147,9 @@ func (l *listeners) announce(ctx context.Context, dir string, logger *slog.Logge
 	var attrs []slog.Attr
 	l.each(func(name string, open net.Listener) {
 		addresses[name] = nearAddress(open)
+		if name == "api" && l.transport.api != nil {
+			addresses[name] = "https://" + addresses[name]
+		}
 		attrs = append(attrs, slog.String(name, listenAddress(open)))
 	})
 	content, err := json.MarshalIndent(addresses, "", "  ")

@@ -52,7 +52,7 @@
 // alone, so it stays the same while all other secrets change.
 //
 // The file is refused, with an error that names it and the remedy, when it is
-// lost, cut short, not strict JSON, or usable by others than its owner
+// lost, cut short, not strict JSON, or usable by others than its owner and group
 // (package secretfile).
 //
 // # Promises

@@ -196,7 +196,7 @@ func TestDamagedSecretsFilesAreRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = credential.LoadSecrets(path)
-	wantError(t, err, secretfile.ErrTooWide, path, "chmod 600")
+	wantError(t, err, secretfile.ErrTooWide, path, "chmod 640")
 
 	_, err = credential.LoadSecrets(path + ".lost")
 	wantError(t, err, fs.ErrNotExist, path+".lost", "restore it from a backup")

@@ -37,7 +37,7 @@
 // by which a database knows its keyset, is derived from it alone.
 //
 // The file is refused, with an error that names it and the remedy, when it is
-// lost, cut short, not strict JSON, or usable by others than its owner
+// lost, cut short, not strict JSON, or usable by others than its owner and group
 // (package secretfile). A lost keyset makes sealed details unreadable for good:
 // it belongs into the backup, apart from the database.
 //

@@ -240,7 +240,7 @@ func TestDamagedKeysetFilesAreRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = seal.LoadKeyset(path)
-	wantError(t, err, secretfile.ErrTooWide, path, "chmod 600")
+	wantError(t, err, secretfile.ErrTooWide, path, "chmod 640")
 
 	_, err = seal.LoadKeyset(path + ".lost")
 	wantError(t, err, fs.ErrNotExist, path+".lost", "restore it from a backup")
