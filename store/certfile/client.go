@@ -48,7 +48,7 @@ func (o ClientOptions) Config() (*tls.Config, error) {
 		if err != nil {
 			return nil, fmt.Errorf("certificate: %w", err)
 		}
-		private, err := secretfile.ReadShared(o.KeyFile)
+		private, err := secretfile.Read(o.KeyFile)
 		if err != nil {
 			return nil, fmt.Errorf("private key: %w", err)
 		}

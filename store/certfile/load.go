@@ -38,7 +38,7 @@ func (c *Certificate) load() (*loaded, error) {
 	if err != nil {
 		return nil, fmt.Errorf("certificate: %w", err)
 	}
-	private, err := secretfile.ReadShared(o.KeyFile)
+	private, err := secretfile.Read(o.KeyFile)
 	if err != nil {
 		return nil, fmt.Errorf("private key: %w", err)
 	}

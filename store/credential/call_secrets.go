@@ -18,10 +18,10 @@ const (
 // LoadCallSecrets reads the secrets by which a proxy proves itself when it
 // calls the data plane: one a line, the current one first; while it is being
 // exchanged, those that still count below it. Empty lines and lines that begin
-// with # are passed over. The group may read the file ([secretfile.ReadShared]).
+// with # are passed over. The group may read the file ([secretfile.Read]).
 // The error names the file and the line and shows nothing of it.
 func LoadCallSecrets(path string) ([]Text, error) {
-	content, err := secretfile.ReadShared(path)
+	content, err := secretfile.Read(path)
 	if err != nil {
 		return nil, fmt.Errorf("call secrets: %w", err)
 	}

@@ -34,7 +34,7 @@ const secretsVersion = 1
 // LoadSecrets reads secrets.json. Every error names the file, the field and
 // the remedy, and shows no secret; a lost file is an [io/fs.ErrNotExist].
 func LoadSecrets(path string) (*Secrets, error) {
-	content, err := secretfile.ReadShared(path)
+	content, err := secretfile.Read(path)
 	if err != nil {
 		return nil, fmt.Errorf("load secrets: %w", err)
 	}

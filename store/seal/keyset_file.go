@@ -34,7 +34,7 @@ type keysetFile struct {
 // LoadKeyset reads keyset.json. Every error names the file, the field and the
 // remedy, and shows no key; a lost file is an [io/fs.ErrNotExist].
 func LoadKeyset(path string) (*Keyset, error) {
-	content, err := secretfile.ReadShared(path)
+	content, err := secretfile.Read(path)
 	if err != nil {
 		return nil, fmt.Errorf("load keyset: %w", err)
 	}

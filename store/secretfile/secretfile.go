@@ -14,9 +14,10 @@ import (
 // Mode is the mode of every file made here: its owner reads and writes it.
 const Mode fs.FileMode = 0o600
 
-// SharedMode is the widest mode that [ReadShared] accepts: its owner writes
-// it, its group reads it.
-const SharedMode fs.FileMode = 0o640
+// WidestMode is the widest mode that [Read] accepts: the group may read. A file
+// of a Kubernetes Secret belongs to root and reaches a process that is not root
+// through its group only (fsGroup).
+const WidestMode fs.FileMode = 0o640
 
 // MaxSize is the largest content that is read or written, in bytes. The
 // largest real file, a keyset after many rotations, is a few KiB.
@@ -26,17 +27,9 @@ const MaxSize = 64 << 10
 var ErrTooWide = errors.New("others than the owner may use it")
 
 // Read answers the content of the file at path. It refuses what is not a
-// regular file, what has more rights than 0600 ([ErrTooWide]) and what is
-// larger than [MaxSize].
-func Read(path string) ([]byte, error) { return read(path, Mode) }
-
-// ReadShared is [Read] for a file that something else made, such as a private
-// key: its group may read it ([SharedMode]). A file of a Kubernetes Secret
-// belongs to root and reaches a process that is not root through its group
-// only (fsGroup).
-func ReadShared(path string) ([]byte, error) { return read(path, SharedMode) }
-
-func read(path string, widest fs.FileMode) ([]byte, error) {
+// regular file, what has more rights than [WidestMode] ([ErrTooWide]) and what
+// is larger than [MaxSize].
+func Read(path string) ([]byte, error) {
 	// Looked at before it is opened: opening a pipe would wait for a writer.
 	info, err := os.Stat(path)
 	if err != nil {
@@ -55,8 +48,8 @@ func read(path string, widest fs.FileMode) ([]byte, error) {
 	if err != nil {
 		return nil, explain(path, err)
 	}
-	if mode := info.Mode().Perm(); mode&^widest != 0 {
-		return nil, fmt.Errorf("%s: mode is %#o: %w; if nobody can have read it, run: chmod %o %s", path, mode, ErrTooWide, widest, path)
+	if mode := info.Mode().Perm(); mode&^WidestMode != 0 {
+		return nil, fmt.Errorf("%s: mode is %#o: %w; if nobody can have read it, run: chmod %o %s", path, mode, ErrTooWide, WidestMode, path)
 	}
 	content, err := io.ReadAll(io.LimitReader(f, MaxSize+1))
 	if err != nil {

@@ -55,42 +55,25 @@ func TestCreateWithoutFolderNamesTheRemedy(t *testing.T) {
 }
 
 func TestReadRefusesFilesThatOthersMayUse(t *testing.T) {
-	for _, mode := range []fs.FileMode{0o644, 0o640, 0o660, 0o604, 0o602, 0o700, 0o777} {
+	for _, mode := range []fs.FileMode{0o444, 0o644, 0o660, 0o650, 0o604, 0o602, 0o700, 0o777} {
 		path := create(t, "content")
 		if err := os.Chmod(path, mode); err != nil {
 			t.Fatal(err)
 		}
 		_, err := secretfile.Read(path)
-		wantError(t, err, secretfile.ErrTooWide, path, "chmod 600")
+		wantError(t, err, secretfile.ErrTooWide, path, "chmod 640")
 	}
 }
 
-func TestASharedFileMayBeReadByItsGroupAndNoMore(t *testing.T) {
+func TestReadAcceptsWhatTheGroupMayReadAndNarrower(t *testing.T) {
 	path := create(t, "content")
 	for _, mode := range []fs.FileMode{0o400, 0o440, 0o600, 0o640} {
 		if err := os.Chmod(path, mode); err != nil {
 			t.Fatal(err)
 		}
-		if content, err := secretfile.ReadShared(path); err != nil || string(content) != "content" {
+		if content, err := secretfile.Read(path); err != nil || string(content) != "content" {
 			t.Errorf("mode %#o: %q, %v", mode, content, err)
 		}
-	}
-	for _, mode := range []fs.FileMode{0o444, 0o644, 0o660, 0o604, 0o650} {
-		if err := os.Chmod(path, mode); err != nil {
-			t.Fatal(err)
-		}
-		_, err := secretfile.ReadShared(path)
-		wantError(t, err, secretfile.ErrTooWide, path, "chmod 640")
-	}
-}
-
-func TestReadAcceptsNarrowerRights(t *testing.T) {
-	path := create(t, "content")
-	if err := os.Chmod(path, 0o400); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := secretfile.Read(path); err != nil {
-		t.Fatal(err)
 	}
 }
 

@@ -1,7 +1,6 @@
 package e2e_test
 
 import (
-	"syscall"
 	"testing"
 
 	"credence/test/harness"
@@ -75,7 +74,7 @@ func TestWithTheServiceStuckNothingPassesAndItRecovers(t *testing.T) {
 	d := own(t, nil)
 	k := d.newKey(t, nil)
 	d.get(t, "/up", k.header()).wantStatus(t, 200)
-	if err := d.credence.Signal(syscall.SIGSTOP); err != nil {
+	if err := d.credence.Freeze(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	requests := d.echo.Requests()
@@ -90,7 +89,7 @@ func TestWithTheServiceStuckNothingPassesAndItRecovers(t *testing.T) {
 	if err := d.envoy.AwaitHealthy(t.Context(), "credence", false); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.credence.Signal(syscall.SIGCONT); err != nil {
+	if err := d.credence.Thaw(); err != nil {
 		t.Fatal(err)
 	}
 	if err := d.envoy.AwaitHealthy(t.Context(), "credence", true); err != nil {
@@ -110,7 +109,7 @@ func TestFailOpenPassesOutagesAndNeverRefusals(t *testing.T) {
 	d.get(t, "/up").wantStatus(t, 401)
 	d.get(t, "/up", [2]string{"x-api-key", "\xff\xfe"}).wantStatus(t, 401)
 
-	if err := d.credence.Signal(syscall.SIGSTOP); err != nil {
+	if err := d.credence.Freeze(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	counted(t, d, "failure_mode_allowed", func() int {

@@ -48,13 +48,25 @@ func start(name string, cmd *exec.Cmd) (*Process, error) {
 // PID is the process id.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// Signal sends a signal, for instance SIGSTOP to make the process slow.
+// Signal sends a signal.
 func (p *Process) Signal(s syscall.Signal) error {
 	if err := p.cmd.Process.Signal(s); err != nil {
 		return fmt.Errorf("signal %s: %w", p.name, err)
 	}
 	return nil
 }
+
+// Freeze stops the process where it stands and waits until it does: its
+// connections stay open and nothing answers.
+func (p *Process) Freeze(ctx context.Context) error {
+	if err := p.Signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	return Until(ctx, 10*time.Second, p.name+" stops", func() error { return frozen(p.PID()) })
+}
+
+// Thaw lets a frozen process go on.
+func (p *Process) Thaw() error { return p.Signal(syscall.SIGCONT) }
 
 // Kill ends the process at once, as a crash would.
 func (p *Process) Kill() {
