@@ -20,6 +20,7 @@ import (
 	"credence/extauthz/blacklist"
 	"credence/extauthz/cache"
 	"credence/extauthz/feed"
+	"credence/extauthz/fleet"
 	"credence/extauthz/limiter"
 	"credence/extauthz/pipeline"
 	"credence/management"
@@ -255,10 +256,23 @@ func (d *deployment) startDataPlane(w *work, l *listeners) (extauthz.Part, error
 	if err != nil {
 		return extauthz.Part{}, err
 	}
-	follower, err := d.newFollower(l, keys, refused)
+	id, err := store.NewID(store.ReplicaIDPrefix, time.Now(), rand.Reader)
 	if err != nil {
 		return extauthz.Part{}, err
 	}
+	replicas, err := fleet.New(fleet.Options{
+		Registry: d.backend, ID: id, Sharers: []fleet.Sharer{counts}, Now: time.Now, Logger: d.logger,
+	})
+	if err != nil {
+		return extauthz.Part{}, err
+	}
+	follower, err := d.newFollower(l, id, keys, refused, replicas)
+	if err != nil {
+		return extauthz.Part{}, err
+	}
+	d.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "credence_replicas_live", Help: "Replicas among which limits are shared, this one included.",
+	}, func() float64 { return float64(replicas.Live()) }))
 	server, err := d.newCheckServer(l.transport, keys, refused, counts, follower)
 	if err != nil {
 		return extauthz.Part{}, err
@@ -266,6 +280,7 @@ func (d *deployment) startDataPlane(w *work, l *listeners) (extauthz.Part, error
 	d.logger.InfoContext(w.ctx, "client address", slog.String("taken_from", d.config.ClientSource))
 	w.back.Go(func() error { return follower.Run(w.lasting) })
 	w.back.Go(func() error { return keys.Run(w.lasting) })
+	w.back.Go(func() error { return replicas.Run(w.lasting) })
 	w.front.Go(func() error {
 		err := server.Serve(w.ctx, l.check)
 		closing, cancel := context.WithTimeout(w.lasting, 5*time.Second)
@@ -275,11 +290,7 @@ func (d *deployment) startDataPlane(w *work, l *listeners) (extauthz.Part, error
 	return server.Ready(), nil
 }
 
-func (d *deployment) newFollower(l *listeners, subscribers ...feed.Subscriber) (*feed.Follower, error) {
-	id, err := store.NewID(store.ReplicaIDPrefix, time.Now(), rand.Reader)
-	if err != nil {
-		return nil, err
-	}
+func (d *deployment) newFollower(l *listeners, id string, subscribers ...feed.Subscriber) (*feed.Follower, error) {
 	name, err := os.Hostname()
 	if err != nil {
 		name = "unknown"
