@@ -80,8 +80,15 @@ func gauges(s Sources, now func() time.Time) []prometheus.Collector {
 			func() float64 { return float64(s.Applied().Revision) })
 	}
 	if s.LastRead != nil {
-		gauge("credence_feed_age_seconds", "Time since the change feed was last read.",
-			func() float64 { return now().Sub(s.LastRead()).Seconds() })
+		started := now()
+		gauge("credence_feed_age_seconds", "Time since the change feed was last read, or since the start.",
+			func() float64 {
+				last := s.LastRead()
+				if last.IsZero() {
+					last = started
+				}
+				return now().Sub(last).Seconds()
+			})
 	}
 	for _, more := range s.More {
 		if more.Total {

@@ -163,3 +163,17 @@ func TestFailuresAreLoggedOnceASecond(t *testing.T) {
 		t.Errorf("log:\n%s", text)
 	}
 }
+
+// Before the first read an alert on the age must not think of centuries.
+func TestTheFeedIsAsOldAsTheProcessUntilItIsRead(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	at := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+	o := testOptions(decideFunc(func(context.Context, *pipeline.Request, *pipeline.Decision) {}))
+	o.Registerer, o.Now = registry, func() time.Time { return at }
+	o.Sources = Sources{LastRead: func() time.Time { return time.Time{} }}
+	newServer(t, o)
+	at = at.Add(4 * time.Second)
+	if age := gathered(t, registry)["credence_feed_age_seconds{}"]; age != 4 {
+		t.Errorf("age %v, want 4", age)
+	}
+}
