@@ -59,6 +59,7 @@ var mayImport = map[string][]string{
 	// A real PostgreSQL for the tests of whoever needs one.
 	"test/pgserver": {},
 	"test/fleet":    {"*"},
+	"test/receipt":  {"*"},
 	// Certificates for the tests of whoever needs some.
 	"test/authority": {},
 }
