@@ -77,6 +77,8 @@
 //	                          look-ups; known keys
 //	                          as before
 //	feed not read             as before                  up to the ceiling, then 503   feed_age_seconds              TestNothingIsAnsweredAfterTheCeiling
+//	store cannot be written   as before                  a minute and the ceiling,     feed_age_seconds              TestReadsCountOnlyWhileReportsAreStored
+//	                                                     then 503
 //	feed has a gap            503                        until all is loaded anew      unavailable                   TestAGapRestartsAndLoadsEverybody
 //	no snapshot yet           503; health NOT_SERVING    until it is loaded            unavailable                   TestHealthFollowsReadiness
 //	route policy is wrong     503                        until it is mended            bad_route_policy              TestPolicyThatMakesNoSenseDenies
