@@ -44,8 +44,10 @@ run: build ## start credence serve (ARGS="--api-addr 127.0.0.1:8088 ...")
 build: ## build the binary ./credence
 	go build -trimpath -o credence .
 
+# Without the cache of results: it does not see that the program changed which
+# the tests build and start.
 test: tools-test tools-store ## all tests, with -race, a real Envoy and a real PostgreSQL (under 10 minutes on 2 cores)
-	go test $(RACE) -timeout 10m ./...
+	go test $(RACE) -count=1 -timeout 10m ./...
 
 test-short: ## the tests that need no Envoy and no PostgreSQL, without -race
 	go test -timeout 5m $(ALONE)
