@@ -60,6 +60,9 @@ var mayImport = map[string][]string{
 	"test/pgserver": {},
 	"test/fleet":    {"*"},
 	"test/receipt":  {"*"},
+	// The files for Kubernetes, Istio and Envoy Gateway, and the programs that
+	// read them.
+	"test/gateways": {"*"},
 	// Certificates for the tests of whoever needs some.
 	"test/authority": {},
 }
