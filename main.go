@@ -2,7 +2,8 @@
 // Envoy. One binary holds both planes and the command line; see README.md for
 // the tour and docs/architecture.md for the map.
 //
-// main.go is the table of commands, config.go what an operator can set,
+// main.go is the table of commands, settings.go what an operator can set,
+// config.go how it is read from file, variables and flags,
 // wire.go how the parts are put together.
 package main
 
