@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"strings"
 	"time"
@@ -36,12 +35,12 @@ type Pair struct{ Name, Value string }
 // Check makes one Check at the target. The error is [ErrUnanswered] with what
 // to look at.
 func Check(ctx context.Context, t Target, r Request, now func() time.Time) (*Result, error) {
-	conn, err := t.dial()
+	conn, err := t.Dial()
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrUnanswered, t.Address, err)
 	}
 	start := now()
-	answer, err := authv3.NewAuthorizationClient(conn).Check(t.calling(ctx), r.message())
+	answer, err := authv3.NewAuthorizationClient(conn).Check(t.Calling(ctx), r.message())
 	took := now().Sub(start)
 	err = errors.Join(err, conn.Close())
 	if err != nil {
@@ -92,18 +91,4 @@ func (r Request) message() *authv3.CheckRequest {
 		}},
 		ContextExtensions: extensions,
 	}}
-}
-
-// local reports whether the address is on this machine, where plaintext gives
-// nobody a key.
-func local(address string) bool {
-	if strings.HasPrefix(address, "unix:") {
-		return true
-	}
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return false
-	}
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.IsLoopback()
 }

@@ -2,14 +2,11 @@ package probe
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -17,13 +14,6 @@ import (
 
 	"credence/store/certfile"
 	"credence/store/credential"
-)
-
-const (
-	defaultAddress = "127.0.0.1:9001"
-	defaultDataDir = "credence-data"
-	addressesFile  = "addresses.json"
-	maxAddresses   = 64 << 10
 )
 
 // The exit codes of `credence check`.
@@ -70,7 +60,7 @@ type Options struct {
 	Err     io.Writer
 	DataDir string // CREDENCE_DATA_DIR
 	// TLS are CREDENCE_TLS_CA, CREDENCE_TLS_CERT, CREDENCE_TLS_KEY and
-	// CREDENCE_TLS_SERVER_NAME; they count where --tls or a like flag is given.
+	// CREDENCE_TLS_SERVER_NAME.
 	TLS certfile.ClientOptions
 	Now func() time.Time
 }
@@ -78,20 +68,19 @@ type Options struct {
 // command holds the flags.
 type command struct {
 	Options
-	connection
+	connection Connection
 
-	address, keyFile, key, keyHeader string
-	method, path, host, ip           string
-	headers, extensions              []string
-	output                           string
-	timeout                          time.Duration
-	plaintext                        bool
+	keyFile, key, keyHeader string
+	method, path, host, ip  string
+	headers, extensions     []string
+	output                  string
+	timeout                 time.Duration
 }
 
 // Command makes `credence check`. It answers errors for [ExitCode] and prints
 // none.
 func Command(o Options) *cobra.Command {
-	c := &command{Options: o}
+	c := &command{Options: o, connection: Connection{DataDir: o.DataDir, TLS: o.TLS}}
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "make one Check and explain the answer stage by stage",
@@ -101,6 +90,7 @@ limits and quotas.
 
 The Check address is --addr, or that of the process on the data folder
 (--data-dir, CREDENCE_DATA_DIR or ./credence-data), or ` + defaultAddress + `.
+The CREDENCE_TLS_ variables of the other commands count for --addr.
 
 Exit codes:
   0  allowed
@@ -123,8 +113,7 @@ Exit codes:
 		return usageError{fmt.Errorf("%w: `%s --help` lists the flags", err, cmd.CommandPath())}
 	})
 	f := cmd.Flags()
-	f.StringVar(&c.address, "addr", "", "Check address, host:port or unix:PATH")
-	f.StringVar(&c.DataDir, "data-dir", o.DataDir, "`folder` of a local credence serve to take the address from")
+	c.connection.AddFlags(f, "addr")
 	f.StringVar(&c.keyFile, "key-file", "", "file with the key text, - for stdin; without one no key is sent")
 	f.StringVar(&c.key, "key", "", "the key text itself; everybody who can list processes sees it, prefer --key-file")
 	f.StringVar(&c.keyHeader, "key-header", "x-api-key", "header to send it in; in authorization it becomes a bearer token")
@@ -136,13 +125,6 @@ Exit codes:
 	f.StringArrayVar(&c.extensions, "extension", nil, "context extension of the route, name=value; can be repeated")
 	f.StringVarP(&c.output, "output", "o", "table", "table or json")
 	f.DurationVar(&c.timeout, "timeout", 5*time.Second, "longest wait for the answer")
-	f.BoolVar(&c.plaintext, "insecure-plaintext", false, "send the key unencrypted to hosts beyond this one")
-	f.BoolVar(&c.tls, "tls", false, "speak TLS; each flag below says so too")
-	f.StringVar(&c.files.CAFile, "tls-ca", "", "PEM file of the authorities to trust instead of the system's (CREDENCE_TLS_CA)")
-	f.StringVar(&c.files.CertFile, "tls-cert", "", "PEM file of the certificate to show to a server that asks for one (CREDENCE_TLS_CERT)")
-	f.StringVar(&c.files.KeyFile, "tls-key", "", "PEM file of its private key (CREDENCE_TLS_KEY)")
-	f.StringVar(&c.files.ServerName, "tls-server-name", "", "name that the server's certificate must bear, if not the one in --addr (CREDENCE_TLS_SERVER_NAME)")
-	f.StringVar(&c.callSecretFile, "call-secret-file", "", "file with the secret by which proxies prove themselves, on its first line")
 	return cmd
 }
 
@@ -151,18 +133,9 @@ func (c *command) run(ctx context.Context) error {
 	if err != nil {
 		return usageError{err}
 	}
-	address, err := c.findAddress()
+	target, err := c.connection.Target(!r.Key.Empty())
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrUnanswered, err)
-	}
-	target, err := c.target(address, c.TLS)
-	if err != nil {
-		return usageError{err}
-	}
-	secret := !r.Key.Empty() || !target.CallSecret.Empty()
-	if secret && target.TLS == nil && !c.plaintext && !local(address) {
-		return usageError{fmt.Errorf("--addr %s: a secret would cross the network unencrypted: "+
-			"say --tls, run the command on that host, or add --insecure-plaintext", address)}
+		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
@@ -224,62 +197,28 @@ func split(flag string, values []string, separator, form string) ([]Pair, error)
 }
 
 func (c *command) readKey() (credential.Text, error) {
-	switch {
-	case c.key != "":
+	if c.key != "" {
 		fmt.Fprintln(c.Err, "credence: --key can be seen by everybody who can list processes; prefer --key-file")
 		return credential.NewText(c.key), nil
-	case c.keyFile == "":
-		return credential.Text{}, nil
-	case c.keyFile == "-":
-		return credential.ReadText(c.In)
 	}
-	f, err := os.Open(c.keyFile)
+	return ReadKeyFile(c.keyFile, c.In)
+}
+
+// ReadKeyFile reads the key text of --key-file; "-" is in, and "" no key.
+func ReadKeyFile(file string, in io.Reader) (credential.Text, error) {
+	switch file {
+	case "":
+		return credential.Text{}, nil
+	case "-":
+		return credential.ReadText(in)
+	}
+	f, err := os.Open(file) //nolint:gosec // the caller names the file
 	if err != nil {
 		return credential.Text{}, fmt.Errorf("--key-file: %w", err)
 	}
 	text, err := credential.ReadText(f)
 	if err = errors.Join(err, f.Close()); err != nil {
-		return credential.Text{}, fmt.Errorf("--key-file %s: %w", c.keyFile, err)
+		return credential.Text{}, fmt.Errorf("--key-file %s: %w", file, err)
 	}
 	return text, nil
-}
-
-// findAddress is --addr, or where the process on the data folder listens.
-func (c *command) findAddress() (string, error) {
-	if c.address != "" {
-		return c.address, nil
-	}
-	dir, named := c.DataDir, true
-	if dir == "" {
-		dir, named = defaultDataDir, false
-	}
-	file := filepath.Join(dir, addressesFile)
-	f, err := os.Open(file) //nolint:gosec // the caller names the folder
-	if errors.Is(err, fs.ErrNotExist) && !named {
-		return defaultAddress, nil
-	}
-	if err != nil {
-		return "", fmt.Errorf("find the server: %w: is `credence serve` running there? Name another with --data-dir or --addr", err)
-	}
-	var addresses struct {
-		Check string `json:"check"`
-	}
-	err = errors.Join(json.NewDecoder(io.LimitReader(f, maxAddresses)).Decode(&addresses), f.Close())
-	if err != nil || addresses.Check == "" {
-		return "", fmt.Errorf("find the server: %s names no Check address: give it with --addr", file)
-	}
-	return reachable(addresses.Check), nil
-}
-
-// reachable turns the address of a listener on all interfaces into one that
-// can be dialled on this machine.
-func reachable(address string) string {
-	at, err := netip.ParseAddrPort(address)
-	if err != nil || !at.Addr().IsUnspecified() {
-		return address
-	}
-	if at.Addr().Is4() {
-		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), at.Port()).String()
-	}
-	return netip.AddrPortFrom(netip.IPv6Loopback(), at.Port()).String()
 }

@@ -29,8 +29,8 @@ func does(s pipeline.Stage) string {
 	return ""
 }
 
-// explanation says what a reason means and what to do about it.
-func explanation(reason string) string {
+// Explanation says what a reason of an answer means and what to do about it.
+func Explanation(reason string) string {
 	for _, r := range pipeline.Reasons() {
 		if r.String() == reason {
 			return explain(r)

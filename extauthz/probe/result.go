@@ -69,7 +69,7 @@ func read(answer *authv3.CheckResponse) (*Result, error) {
 	if answer.GetStatus() == nil || r.Decision == "" || r.Reason == "" || r.Stage == "" {
 		return nil, errors.New("the answer carries no metadata of Credence: something else listens there")
 	}
-	r.Explains = explanation(r.Reason)
+	r.Explains = Explanation(r.Reason)
 	r.Stages = r.stages()
 	if r.Allowed {
 		ok := answer.GetOkResponse()

@@ -13,7 +13,6 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
-	"credence/store/certfile"
 	"credence/store/credential"
 )
 
@@ -28,8 +27,8 @@ type Target struct {
 	CallSecret credential.Text // empty: none is sent
 }
 
-// dial makes a connection. It connects at the first call.
-func (t Target) dial() (*grpc.ClientConn, error) {
+// Dial makes a connection. It connects at the first call.
+func (t Target) Dial() (*grpc.ClientConn, error) {
 	transport := insecure.NewCredentials()
 	if t.TLS != nil {
 		transport = credentials.NewTLS(t.TLS)
@@ -37,8 +36,8 @@ func (t Target) dial() (*grpc.ClientConn, error) {
 	return grpc.NewClient(t.Address, grpc.WithTransportCredentials(transport))
 }
 
-// calling adds what a proxy sends with each call.
-func (t Target) calling(ctx context.Context) context.Context {
+// Calling adds what a proxy sends with each call.
+func (t Target) Calling(ctx context.Context) context.Context {
 	if t.CallSecret.Empty() {
 		return ctx
 	}
@@ -59,7 +58,7 @@ func (t Target) unanswered(err error) error {
 		says   string // part of the error
 		remedy string
 	}{
-		{codes.Unavailable, "first record does not look like a TLS handshake", "the server speaks no TLS: leave the flags for TLS out"},
+		{codes.Unavailable, "first record does not look like a TLS handshake", "the server speaks no TLS: leave the flags for TLS out, or say --tls=false where CREDENCE_TLS_ variables are set"},
 		{codes.Unavailable, "failed to verify certificate", "name the authority that signed it with --tls-ca, or the name that it bears with --tls-server-name"},
 		{codes.Unavailable, "remote error: tls:", "the server refuses the certificate that it was shown, or wants one: see --tls-cert and --tls-key"},
 		{codes.Unavailable, "broken pipe", cutOff},
@@ -78,42 +77,4 @@ func (t Target) unanswered(err error) error {
 		}
 	}
 	return fmt.Errorf("%w: %s: %w: %s", ErrUnanswered, t.Address, err, remedy)
-}
-
-// connection holds the flags that say how the server is called.
-type connection struct {
-	tls            bool
-	files          certfile.ClientOptions
-	callSecretFile string
-}
-
-// target reads the files that the flags name. Any flag about TLS asks for it;
-// defaults complete it.
-func (c *connection) target(address string, defaults certfile.ClientOptions) (t Target, err error) {
-	t.Address = address
-	if c.tls || c.files.Given() {
-		o := c.files
-		o.CAFile, o.ServerName = first(o.CAFile, defaults.CAFile), first(o.ServerName, defaults.ServerName)
-		if o.CertFile == "" && o.KeyFile == "" { // they belong together
-			o.CertFile, o.KeyFile = defaults.CertFile, defaults.KeyFile
-		}
-		if t.TLS, err = o.Config(); err != nil {
-			return t, fmt.Errorf("TLS: %w (flags --tls-ca, --tls-cert, --tls-key)", err)
-		}
-	}
-	if c.callSecretFile != "" {
-		secrets, err := credential.LoadCallSecrets(c.callSecretFile)
-		if err != nil {
-			return t, fmt.Errorf("--call-secret-file: %w", err)
-		}
-		t.CallSecret = secrets[0]
-	}
-	return t, nil
-}
-
-func first(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }

@@ -100,7 +100,7 @@ var livesIn = map[string][]string{
 	// Commands and configuration.
 	"github.com/spf13/viper": {"."},
 	"github.com/spf13/cobra": {".", "extauthz/probe", "management/cli"},
-	"github.com/spf13/pflag": {".", "management/cli"},
+	"github.com/spf13/pflag": {".", "extauthz/probe", "management/cli"},
 
 	// What many may use, but not the decision and not the contract.
 	"github.com/prometheus/client_golang": {".", "extauthz", "management/api", "store/certfile"},
