@@ -11,6 +11,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"testing"
@@ -25,6 +27,9 @@ var binary string
 
 // shared is the deployment that tests use which change nothing in it.
 var shared *deployment
+
+// release is the Envoy under test.
+var release harness.Release
 
 func TestMain(m *testing.M) {
 	code, err := run(m)
@@ -47,6 +52,9 @@ func run(m *testing.M) (code int, err error) {
 		return 1, err
 	}
 	fmt.Fprintln(os.Stderr, version)
+	if release, err = harness.EnvoyRelease(ctx); err != nil {
+		return 1, err
+	}
 	if binary, err = harness.Build(ctx, folder); err != nil {
 		return 1, err
 	}
@@ -83,13 +91,14 @@ type deployment struct {
 
 // deploy starts the three parts with their files in home. change may alter
 // the shipped configuration; nil leaves it as it is.
-func deploy(ctx context.Context, home string, change func(*harness.Config) error) (*deployment, error) {
+// More flags for credence may follow; a later flag wins.
+func deploy(ctx context.Context, home string, change func(*harness.Config) error, more ...string) (*deployment, error) {
 	d := &deployment{home: home}
 	var err error
 	if d.echo, err = harness.StartEcho(ctx, harness.AnyPort()); err != nil {
 		return nil, err
 	}
-	if d.credence, err = harness.StartCredence(ctx, binary, home, flags()...); err != nil {
+	if d.credence, err = harness.StartCredence(ctx, binary, home, append(flags(), more...)...); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
 	if d.api, err = connect(d.credence); err != nil {
@@ -100,7 +109,7 @@ func deploy(ctx context.Context, home string, change func(*harness.Config) error
 	if _, err = d.api.NamespaceCreate(ctx, partners); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
-	if d.envoy, err = startEnvoy(ctx, d, home, change); err != nil {
+	if d.envoy, err = startEnvoy(ctx, d.credence.Check, d.echo.Address, home, change); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
@@ -135,15 +144,15 @@ func connect(c *harness.Credence) (*client.Client, error) {
 	return client.New(client.Options{Server: "http://" + c.API, Token: token})
 }
 
-// startEnvoy runs the shipped configuration in front of the deployment's
-// credence and echo.
-func startEnvoy(ctx context.Context, d *deployment, home string, change func(*harness.Config) error) (*harness.Envoy, error) {
+// startEnvoy runs the shipped configuration between what answers Checks and an
+// upstream.
+func startEnvoy(ctx context.Context, check, upstream netip.AddrPort, home string, change func(*harness.Config) error) (*harness.Envoy, error) {
 	config, err := harness.ShippedConfig()
 	if err != nil {
 		return nil, err
 	}
 	err = config.Wire(harness.Wiring{
-		Gateway: harness.AnyPort(), Admin: harness.AnyPort(), Credence: d.credence.Check, Upstream: d.echo.Address,
+		Gateway: harness.AnyPort(), Admin: harness.AnyPort(), Credence: check, Upstream: upstream,
 		AccessLog: filepath.Join(home, "access.log"),
 	})
 	if err != nil {
@@ -165,17 +174,13 @@ func startEnvoy(ctx context.Context, d *deployment, home string, change func(*ha
 }
 
 // own starts a deployment for one test.
-func own(t *testing.T, change func(*harness.Config) error) *deployment {
+func own(t *testing.T, change func(*harness.Config) error, more ...string) *deployment {
 	t.Helper()
-	d, err := deploy(t.Context(), t.TempDir(), change)
+	d, err := deploy(t.Context(), t.TempDir(), change, more...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := d.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	closeLater(t, d)
 	return d
 }
 
@@ -185,15 +190,26 @@ func gateway(t *testing.T, change func(*harness.Config) error) *deployment {
 	t.Helper()
 	d := *shared
 	d.home = t.TempDir()
-	envoy, err := startEnvoy(t.Context(), &d, d.home, change)
+	d.envoy = envoyOf(t, d.credence.Check, d.echo.Address, d.home, change)
+	return &d
+}
+
+// envoyOf starts an Envoy for one test.
+func envoyOf(t *testing.T, check, upstream netip.AddrPort, home string, change func(*harness.Config) error) *harness.Envoy {
+	t.Helper()
+	envoy, err := startEnvoy(t.Context(), check, upstream, home, change)
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.envoy = envoy
+	closeLater(t, envoy)
+	return envoy
+}
+
+func closeLater(t *testing.T, c io.Closer) {
+	t.Helper()
 	t.Cleanup(func() {
-		if err := envoy.Close(); err != nil {
+		if err := c.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return &d
 }

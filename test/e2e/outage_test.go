@@ -30,6 +30,7 @@ func counted(t *testing.T, d *deployment, name string, more func() int) {
 // With Credence killed, the shipped configuration refuses with 503, which no
 // denial of ours has without a body, so that an outage looks like one.
 func TestWithTheServiceKilledNothingPassesAndItRecovers(t *testing.T) {
+	t.Parallel()
 	d := own(t, nil)
 	k := d.newKey(t, nil)
 	d.get(t, "/up", k.header()).wantStatus(t, 200)
@@ -71,6 +72,7 @@ func restart(t *testing.T, d *deployment) {
 // Stopped, not dead: connections stay open and nothing answers. Envoy's own
 // deadline ends each Check.
 func TestWithTheServiceStuckNothingPassesAndItRecovers(t *testing.T) {
+	t.Parallel()
 	d := own(t, nil)
 	k := d.newKey(t, nil)
 	d.get(t, "/up", k.header()).wantStatus(t, 200)
@@ -102,6 +104,7 @@ func TestWithTheServiceStuckNothingPassesAndItRecovers(t *testing.T) {
 // An operator may prefer an open door to a closed one. Then, and only then, an
 // outage lets requests pass; a refusal of ours is still a refusal.
 func TestFailOpenPassesOutagesAndNeverRefusals(t *testing.T) {
+	t.Parallel()
 	d := own(t, failOpen)
 	k := d.newKey(t, limited(1))
 	d.get(t, "/up", k.header()).wantStatus(t, 200)
@@ -128,6 +131,7 @@ func TestFailOpenPassesOutagesAndNeverRefusals(t *testing.T) {
 // A planned restart: the server says goodbye to its connections before it
 // ends, and lets what is running end.
 func TestAStoppedServiceFinishesWhatItHasBegun(t *testing.T) {
+	t.Parallel()
 	d := own(t, nil)
 	k := d.newKey(t, nil)
 	s := d.stream(t, k)
@@ -147,6 +151,7 @@ func TestAStoppedServiceFinishesWhatItHasBegun(t *testing.T) {
 
 // Keys and revocations survive a crash. What was spent of a rate does not.
 func TestARestartForgetsNoRevocation(t *testing.T) {
+	t.Parallel()
 	d := own(t, nil)
 	kept, gone := d.newKey(t, nil), d.newKey(t, nil)
 	d.get(t, "/up", gone.header()).wantStatus(t, 200)

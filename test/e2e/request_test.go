@@ -2,6 +2,8 @@ package e2e_test
 
 import (
 	"bufio"
+	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -64,11 +66,26 @@ func (d *deployment) send(t *testing.T, method, path string, headers ...[2]strin
 // usual one); it answers an error when there was no reply.
 func (d *deployment) try(t *testing.T, from, method, path string, headers ...[2]string) (*reply, error) {
 	t.Helper()
+	return visit{to: d.envoy.Address, from: from, method: method, path: path, headers: headers}.make(t.Context())
+}
+
+// visit is one HTTP/1 request on a connection of its own.
+type visit struct {
+	to      string // host:port
+	from    string // the client's address, one of loopback; "" for the usual one
+	hello   string // what is written before the request: a PROXY protocol header
+	method  string // GET when empty
+	path    string
+	headers [][2]string
+}
+
+// make sends the request and reads the reply.
+func (v visit) make(ctx context.Context) (*reply, error) {
 	dialer := net.Dialer{Timeout: harness.Patience}
-	if from != "" {
-		dialer.LocalAddr = &net.TCPAddr{IP: net.ParseIP(from)}
+	if v.from != "" {
+		dialer.LocalAddr = &net.TCPAddr{IP: net.ParseIP(v.from)}
 	}
-	conn, err := dialer.DialContext(t.Context(), "tcp", d.envoy.Address)
+	conn, err := dialer.DialContext(ctx, "tcp", v.to)
 	if err != nil {
 		return nil, err
 	}
@@ -76,9 +93,10 @@ func (d *deployment) try(t *testing.T, from, method, path string, headers ...[2]
 	if err := conn.SetDeadline(time.Now().Add(harness.Patience)); err != nil {
 		return nil, err
 	}
+	method := cmp.Or(v.method, http.MethodGet)
 	var head strings.Builder
-	fmt.Fprintf(&head, "%s %s HTTP/1.1\r\nhost: gateway.test\r\n", method, path)
-	for _, h := range headers {
+	fmt.Fprintf(&head, "%s%s %s HTTP/1.1\r\nhost: gateway.test\r\n", v.hello, method, v.path)
+	for _, h := range v.headers {
 		fmt.Fprintf(&head, "%s: %s\r\n", h[0], h[1])
 	}
 	head.WriteString("connection: close\r\n\r\n")

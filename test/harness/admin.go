@@ -117,7 +117,12 @@ func (e *Envoy) AwaitHealthy(ctx context.Context, cluster string, healthy bool) 
 // ExtAuthz answers the ext_authz filter's own counters, by their last word:
 // ok, denied, error, failure_mode_allowed, invalid, disabled.
 func (e *Envoy) ExtAuthz(ctx context.Context) (map[string]int64, error) {
-	const prefix = "http.gateway.ext_authz.credence."
+	return e.ExtAuthzOf(ctx, "gateway")
+}
+
+// ExtAuthzOf is ExtAuthz for a copy of the listener.
+func (e *Envoy) ExtAuthzOf(ctx context.Context, listener string) (map[string]int64, error) {
+	prefix := "http." + listener + ".ext_authz.credence."
 	stats, err := e.Stats(ctx, prefix)
 	if err != nil {
 		return nil, err
