@@ -46,6 +46,7 @@ var mayImport = map[string][]string{
 	"store/certfile":  {"store/secretfile"},
 	"store/sqlite":    {"store", "store/credential", "store/limit", "migrations"},
 	"store/postgres":  {"store", "store/credential", "store/limit", "migrations"},
+	"store/redis":     {"store", "store/credential", "store/limit"},
 	"store/storetest": {"store", "store/credential", "store/limit", "store/seal"},
 	// Databases for tests, copied from one that was migrated once.
 	"store/sqlite/sqlitetest": {"store/sqlite"},
@@ -58,11 +59,20 @@ var mayImport = map[string][]string{
 	"test/demo":    {"test/harness"},
 	// A real PostgreSQL for the tests of whoever needs one.
 	"test/pgserver": {},
+	// A real Redis, likewise.
+	"test/redisserver": {},
 	"test/fleet":    {"*"},
 	"test/receipt":  {"*"},
 	// The files for Kubernetes, Istio and Envoy Gateway, and the programs that
 	// read them.
 	"test/gateways": {"*"},
+	// An xDS server, for the Envoys of those files.
+	"test/ads": {},
+	// A line between two processes that a test can cut, hold up or slow down.
+	"test/link": {},
+	// A deployment of real processes, for tests and benchmarks.
+	"test/stage":            {"management/client", "store/credential", "test/harness", "test/pgserver"},
+	"test/bench/revocation": {"management/client", "test/harness", "test/pgserver", "test/stage"},
 	// Certificates for the tests of whoever needs some.
 	"test/authority": {},
 }
@@ -82,8 +92,7 @@ var livesIn = map[string][]string{
 	"google.golang.org/grpc":                 {"extauthz", "extauthz/probe"},
 	"google.golang.org/protobuf":             {"extauthz"},
 
-	// Databases. pgx and go-redis are named before their packages exist: that
-	// is where they will go.
+	// Databases.
 	"github.com/jackc/pgx":        {"store/postgres"},
 	"github.com/redis/go-redis":   {"store/redis"},
 	"modernc.org/sqlite":          {"store/sqlite"},

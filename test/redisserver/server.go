@@ -1,0 +1,150 @@
+package redisserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// ErrMissing says that the program is not installed, and how to install it.
+var ErrMissing = errors.New("redis-server is not installed; run `make tools`, or on Debian and Ubuntu: apt-get install redis-server")
+
+// Server is one Redis server.
+type Server struct {
+	program string
+	folder  string
+	port    int
+	more    []string // arguments beside those that every server has
+	admin   *redis.Client
+	running *process
+}
+
+// Start starts a server, empty and without a password, and stops it when the
+// test ends. More are arguments of redis-server, "--name", "value".
+func Start(tb testing.TB, more ...string) *Server {
+	tb.Helper()
+	s, err := newServer(tb, more)
+	if err == nil {
+		err = s.Launch(tb.Context())
+	}
+	if err != nil {
+		tb.Fatalf("start Redis: %v", err)
+	}
+	return s
+}
+
+func newServer(tb testing.TB, more []string) (*Server, error) {
+	tb.Helper()
+	program, err := exec.LookPath("redis-server")
+	if err != nil {
+		return nil, ErrMissing
+	}
+	port, err := freePort(tb.Context())
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{program: program, folder: tb.TempDir(), port: port, more: more}
+	s.admin = redis.NewClient(&redis.Options{Addr: s.Address(), MaxRetries: -1, DialTimeout: time.Second, DisableIdentity: true})
+	tb.Cleanup(func() {
+		err := s.admin.Close()
+		if s.running != nil {
+			err = errors.Join(err, s.running.kill())
+		}
+		if err != nil {
+			tb.Errorf("stop Redis: %v", err)
+		}
+	})
+	return s, nil
+}
+
+// Address is 127.0.0.1:PORT; it stays the same over a restart.
+func (s *Server) Address() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
+
+// Admin is a client for the test's own doings. Its calls end with their ctx.
+func (s *Server) Admin() *redis.Client { return s.admin }
+
+// Launch starts the server, empty, and waits until it answers.
+func (s *Server) Launch(ctx context.Context) error {
+	args := []string{
+		"--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--dir", s.folder,
+		"--save", "", "--appendonly", "no", "--daemonize", "no", "--loglevel", "notice",
+	}
+	// Not CommandContext: the server outlives the call that starts it.
+	cmd := exec.Command(s.program, append(args, s.more...)...) //nolint:noctx // see above
+	cmd.Dir = s.folder
+	var err error
+	if s.running, err = start(cmd, filepath.Join(s.folder, "log")); err != nil {
+		return err
+	}
+	return s.running.until(ctx, func() error {
+		err := s.admin.Ping(ctx).Err()
+		if refused, ok := errors.AsType[redis.Error](err); ok {
+			_ = refused // it answers, if only that it wants a password
+			return nil
+		}
+		return err
+	})
+}
+
+// Kill ends the server as a crash would: nobody is told anything, all is lost.
+func (s *Server) Kill() error { return s.running.kill() }
+
+// Restart is Kill and Launch: the server comes back empty.
+func (s *Server) Restart(ctx context.Context) error {
+	if err := s.Kill(); err != nil {
+		return err
+	}
+	return s.Launch(ctx)
+}
+
+// Freeze stops the server where it stands: connections stay open, new ones are
+// accepted by the kernel, and nothing answers.
+func (s *Server) Freeze() error { return s.running.signal(syscall.SIGSTOP) }
+
+// Thaw lets a frozen server go on.
+func (s *Server) Thaw() error { return s.running.signal(syscall.SIGCONT) }
+
+// until asks check again and again until it answers nil; it gives up when the
+// process has ended, when ctx ends, or when patience does.
+func (p *process) until(ctx context.Context, check func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := check()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-p.done:
+			return fmt.Errorf("%s ended by itself\n%s", p.cmd.Path, tail(p.log))
+		case <-ctx.Done():
+			return fmt.Errorf("%s is not ready: %w\n%s", p.cmd.Path, err, tail(p.log))
+		case <-tick.C:
+		}
+	}
+}
+
+// freePort answers a port that nobody listens on now.
+func freePort(ctx context.Context) (int, error) {
+	var config net.ListenConfig
+	l, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err := errors.Join(err, l.Close()); err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(port)
+}
