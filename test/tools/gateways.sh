@@ -4,7 +4,7 @@
 # second time. Each takes minutes and a few gigabytes of build cache.
 #
 #   gateways.sh             all of them
-#   gateways.sh NAME...     helm, kubeconform, istioctl
+#   gateways.sh NAME...     helm, kubeconform, istioctl, egctl
 #   gateways.sh --built     succeeds when all of them are there, builds nothing
 #
 # A program appears under its name only when it is whole, and is built again
@@ -13,7 +13,7 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 tools=$(cd "$here/../.." && pwd)/.tools
-programs=(helm kubeconform istioctl)
+programs=(helm kubeconform istioctl egctl)
 
 say() { printf 'tools: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
@@ -26,6 +26,7 @@ source_of() {
     # Istio tags its releases in a way that the module proxy does not list:
     # the newest commit of 1.31's branch point that it has.
     istioctl) echo istio.io/istio v0.0.0-20260827124520-eed52ebb66ad istioctl/cmd/istioctl ;;
+    egctl) echo github.com/envoyproxy/gateway v1.9.1 cmd/egctl ;;
     *) die "unknown program '$1': use ${programs[*]}" ;;
   esac
 }
