@@ -29,7 +29,7 @@ WITHOUT_ENVOY = $$(go list ./... | grep -Ev '/test/(e2e|demo|fleet)$$')
 # All packages but those whose tests start any other program.
 ALONE = $$(go list ./... | grep -Ev '/(test/(e2e|demo|fleet|pgserver)|store/postgres)$$')
 
-.PHONY: help demo run build test test-short test-all test-envoy-matrix lint bench fuzz tools generate verify tools-test tools-store tools-lint
+.PHONY: help demo run build test test-short test-all test-envoy-matrix lint bench bench-revocation fuzz tools generate verify tools-test tools-store tools-lint
 
 help: ## list what can be made
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z][a-z-]*:.*## / { printf "  %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,6 +73,10 @@ lint: tools-lint ## golangci-lint, go vet, go fix and go.mod
 
 bench: tools-store ## ns, bytes and allocations of every benchmark (BENCH=regexp BENCHTIME=1s)
 	go test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem -timeout 30m $(WITHOUT_ENVOY)
+
+bench-revocation: tools-store ## how long a revoked key is still accepted by 20 replicas (ARGS="-replicas 20 -keys 1000 -rate 2000")
+	@go build -o .tools/bench-revocation ./test/bench/revocation
+	@.tools/bench-revocation $(ARGS)
 
 fuzz: tools-store ## every fuzz target for FUZZTIME each (FUZZTIME=30s)
 	test/tools/fuzz.sh $(FUZZTIME)
