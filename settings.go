@@ -160,7 +160,7 @@ func stateSettings() []setting {
 		{inData, "cache-ttl", "duration", "10m", "a cached key is read again after this long", duration(func(c *config) *time.Duration { return &c.CacheTTL }, time.Second, 24*time.Hour)},
 		{inData, "negative-ttl", "duration", "30s", "an unknown key is looked up again after this long", duration(func(c *config) *time.Duration { return &c.NegativeTTL }, time.Second, time.Hour)},
 		{inData, "ceiling", "duration", "1h", "the longest time to go on deciding without having read the change feed", duration(func(c *config) *time.Duration { return &c.Ceiling }, 10*time.Second, 7*24*time.Hour)},
-		{inData, "feed-poll", "duration", "1s", "how often the change feed is read when no push arrives", duration(func(c *config) *time.Duration { return &c.FeedPoll }, 50*time.Millisecond, time.Minute)},
+		{inData, "feed-poll", "duration", "500ms", "how often the change feed is read when no push arrives", duration(func(c *config) *time.Duration { return &c.FeedPoll }, 50*time.Millisecond, time.Minute)},
 	}
 }
 

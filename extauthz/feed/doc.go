@@ -5,7 +5,7 @@
 // # The algorithm
 //
 //	the replica's row > head of the feed > every subscriber loads > ready
-//	then, every second and whenever the store says "look now":
+//	then, every poll interval and whenever the store says "look now":
 //	read the changes after the applied position > every subscriber applies
 //	them > the applied position moves > the replica reports it
 //
