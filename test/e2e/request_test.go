@@ -1,17 +1,9 @@
 package e2e_test
 
 import (
-	"bufio"
-	"cmp"
 	"context"
-	"encoding/json"
-	"fmt"
-	"io"
-	"net"
 	"net/http"
-	"strings"
 	"testing"
-	"time"
 
 	"credence/test/harness"
 )
@@ -28,14 +20,11 @@ type reply struct {
 // did not get there.
 func (r *reply) echoed(t *testing.T) *harness.Echoed {
 	t.Helper()
-	var e harness.Echoed
-	if r.status != http.StatusOK {
-		t.Fatalf("status %d, want 200 from the upstream; body %q", r.status, r.body)
+	e, err := (&harness.Reply{Status: r.status, Body: r.body}).Echoed()
+	if err != nil {
+		t.Fatal(err)
 	}
-	if err := json.Unmarshal([]byte(r.body), &e); err != nil {
-		t.Fatalf("no answer of the upstream: %q: %v", r.body, err)
-	}
-	return &e
+	return e
 }
 
 // wantStatus fails the test when the status is another one.
@@ -81,40 +70,11 @@ type visit struct {
 
 // make sends the request and reads the reply.
 func (v visit) make(ctx context.Context) (*reply, error) {
-	dialer := net.Dialer{Timeout: harness.Patience}
-	if v.from != "" {
-		dialer.LocalAddr = &net.TCPAddr{IP: net.ParseIP(v.from)}
-	}
-	conn, err := dialer.DialContext(ctx, "tcp", v.to)
+	r, err := harness.Visit{
+		To: v.to, From: v.from, Hello: v.hello, Method: v.method, Path: v.path, Headers: v.headers,
+	}.Make(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer conn.Close() //nolint:errcheck // the reply was read
-	if err := conn.SetDeadline(time.Now().Add(harness.Patience)); err != nil {
-		return nil, err
-	}
-	method := cmp.Or(v.method, http.MethodGet)
-	var head strings.Builder
-	fmt.Fprintf(&head, "%s%s %s HTTP/1.1\r\nhost: gateway.test\r\n", v.hello, method, v.path)
-	for _, h := range v.headers {
-		fmt.Fprintf(&head, "%s: %s\r\n", h[0], h[1])
-	}
-	head.WriteString("connection: close\r\n\r\n")
-	if _, err := io.WriteString(conn, head.String()); err != nil {
-		return nil, err
-	}
-	return readReply(conn, method)
-}
-
-func readReply(conn io.Reader, method string) (*reply, error) {
-	response, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: method})
-	if err != nil {
-		return nil, err
-	}
-	defer response.Body.Close() //nolint:errcheck // it was read to the end
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		return nil, err
-	}
-	return &reply{status: response.StatusCode, header: response.Header, body: string(body), trailer: response.Trailer}, nil
+	return &reply{status: r.Status, header: r.Header, body: r.Body, trailer: r.Trailer}, nil
 }
