@@ -70,20 +70,23 @@ func Validate(ctx context.Context, path string) error {
 type Envoy struct {
 	*Process
 
-	Address   string // host:port of the listener "gateway"
+	Address   string // host:port of the listener that clients use
 	AccessLog *AccessLog
 
 	admin string
 	log   string
 }
 
+// Setup says what an Envoy is started with.
+type Setup struct {
+	Config    string // file
+	AccessLog string // the file that the configuration names; "" for none that is read
+	Listener  string // name of the listener that clients use
+}
+
 // StartEnvoy runs Envoy on the configuration, with its files in folder, and
 // waits until it serves. The configuration must have been wired.
 func StartEnvoy(ctx context.Context, folder string, c *Config) (*Envoy, error) {
-	binary, err := EnvoyBinary()
-	if err != nil {
-		return nil, err
-	}
 	config := filepath.Join(folder, "envoy.json")
 	if err := c.Write(config); err != nil {
 		return nil, err
@@ -92,21 +95,31 @@ func StartEnvoy(ctx context.Context, folder string, c *Config) (*Envoy, error) {
 	if err != nil {
 		return nil, err
 	}
+	return StartEnvoyWith(ctx, folder, Setup{Config: config, AccessLog: fmt.Sprint(access), Listener: "gateway"})
+}
+
+// StartEnvoyWith is [StartEnvoy] for a configuration of any shape, say one
+// that has its listeners from an xDS server.
+func StartEnvoyWith(ctx context.Context, folder string, setup Setup) (*Envoy, error) {
+	binary, err := EnvoyBinary()
+	if err != nil {
+		return nil, err
+	}
 	adminFile := filepath.Join(folder, "admin.txt")
-	e := &Envoy{log: filepath.Join(folder, "envoy.log"), AccessLog: &AccessLog{path: fmt.Sprint(access)}}
+	e := &Envoy{log: filepath.Join(folder, "envoy.log"), AccessLog: &AccessLog{path: setup.AccessLog}}
 	if err := os.Remove(adminFile); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("start Envoy: %w", err)
 	}
 	// One worker: one connection pool, so that counts are exact. No hot
 	// restart: no shared memory, so any number of Envoys can run.
 	e.Process, err = start("envoy", exec.Command(binary, //nolint:noctx // Stop ends it
-		"-c", config, "--admin-address-path", adminFile, "--log-path", e.log, "-l", "warning",
+		"-c", setup.Config, "--admin-address-path", adminFile, "--log-path", e.log, "-l", "warning",
 		"--disable-hot-restart", "--concurrency", "1", "--file-flush-interval-msec", "50",
 		"--drain-time-s", "1", "--drain-strategy", "immediate", "--parent-shutdown-time-s", "2"))
 	if err != nil {
 		return nil, err
 	}
-	if err := e.ready(ctx, adminFile); err != nil {
+	if err := e.ready(ctx, adminFile, setup.Listener); err != nil {
 		e.Kill()
 		return nil, fmt.Errorf("%w\n%s", err, tail(e.log))
 	}
@@ -114,7 +127,7 @@ func StartEnvoy(ctx context.Context, folder string, c *Config) (*Envoy, error) {
 }
 
 // ready waits until Envoy is live and says where it listens.
-func (e *Envoy) ready(ctx context.Context, adminFile string) error {
+func (e *Envoy) ready(ctx context.Context, adminFile, listener string) error {
 	err := e.await(ctx, "Envoy's admin interface", func() error {
 		text, err := os.ReadFile(adminFile)
 		if err != nil {
@@ -136,7 +149,7 @@ func (e *Envoy) ready(ctx context.Context, adminFile string) error {
 		return err
 	}
 	return e.await(ctx, "Envoy's listener", func() error {
-		e.Address, err = e.listener(ctx, "gateway")
+		e.Address, err = e.listener(ctx, listener)
 		return err
 	})
 }
