@@ -44,6 +44,14 @@ type routePolicy struct {
 	anonymous   bool
 }
 
+// ValidRoutePolicy reports whether context extensions make a route policy, so
+// that those an operator writes down elsewhere are checked before they are
+// used. The names are those of [Request.Extensions].
+func ValidRoutePolicy(extensions []Field) bool {
+	var p routePolicy
+	return p.read(extensions)
+}
+
 // read fills the policy; false when it makes no sense.
 func (p *routePolicy) read(extensions []Field) bool {
 	*p = routePolicy{cost: 1}
