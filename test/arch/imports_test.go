@@ -15,8 +15,12 @@ var mayImport = map[string][]string{
 
 	// Data plane. Pipeline declares the small interfaces it needs; those that
 	// fulfil them import its types, it imports none of them.
-	"extauthz":           {"extauthz/pipeline", "store", "store/credential", "store/limit"},
-	"extauthz/probe":     {"extauthz/pipeline", "store/certfile", "store/credential"},
+	"extauthz":       {"extauthz/pipeline", "store", "store/credential", "store/limit"},
+	"extauthz/probe": {"extauthz/pipeline", "store/certfile", "store/credential"},
+	// What `credence doctor` examines from an Envoy's side, with the probe.
+	"extauthz/doctor": {"extauthz/pipeline", "extauthz/probe", "store/certfile"},
+	// The same question over HTTP, for proxies without gRPC.
+	"extauthz/forward":   {"extauthz", "extauthz/pipeline"},
 	"extauthz/pipeline":  {"store", "store/credential", "store/limit"},
 	"extauthz/cache":     {"extauthz/pipeline", "store", "store/credential"},
 	"extauthz/feed":      {"store"},
@@ -61,8 +65,10 @@ var mayImport = map[string][]string{
 	"test/pgserver": {},
 	// A real Redis, likewise.
 	"test/redisserver": {},
-	"test/fleet":    {"*"},
-	"test/receipt":  {"*"},
+	"test/fleet":       {"*"},
+	// Real proxies that ask over HTTP.
+	"test/forward": {"test/harness"},
+	"test/receipt": {"*"},
 	// The files for Kubernetes, Istio and Envoy Gateway, and the programs that
 	// read them.
 	"test/gateways": {"*"},
@@ -83,13 +89,13 @@ var mayImport = map[string][]string{
 var livesIn = map[string][]string{
 	// The standard library's doors to the world.
 	"database/sql": {"store/sqlite"},
-	"net/http":     {".", "extauthz", "management/api", "management/client"},
+	"net/http":     {".", "extauthz", "extauthz/doctor", "extauthz/forward", "management/api", "management/client"},
 	"os/exec":      {},
 
 	// Envoy's types and the transport stop in the data plane's root package;
 	// the probe is a client of it.
 	"github.com/envoyproxy/go-control-plane": {"extauthz", "extauthz/probe"},
-	"google.golang.org/grpc":                 {"extauthz", "extauthz/probe"},
+	"google.golang.org/grpc":                 {"extauthz", "extauthz/doctor", "extauthz/probe"},
 	"google.golang.org/protobuf":             {"extauthz"},
 
 	// Databases.
@@ -106,13 +112,16 @@ var livesIn = map[string][]string{
 	"github.com/danielgtaylor/huma/v2":  {"management/api"},
 	"github.com/mattn/go-isatty":        {"management/cli"},
 
+	// Files that operators write, and Envoy's, in tests.
+	"go.yaml.in/yaml/v3": {"."},
+
 	// Commands and configuration.
 	"github.com/spf13/viper": {"."},
-	"github.com/spf13/cobra": {".", "extauthz/probe", "management/cli"},
+	"github.com/spf13/cobra": {".", "extauthz/doctor", "extauthz/probe", "management/cli"},
 	"github.com/spf13/pflag": {".", "extauthz/probe", "management/cli"},
 
 	// What many may use, but not the decision and not the contract.
-	"github.com/prometheus/client_golang": {".", "extauthz", "management/api", "store/certfile"},
+	"github.com/prometheus/client_golang": {".", "extauthz", "extauthz/forward", "management/api", "store/certfile", "store/redis"},
 	"golang.org/x/sync":                   {".", "extauthz", "store/storetest"},
 	"github.com/google/go-cmp":            {"store/storetest"},
 }

@@ -1,0 +1,129 @@
+package forward
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"credence/extauthz"
+	"credence/extauthz/pipeline"
+)
+
+// checks decides; *extauthz.Server does.
+type checks interface {
+	Accepts(ctx context.Context, secrets []string, from string) bool
+	Decide(ctx context.Context, fill func(*pipeline.Request)) (extauthz.Answer, error)
+	Forges(name []byte) bool
+	Ready() extauthz.Part
+}
+
+// Options is what a [Handler] needs. All but Policies are required.
+type Options struct {
+	Checks     checks // *extauthz.Server
+	Policies   Policies
+	Logger     *slog.Logger
+	Now        func() time.Time
+	Registerer prometheus.Registerer
+}
+
+// Handler answers subrequests. It is safe for concurrent use.
+type Handler struct {
+	checks   checks
+	ready    func() error
+	policies Policies
+	profiles []profile
+	answers  *prometheus.CounterVec
+	away     prometheus.Counter
+	mistakes *mistakes
+}
+
+// New makes a Handler. The error names the option and the remedy.
+func New(o Options) (*Handler, error) {
+	switch {
+	case o.Checks == nil:
+		return nil, errors.New("forward: option Checks: missing: pass the check server")
+	case o.Logger == nil:
+		return nil, errors.New("forward: option Logger: missing: pass a *slog.Logger")
+	case o.Now == nil:
+		return nil, errors.New("forward: option Now: missing: pass time.Now")
+	case o.Registerer == nil:
+		return nil, errors.New("forward: option Registerer: missing: pass a prometheus registry")
+	}
+	h := &Handler{
+		checks: o.Checks, ready: o.Checks.Ready().Check, policies: o.Policies, profiles: profiles(),
+		answers: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "credence_forward_answers_total",
+			Help: "Answers over HTTP, by profile and the status that was sent. They count in credence_checks_total too.",
+		}, []string{"profile", "status"}),
+		away: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "credence_forward_turned_away_total",
+			Help: "Connections of the forward listener that were closed because too many were open.",
+		}),
+		mistakes: newMistakes(o.Logger, o.Now),
+	}
+	return h, errors.Join(o.Registerer.Register(h.answers), o.Registerer.Register(h.away))
+}
+
+// ServeHTTP answers one subrequest. Its body, if any, is not read.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.RequestURI == "/readyz" {
+		h.readiness(w)
+		return
+	}
+	e, ok := find(h.profiles, r.RequestURI)
+	if !ok {
+		h.mistakes.tell(r.Context(), "unknown endpoint of the forward listener",
+			slog.String("use", "/envoy, /auth or /auth-request, and the policy behind it"))
+		h.count("none", http.StatusServiceUnavailable)
+		deny(w)
+		return
+	}
+	h.count(e.profile.name, h.answer(w, r, &e))
+}
+
+// answer is one subrequest to an endpoint: caller > request > decision >
+// answer. It tells the status that was sent.
+func (h *Handler) answer(w http.ResponseWriter, r *http.Request, e *endpoint) int {
+	if !h.checks.Accepts(r.Context(), r.Header.Values(extauthz.CallSecretHeader), r.RemoteAddr) {
+		deny(w)
+		return http.StatusServiceUnavailable
+	}
+	var odd error
+	a, err := h.checks.Decide(r.Context(), func(view *pipeline.Request) { odd = h.fill(e, r, view) })
+	if odd != nil {
+		h.mistakes.tell(r.Context(), "forward request cannot be read",
+			slog.String("profile", e.profile.name), slog.Any("error", odd))
+	}
+	if err != nil { // counted and logged by whom we asked
+		deny(w)
+		return http.StatusServiceUnavailable
+	}
+	return write(w, e.profile, &a)
+}
+
+// extensions are what the policy of the endpoint says.
+func (h *Handler) extensions(ctx context.Context, e *endpoint) []pipeline.Field {
+	fields, known := h.policies.extensions(e.policy)
+	if !known {
+		h.mistakes.tell(ctx, "unknown policy of the forward listener", slog.String("policy", e.policy))
+	}
+	return fields
+}
+
+// readiness is for the proxy's health checks.
+func (h *Handler) readiness(w http.ResponseWriter) {
+	if h.ready() != nil {
+		deny(w)
+		return
+	}
+	send(w, http.StatusOK, nil)
+}
+
+func (h *Handler) count(profile string, status int) {
+	h.answers.WithLabelValues(profile, strconv.Itoa(status)).Inc()
+}
