@@ -22,6 +22,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"credence/extauthz"
+	"credence/extauthz/doctor"
 	"credence/extauthz/probe"
 	"credence/management/cli"
 )
@@ -67,6 +68,9 @@ func report(w io.Writer, err error) int {
 	if err == nil {
 		return cli.ExitOK
 	}
+	if errors.Is(err, doctor.ErrProblems) { // printed already, too
+		return doctor.ExitProblems
+	}
 	code, isProbe := probe.ExitCode(err)
 	if errors.Is(err, probe.ErrRefused) {
 		return code
@@ -92,7 +96,8 @@ func rootCommand(p process) *cobra.Command {
 
   credence serve            both planes in one process on an embedded database
   credence keys create ...  the command line, a client of the management API
-  credence check ...        one Check, explained stage by stage`,
+  credence check ...        one Check, explained stage by stage
+  credence doctor ...       what is wrong between an Envoy and Credence`,
 		Example: `  credence serve
   credence keys create --name orders --scope orders:read --limit 10/s --expires 720h
   credence blacklist add 203.0.113.0/24 --for 1h --reason "key scan"`,
@@ -104,7 +109,7 @@ func rootCommand(p process) *cobra.Command {
 		return usageError{fmt.Errorf("%w: `%s --help` lists the flags", err, cmd.CommandPath())}
 	})
 	root.AddCommand(serveCommand(p), extauthzCommand(p), managementCommand(p), migrateCommand(p), secretsCommand(p), tokensCommand(p),
-		configCommand(p), versionCommand(p), checkCommand(p), readyCommand(p))
+		configCommand(p), versionCommand(p), checkCommand(p), doctorCommand(p), readyCommand(p))
 	variables := environment(p.environ)
 	root.AddCommand(cli.Commands(cli.Options{
 		In: p.in, Out: p.out, Err: p.err, Now: time.Now,
@@ -336,5 +341,12 @@ func checkCommand(p process) *cobra.Command {
 	variables := environment(p.environ)
 	return probe.Command(probe.Options{
 		In: p.in, Out: p.out, Err: p.err, DataDir: variables["CREDENCE_DATA_DIR"], TLS: clientTLS(variables), Now: time.Now,
+	})
+}
+
+func doctorCommand(p process) *cobra.Command {
+	variables := environment(p.environ)
+	return doctor.Command(doctor.CommandOptions{
+		In: p.in, Out: p.out, DataDir: variables["CREDENCE_DATA_DIR"], TLS: clientTLS(variables), Now: time.Now,
 	})
 }

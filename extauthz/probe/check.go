@@ -14,8 +14,12 @@ import (
 	"credence/store/credential"
 )
 
-// ErrUnanswered says that no answer to the Check came back.
-var ErrUnanswered = errors.New("no answer to the Check")
+// ErrUnanswered says that no answer to the Check came back; where it is
+// ErrForeign too, one came that is not Credence's.
+var (
+	ErrUnanswered = errors.New("no answer to the Check")
+	ErrForeign    = errors.New("the answer carries no metadata of Credence: something else listens there")
+)
 
 // Request is what Envoy would have seen.
 type Request struct {

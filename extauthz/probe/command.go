@@ -39,6 +39,9 @@ func (usageError) Is(target error) bool { return target == ErrUsage }
 // Unwrap answers the mistake.
 func (e usageError) Unwrap() error { return e.error }
 
+// Usage makes an [ErrUsage] of a mistake on the command line.
+func Usage(mistake error) error { return usageError{mistake} }
+
 // ExitCode is the exit code for an error of the command; ok is false when it
 // is not one of ours.
 func ExitCode(err error) (code int, ok bool) {
@@ -171,7 +174,7 @@ func (c *command) request() (r Request, err error) {
 	if r.IP, err = netip.ParseAddr(c.ip); err != nil {
 		return r, fmt.Errorf("--ip %q: give an address such as 203.0.113.7", c.ip)
 	}
-	if r.Headers, err = split("--header", c.headers, ":", `"name: value"`); err != nil {
+	if r.Headers, err = ParseHeaders(c.headers); err != nil {
 		return r, err
 	}
 	if r.Extensions, err = split("--extension", c.extensions, "=", "name=value"); err != nil {
@@ -179,6 +182,11 @@ func (c *command) request() (r Request, err error) {
 	}
 	r.Key, err = c.readKey()
 	return r, err
+}
+
+// ParseHeaders reads the values of --header.
+func ParseHeaders(values []string) ([]Pair, error) {
+	return split("--header", values, ":", `"name: value"`)
 }
 
 // split reads name and value of each. The value is not shown in the error: it

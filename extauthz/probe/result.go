@@ -1,7 +1,6 @@
 package probe
 
 import (
-	"errors"
 	"time"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -67,7 +66,7 @@ func read(answer *authv3.CheckResponse) (*Result, error) {
 		Decision: metadata["decision"], Reason: metadata["reason"], Stage: metadata["stage"],
 	}
 	if answer.GetStatus() == nil || r.Decision == "" || r.Reason == "" || r.Stage == "" {
-		return nil, errors.New("the answer carries no metadata of Credence: something else listens there")
+		return nil, ErrForeign
 	}
 	r.Explains = Explanation(r.Reason)
 	r.Stages = r.stages()

@@ -33,7 +33,7 @@ func (t Target) Dial() (*grpc.ClientConn, error) {
 	if t.TLS != nil {
 		transport = credentials.NewTLS(t.TLS)
 	}
-	return grpc.NewClient(t.Address, grpc.WithTransportCredentials(transport))
+	return grpc.NewClient(t.Address, grpc.WithTransportCredentials(transport), grpc.WithNoProxy()) // Envoy uses none either
 }
 
 // Calling adds what a proxy sends with each call.
