@@ -22,6 +22,9 @@ type Stage struct {
 	Owner   string // address of the database for the control plane
 	Checker string // the same for the data plane: a login with credence_data
 
+	Admin    string // a superuser's, for what an administrator does to it
+	Database string // its name
+
 	binary, folder string
 	token          credential.Text
 	processes      atomic.Int64
@@ -29,8 +32,8 @@ type Stage struct {
 
 // Prepare makes a deployment in folder, on a new database of the server.
 func Prepare(ctx context.Context, binary, folder string, server *pgserver.Server) (*Stage, error) {
-	s := &Stage{binary: binary, folder: folder}
 	name := strings.ToLower("stage_" + rand.Text())
+	s := &Stage{binary: binary, folder: folder, Admin: server.Address(name), Database: name}
 	// The owner is what docs/deployment.md asks for and no superuser.
 	var err error
 	if s.Owner, err = login(ctx, server, name, name+"_owner", "CREATEROLE"); err != nil {
@@ -131,4 +134,18 @@ func (s *Stage) start(ctx context.Context, command, store string, flags []string
 // Client is a client of the control plane with the first admin token.
 func (s *Stage) Client(m *harness.Credence) (*client.Client, error) {
 	return client.New(client.Options{Server: "http://" + m.API, Token: s.token})
+}
+
+// Unknown is a text that was minted with the deployment's secrets and belongs
+// to no key.
+func (s *Stage) Unknown() (string, error) {
+	secrets, err := credential.LoadSecrets(s.secrets("secrets.json"))
+	if err != nil {
+		return "", err
+	}
+	text, _, err := secrets.Mint(rand.Reader, "crd", "live")
+	if err != nil {
+		return "", err
+	}
+	return text.Reveal(), nil
 }
