@@ -21,6 +21,9 @@ type Part struct {
 	// Check answers nil when the part is ready, else what it waits for. It
 	// must not block.
 	Check func() error
+	// Note, where there is one, answers what people should know of a part that
+	// is ready, "" for nothing. It must not block.
+	Note func() string
 }
 
 // Ready is the [Part] of the Check server: it has its first snapshot and does
@@ -40,7 +43,8 @@ func (s *Server) Ready() Part {
 }
 
 // StatusHandler serves /metrics, /healthz (the process lives) and /readyz
-// (200 when every part is ready, else 503; JSON says which is not).
+// (200 when every part is ready, else 503; JSON says which is not, and under
+// "notes" what goes on in parts that are).
 func StatusHandler(metrics prometheus.Gatherer, parts ...Part) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{
@@ -50,14 +54,24 @@ func StatusHandler(metrics prometheus.Gatherer, parts ...Part) http.Handler {
 		writeStatus(w, http.StatusOK, map[string]any{"alive": true})
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		code, state := http.StatusOK, make(map[string]string, len(parts))
+		code, state, notes := http.StatusOK, make(map[string]string, len(parts)), map[string]string{}
 		for _, p := range parts {
 			state[p.Name] = "ready"
 			if err := p.Check(); err != nil {
 				code, state[p.Name] = http.StatusServiceUnavailable, err.Error()
 			}
+			if p.Note == nil {
+				continue
+			}
+			if note := p.Note(); note != "" {
+				notes[p.Name] = note
+			}
 		}
-		writeStatus(w, code, map[string]any{"ready": code == http.StatusOK, "parts": state})
+		body := map[string]any{"ready": code == http.StatusOK, "parts": state}
+		if len(notes) > 0 {
+			body["notes"] = notes
+		}
+		writeStatus(w, code, body)
 	})
 	return mux
 }

@@ -26,7 +26,7 @@ func TestStatusSaysWhatIsNotReady(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(prometheus.NewCounter(prometheus.CounterOpts{Name: "credence_test_total", Help: "Test."}))
 	h := StatusHandler(registry,
-		Part{"check_server", func() error { return nil }}, Part{"feed", func() error { return waiting }})
+		Part{Name: "check_server", Check: func() error { return nil }}, Part{Name: "feed", Check: func() error { return waiting }})
 	for _, c := range []struct {
 		waiting      error
 		method, path string
@@ -73,5 +73,21 @@ func TestServeStatusUntilTheContextEnds(t *testing.T) {
 	must(t, again.Close())
 	if err := ServeStatus(t.Context(), again, http.NotFoundHandler()); err == nil {
 		t.Error("a closed listener is no error")
+	}
+}
+
+// TestStatusNotesWhatGoesOnInPartsThatAreReady: a note makes nothing unready,
+// and what has none leaves no trace.
+func TestStatusNotesWhatGoesOnInPartsThatAreReady(t *testing.T) {
+	note := "away since noon"
+	h := StatusHandler(prometheus.NewRegistry(),
+		Part{Name: "redis", Check: func() error { return nil }, Note: func() string { return note }})
+	want := `{"notes":{"redis":"away since noon"},"parts":{"redis":"ready"},"ready":true}`
+	if code, body := get(t, h, "GET", "/readyz"); code != 200 || strings.TrimSpace(body) != want {
+		t.Errorf("%d %s, want %s", code, body, want)
+	}
+	note = ""
+	if code, body := get(t, h, "GET", "/readyz"); code != 200 || strings.Contains(body, "notes") {
+		t.Errorf("%d %s", code, body)
 	}
 }

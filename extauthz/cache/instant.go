@@ -18,3 +18,8 @@ func (c *Cache) instantOf(t time.Time) instant { return instant{t.Sub(c.started)
 func elapsed(then, now instant) time.Duration {
 	return max(now.monotonic-then.monotonic, time.Duration(now.wall-then.wall))
 }
+
+// before is the moment that was age ago.
+func (i instant) before(age time.Duration) instant {
+	return instant{i.monotonic - age, i.wall - int64(age)}
+}

@@ -78,12 +78,12 @@ func (c *Cache) lookUp(ctx context.Context, digest credential.Digest, f *flight)
 	hashes := c.options.Secrets.Candidates(digest, make([]credential.Hash, 0, credential.MaxCandidates))
 	for range maxReads {
 		since, readAt := c.noteBefore(), c.now()
-		key, err := c.read(ctx, hashes)
+		key, age, err := c.read(ctx, hashes)
 		if err != nil {
 			c.land(digest, f, fmt.Errorf("look up key: %w", err))
 			return
 		}
-		if c.fill(digest, f, key, hashes, since, readAt) {
+		if c.fill(digest, f, key, hashes, since, readAt.before(age)) {
 			return
 		}
 	}
@@ -116,25 +116,36 @@ func (c *Cache) noteBefore() noted {
 }
 
 // read asks the store; a nil key without an error means that there is none.
-func (c *Cache) read(ctx context.Context, hashes []credential.Hash) (*pipeline.Key, error) {
+// age is more than 0 when the store itself was read that long ago.
+func (c *Cache) read(ctx context.Context, hashes []credential.Hash) (_ *pipeline.Key, age time.Duration, _ error) {
 	c.counts.lookups.Add(1)
-	record, err := c.options.Store.FindKey(ctx, hashes)
+	record, age, err := c.find(ctx, hashes)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		c.away.Store(nil)
-		return nil, nil //nolint:nilnil // no such key is an answer, see the comment of read
+		return nil, 0, nil
 	case err != nil:
 		c.counts.lookupErrors.Add(1)
 		c.storeFailed()
-		return nil, err
+		return nil, 0, err
 	}
-	c.away.Store(nil)
+	if age == 0 { // otherwise it was not the store that answered
+		c.away.Store(nil)
+	}
 	key, err := pipeline.NewKey(record)
 	if err != nil {
 		c.counts.lookupErrors.Add(1)
-		return nil, &recordError{err}
+		return nil, 0, &recordError{err}
 	}
-	return key, nil
+	return key, age, nil
+}
+
+func (c *Cache) find(ctx context.Context, hashes []credential.Hash) (store.KeyRecord, time.Duration, error) {
+	if shared, ok := c.options.Store.(AgedFinder); ok {
+		return shared.FindKeyAged(ctx, hashes)
+	}
+	record, err := c.options.Store.FindKey(ctx, hashes)
+	return record, 0, err
 }
 
 // land ends the flight with an error, without touching the cache.

@@ -1,10 +1,12 @@
 package cache
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
 
+	"credence/extauthz/pipeline"
 	"credence/store"
 	"credence/store/credential"
 )
@@ -15,12 +17,25 @@ type Candidates interface {
 	Candidates(digest credential.Digest, dst []credential.Hash) []credential.Hash
 }
 
+// AgedFinder is a store.KeyFinder that answers from what replicas share, too.
+// The TTL is counted from when the store was read, whoever did it.
+type AgedFinder interface {
+	store.KeyFinder
+	// FindKeyAged is FindKey that also tells how long ago the store was read:
+	// 0 when it was read now. What is shared MUST be as new as every change
+	// that this replica has applied when it is called.
+	FindKeyAged(ctx context.Context, hashes []credential.Hash) (store.KeyRecord, time.Duration, error)
+}
+
 // Options are what a Cache needs. Zero sizes and durations take the defaults
 // named beside them.
 type Options struct {
-	Store   store.KeyFinder
+	Store   store.KeyFinder // or an AgedFinder
 	Secrets Candidates
 	Now     func() time.Time
+	// Encode is called once for each key that was read, before anybody sees
+	// it; nil for none.
+	Encode func(*pipeline.Key)
 
 	// Size is the most positive entries; 100000.
 	Size int

@@ -28,11 +28,11 @@ func (c *Client) Stats() Stats {
 	}
 }
 
-// Detail says in a line how it stands with Redis, for people.
-func (c *Client) Detail() string {
+// Note says in a line what is wrong with Redis, for people; "" for nothing.
+func (c *Client) Note() string {
 	open, since, cause, _ := c.circuit.state()
 	if !open {
-		return "ready"
+		return ""
 	}
 	return fmt.Sprintf("away since %s, going on without it: %v", since.UTC().Format(time.RFC3339), cause)
 }
