@@ -16,6 +16,7 @@ type Limiter struct {
 	share  atomic.Pointer[share]
 	rates  *table[rateKey, *rate]
 	quotas *quotas
+	shared *shared // nil without Budgets
 }
 
 // New makes a Limiter of valid options.
@@ -34,12 +35,21 @@ func New(o Options) (*Limiter, error) {
 		},
 	}
 	l.share.Store(&share{0, 1})
+	if o.Budgets != nil {
+		l.shared = newShared(l, o)
+	}
 	return l, nil
 }
 
-// Close gives back what quotas have reserved and not spent. Quotas cannot be
-// taken any more afterwards, once what they had is spent.
-func (l *Limiter) Close(ctx context.Context) error { return l.quotas.close(ctx) }
+// Close gives back what is held of rates, and what quotas have reserved and not
+// spent. Quotas cannot be taken any more afterwards, once what they had is
+// spent; rates keep to their share then.
+func (l *Limiter) Close(ctx context.Context) error {
+	if l.shared != nil {
+		l.shared.close(ctx)
+	}
+	return l.quotas.close(ctx)
+}
 
 // Stats are counters since the start, and sizes now.
 type Stats struct {
@@ -49,6 +59,8 @@ type Stats struct {
 	QuotaEvictions int64 // quotas forgotten with units reserved, for room
 	Refills        int64 // reservations asked of the store
 	RefillErrors   int64 // of Refills: failed
+
+	Shared SharedStats // of the rates that replicas share
 }
 
 type refillCounts struct{ refills, failures atomic.Int64 }
@@ -56,6 +68,7 @@ type refillCounts struct{ refills, failures atomic.Int64 }
 // Stats answers the counters; package extauthz exports them.
 func (l *Limiter) Stats() Stats {
 	return Stats{
+		Shared: l.shared.stats(),
 		Rates: l.rates.size(), RateEvictions: l.rates.evictions.Load(),
 		Quotas: l.quotas.table.size(), QuotaEvictions: l.quotas.table.evictions.Load(),
 		Refills: l.quotas.counts.refills.Load(), RefillErrors: l.quotas.counts.failures.Load(),
@@ -89,38 +102,57 @@ type quotaCharge struct {
 func (l *Limiter) Take(ctx context.Context, now time.Time, cost int64, limits []pipeline.SubjectLimit,
 	subjectQuotas []pipeline.SubjectQuota, out []pipeline.LimitOutcome,
 ) (outcomes []pipeline.LimitOutcome, ok bool, err error) {
+	t := taking{now: now, at: l.clock.at(now), cost: cost, limits: limits, quotas: subjectQuotas}
+	if l.shared == nil || len(limits) == 0 {
+		return l.takeHere(ctx, &t, out)
+	}
+	return l.shared.take(ctx, &t, out)
+}
+
+// takeHere has each rate keep to the share of this replica.
+func (l *Limiter) takeHere(ctx context.Context, t *taking, out []pipeline.LimitOutcome) ([]pipeline.LimitOutcome, bool, error) {
 	var fewRates [8]rateCharge // more than 8 limits or 4 quotas are put on the heap
 	var fewQuotas [4]quotaCharge
-	t := taking{now: now, at: l.clock.at(now), cost: cost, limits: limits, quotas: subjectQuotas}
-
-	rates, ok := l.look(fewRates[:0], &t)
+	rates, ok := l.look(fewRates[:0], t)
 	if !ok {
-		return l.refusal(out, &t, rates, -1), false, nil
+		return l.refusal(out, t, rates, -1), false, nil
 	}
-	charged := fewQuotas[:0]
-	for i := range subjectQuotas {
-		b, start, ok, err := l.quotas.spend(ctx, &subjectQuotas[i], now, t.at, cost)
-		switch {
-		case err != nil:
-			refundQuotas(charged, cost)
-			return out, false, err
-		case !ok:
-			refundQuotas(charged, cost)
-			return l.refusal(out, &t, rates, i), false, nil
+	charged, refused, err := l.quotas.spendAll(ctx, t, fewQuotas[:0])
+	switch {
+	case err != nil:
+		return out, false, err
+	case refused >= 0:
+		return l.refusal(out, t, rates, refused), false, nil
+	}
+	if !l.charge(rates, t) {
+		refundQuotas(charged, t.cost)
+		return l.refusal(out, t, rates, -1), false, nil
+	}
+	for i := range rates {
+		out = append(out, rateOutcome(&t.limits[i], &rates[i].decision))
+	}
+	return appendQuotas(out, t, charged), true, nil
+}
+
+// spendAll charges every quota, or none of them: one that refuses is answered
+// by its index, else -1.
+func (q *quotas) spendAll(ctx context.Context, t *taking, charged []quotaCharge) ([]quotaCharge, int, error) {
+	for i := range t.quotas {
+		b, start, ok, err := q.spend(ctx, &t.quotas[i], t.now, t.at, t.cost)
+		if err != nil || !ok {
+			refundQuotas(charged, t.cost)
+			return nil, i, err
 		}
 		charged = append(charged, quotaCharge{b, start})
 	}
-	if !l.charge(rates, &t) {
-		refundQuotas(charged, cost)
-		return l.refusal(out, &t, rates, -1), false, nil
-	}
-	for i := range rates {
-		out = append(out, rateOutcome(&limits[i], &rates[i].decision))
-	}
+	return charged, -1, nil
+}
+
+func appendQuotas(out []pipeline.LimitOutcome, t *taking, charged []quotaCharge) []pipeline.LimitOutcome {
 	for i := range charged {
-		out = append(out, quotaOutcome(&subjectQuotas[i], charged[i].budget, now))
+		out = append(out, quotaOutcome(&t.quotas[i], charged[i].budget, t.now))
 	}
-	return out, true, nil
+	return out
 }
 
 // taking is one call of Take.
@@ -159,7 +191,11 @@ func (l *Limiter) look(rates []rateCharge, t *taking) ([]rateCharge, bool) {
 // rate makes the state of a limit.
 func (l *Limiter) rate(of *pipeline.SubjectLimit, at int64) *rate {
 	p := partOf(of, l.share.Load())
-	r, _, _ := l.rates.insert(keyOf(of), newRate(&p), at)
+	fresh := newRate(&p)
+	if l.shared != nil {
+		fresh.lease = l.shared.newLease(fresh, of, at)
+	}
+	r, _, _ := l.rates.insert(keyOf(of), fresh, at)
 	return r
 }
 
@@ -211,6 +247,10 @@ func (l *Limiter) refusal(out []pipeline.LimitOutcome, t *taking, rates []rateCh
 		}
 		out = append(out, rateOutcome(&t.limits[i], &d))
 	}
+	return l.refusedQuotas(out, t, refused)
+}
+
+func (l *Limiter) refusedQuotas(out []pipeline.LimitOutcome, t *taking, refused int) []pipeline.LimitOutcome {
 	for i := range t.quotas {
 		b, _ := l.quotas.table.get(quotaKeyOf(&t.quotas[i]))
 		o := quotaOutcome(&t.quotas[i], b, t.now)

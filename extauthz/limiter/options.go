@@ -16,11 +16,19 @@ type Options struct {
 	Now    func() time.Time
 	Logger *slog.Logger
 
+	// Budgets are the rates that replicas share; nil: each replica keeps to
+	// its own share of them. Exact asks them at every Take, else units are
+	// drawn in advance.
+	Budgets Budgets
+	Exact   bool
+
 	MaxRates   int           // most rates counted at once; 1000000
 	MaxQuotas  int           // most quotas counted at once; 200000
 	Refills    int           // most calls of the store at once; 16
 	RefillWait time.Duration // longest a request waits for a reservation; 100 ms
 	Timeout    time.Duration // of one call of the store; 2 seconds
+	BudgetWait time.Duration // longest a request waits for Budgets, and of one call of them; 25 ms
+	Lease      time.Duration // how long units are held in advance; 1 second
 }
 
 // Validate reports the first option that makes no sense, by its name.
@@ -32,6 +40,10 @@ func (o *Options) Validate() error {
 		return errors.New("limiter options: Now: missing")
 	case o.Logger == nil:
 		return errors.New("limiter options: Logger: missing")
+	case o.Exact && o.Budgets == nil:
+		return errors.New("limiter options: Exact: no Budgets to ask; give them, or leave it out")
+	case o.Lease != 0 && o.Lease < 100*time.Millisecond:
+		return fmt.Errorf("limiter options: Lease: %s is too short to use; give 100ms or more, or 0 for the default", o.Lease)
 	}
 	for _, n := range o.numbers() {
 		if *n.value < 0 {
@@ -64,6 +76,8 @@ func (o *Options) durations() []option[time.Duration] {
 	return []option[time.Duration]{
 		{"RefillWait", &o.RefillWait, 100 * time.Millisecond},
 		{"Timeout", &o.Timeout, 2 * time.Second},
+		{"BudgetWait", &o.BudgetWait, 25 * time.Millisecond},
+		{"Lease", &o.Lease, time.Second},
 	}
 }
 

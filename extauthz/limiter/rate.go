@@ -14,8 +14,9 @@ const retired = math.MinInt64
 
 // rate is the state of one limit of one subject.
 type rate struct {
-	part atomic.Pointer[part]
-	tat  atomic.Int64
+	part  atomic.Pointer[part]
+	tat   atomic.Int64
+	lease *lease // what is held of a budget that replicas share; nil without one
 }
 
 // part is what a rate keeps to: the limit, or a share of it.
@@ -31,11 +32,43 @@ func newRate(p *part) *rate {
 	return r
 }
 
-func (r *rate) worth(at int64) int64 { return max(r.tat.Load()-at, 0) }
+func (r *rate) worth(at int64) int64 {
+	worth := max(r.tat.Load()-at, 0)
+	if r.lease != nil {
+		worth = max(worth, r.lease.worth(at))
+	}
+	return worth
+}
 
 func (r *rate) retire(at, atMost int64) bool {
 	tat := r.tat.Load()
-	return tat != retired && tat-at <= atMost && r.tat.CompareAndSwap(tat, retired)
+	if tat == retired || r.worth(at) > atMost || !r.tat.CompareAndSwap(tat, retired) {
+		return false
+	}
+	if r.lease != nil {
+		r.lease.retire()
+	}
+	return true
+}
+
+// spend charges what another judge has admitted, as far as the share goes.
+func (r *rate) spend(at, units int64) {
+	for units > 0 {
+		tat := r.tat.Load()
+		if tat == retired || r.tat.CompareAndSwap(tat, r.part.Load().Spend(tat, at, units)) {
+			return
+		}
+	}
+}
+
+// debt is how many units the share has admitted and that have not come back.
+func (r *rate) debt(at int64) int64 {
+	tat := r.tat.Load()
+	if tat == retired {
+		return 0
+	}
+	p := r.part.Load()
+	return p.Decide(0, at, 0).Remaining - p.Decide(tat, at, 0).Remaining
 }
 
 // look asks without charging. ok is false when the rate has left its table.

@@ -52,6 +52,20 @@ func (r Rate) Carry(from Rate, tat, now int64) int64 {
 	return later(now, int64(min(debt, uint64(Never))))
 }
 
+// Spend is the state after so many units were admitted by somebody else: at
+// most an empty budget, since what he could give is not owed here.
+func (r Rate) Spend(tat, now, units int64) int64 {
+	if r.interval == 0 || units < 1 {
+		return tat
+	}
+	debt := subtract(max(tat, now), now)
+	empty := r.capacity * r.interval
+	if debt >= empty {
+		return tat
+	}
+	return later(now, min(debt+min(units, r.capacity)*r.interval, empty))
+}
+
 func later(now, debt int64) int64 {
 	if debt > math.MaxInt64-max(now, 0) {
 		return math.MaxInt64
