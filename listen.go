@@ -24,9 +24,9 @@ const addressesFile = "addresses.json"
 // listeners are the open ports of the process, what is spoken on them and
 // where it is counted. The ports the process does not have are nil.
 type listeners struct {
-	check, status, api net.Listener
-	transport          transport
-	registry           *prometheus.Registry
+	check, forward, status, api net.Listener
+	transport                   transport
+	registry                    *prometheus.Registry
 }
 
 // withListeners opens the ports that the process has, makes its data folder,
@@ -69,8 +69,12 @@ func checkListeners(c config, p processes) error {
 		setting string
 		address string
 		tls     tlsSettings
-	}{{inData, "check-addr", c.CheckAddr, c.CheckTLS}, {inControl, "api-addr", c.APIAddr, c.APITLS}} {
-		if p&one.in == 0 || c.InsecurePlaintext || one.tls.Cert != "" || strings.HasPrefix(one.address, "unix:") {
+	}{
+		{inData, "check-addr", c.CheckAddr, c.CheckTLS},
+		{inData, "forward-addr", c.ForwardAddr, c.ForwardTLS},
+		{inControl, "api-addr", c.APIAddr, c.APITLS},
+	} {
+		if p&one.in == 0 || isOff(one.setting, one.address) || c.InsecurePlaintext || one.tls.Cert != "" || strings.HasPrefix(one.address, "unix:") {
 			continue
 		}
 		host, _, err := net.SplitHostPort(one.address)
@@ -97,10 +101,11 @@ func listen(ctx context.Context, c config, p processes) (*listeners, error) {
 		to      *net.Listener
 	}{
 		{inData, "check-addr", c.CheckAddr, &l.check},
+		{inData, "forward-addr", c.ForwardAddr, &l.forward},
 		{inRun, "status-addr", c.StatusAddr, &l.status},
 		{inControl, "api-addr", c.APIAddr, &l.api},
 	} {
-		if p&one.in == 0 {
+		if p&one.in == 0 || isOff(one.setting, one.address) {
 			continue
 		}
 		opened, err := extauthz.Listen(ctx, one.address)
@@ -128,7 +133,7 @@ func makeDataDir(dir string) error {
 
 // each calls do for every listener the process has.
 func (l *listeners) each(do func(name string, open net.Listener)) {
-	for name, one := range map[string]net.Listener{"check": l.check, "status": l.status, "api": l.api} {
+	for name, one := range map[string]net.Listener{"check": l.check, "forward": l.forward, "status": l.status, "api": l.api} {
 		if one != nil {
 			do(name, one)
 		}

@@ -71,7 +71,7 @@ func checkDataPlane(c config) error {
 	if err := answers.Validate(); err != nil {
 		return settingError(err)
 	}
-	return nil
+	return checkForward(c)
 }
 
 // settingError says in an operator's words what is wrong with an option: the

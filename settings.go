@@ -29,7 +29,11 @@ type config struct {
 
 	InsecurePlaintext bool
 
+	ForwardAddr     string // "" for no such listener
+	ForwardPolicies string
+
 	CheckTLS       tlsSettings
+	ForwardTLS     tlsSettings
 	APITLS         tlsSettings
 	CallSecretFile string
 
@@ -107,6 +111,8 @@ func placeSettings() []setting {
 		{inExtauthz | inManagement | inBootstrap, "secrets-file", "file", "secrets.json", "secrets.json of the deployment, made once by `credence secrets init`", text(func(c *config) *string { return &c.SecretsFile })},
 		{inManagement | inBootstrap, "keyset", "file", "keyset.json", "keyset.json of the deployment: it seals audit entries; the data plane never gets it", text(func(c *config) *string { return &c.Keyset })},
 		{inData, "check-addr", "address", "127.0.0.1:9001", "where Envoy sends its Checks: HOST:PORT or unix:PATH; port 0 picks a free one", text(func(c *config) *string { return &c.CheckAddr })},
+		{inData, "forward-addr", "address", "", "forward-auth over HTTP (Envoy http_service, nginx, Caddy, Traefik): HOST:PORT, usually 127.0.0.1:9002, or unix:PATH; off when empty", text(func(c *config) *string { return &c.ForwardAddr })},
+		{inData, "forward-policies", "file", "", "YAML file of what paths such as /auth/NAME demand: NAME: {scopes: orders:read}", text(func(c *config) *string { return &c.ForwardPolicies })},
 		{inRun, "status-addr", "host:port", "127.0.0.1:9003", "health and metrics", text(func(c *config) *string { return &c.StatusAddr })},
 		{inControl, "api-addr", "host:port", "127.0.0.1:8080", "management API", text(func(c *config) *string { return &c.APIAddr })},
 		{inControl, "api-hosts", "names", "", "names, comma separated, that the API answers to besides loopback (Host header)", list(func(c *config) *[]string { return &c.APIHosts })},
@@ -126,7 +132,11 @@ func transportSettings() []setting {
 		{inData, "check-tls-key", "file", "", "its private key (PEM), mode 0640 or narrower", text(func(c *config) *string { return &c.CheckTLS.Key })},
 		{inData, "check-tls-client-ca", "file", "", "authorities (PEM) of Envoy's certificates: only clients with one of theirs are answered (mTLS)", text(func(c *config) *string { return &c.CheckTLS.ClientCA })},
 		{inData, "check-tls-client-names", "names", "", "DNS names or URIs (SPIFFE IDs) that Envoy's certificate must bear one of; empty accepts all of check-tls-client-ca", list(func(c *config) *[]string { return &c.CheckTLS.ClientNames })},
-		{inData, "call-secret-file", "file", "", "secrets, a line each, one of which Envoy must send with every Check in the metadata x-credence-call-secret", text(func(c *config) *string { return &c.CallSecretFile })},
+		{inData, "forward-tls-cert", "file", "", "certificate (PEM) of the forward-auth port; read again when it changes", text(func(c *config) *string { return &c.ForwardTLS.Cert })},
+		{inData, "forward-tls-key", "file", "", "its private key (PEM), mode 0640 or narrower", text(func(c *config) *string { return &c.ForwardTLS.Key })},
+		{inData, "forward-tls-client-ca", "file", "", "authorities (PEM) of the proxies' certificates: only clients with one of theirs are answered (mTLS)", text(func(c *config) *string { return &c.ForwardTLS.ClientCA })},
+		{inData, "forward-tls-client-names", "names", "", "DNS names or URIs that the proxy's certificate must bear one of; empty accepts all of forward-tls-client-ca", list(func(c *config) *[]string { return &c.ForwardTLS.ClientNames })},
+		{inData, "call-secret-file", "file", "", "secrets, a line each, one of which a proxy must send with every Check in the metadata (forward-auth: the header) x-credence-call-secret", text(func(c *config) *string { return &c.CallSecretFile })},
 		{inControl, "api-tls-cert", "file", "", "certificate (PEM) of the management API; read again when it changes", text(func(c *config) *string { return &c.APITLS.Cert })},
 		{inControl, "api-tls-key", "file", "", "its private key (PEM), mode 0640 or narrower", text(func(c *config) *string { return &c.APITLS.Key })},
 		{inControl, "api-tls-client-ca", "file", "", "authorities (PEM) of API clients' certificates (mTLS, beside the admin token)", text(func(c *config) *string { return &c.APITLS.ClientCA })},

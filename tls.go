@@ -15,8 +15,8 @@ import (
 // transport is what the listeners speak, read from files before anything is
 // made, so that a certificate that cannot work stops the start at once.
 type transport struct {
-	check, api  *certfile.Certificate // nil: plaintext
-	callSecrets []credential.Text
+	check, forward, api *certfile.Certificate // nil: plaintext
+	callSecrets         []credential.Text
 }
 
 // openTransport reads the files that the settings name.
@@ -25,6 +25,9 @@ func openTransport(c config, p processes, logger *slog.Logger, registry promethe
 	var err error
 	if p&inData != 0 {
 		if t.check, err = openTLS("check", c.CheckTLS, []string{"h2"}, logger, registry); err != nil {
+			return t, err
+		}
+		if t.forward, err = openTLS("forward", c.ForwardTLS, []string{"h2", "http/1.1"}, logger, registry); err != nil {
 			return t, err
 		}
 		if c.CallSecretFile != "" {

@@ -228,7 +228,7 @@ func (d *deployment) start(w *work, l *listeners, service *management.Service) e
 		}
 		parts = append(parts, part)
 	}
-	for _, c := range []*certfile.Certificate{l.transport.check, l.transport.api} {
+	for _, c := range []*certfile.Certificate{l.transport.check, l.transport.forward, l.transport.api} {
 		if c != nil {
 			w.back.Go(func() error { return c.Run(w.lasting) })
 		}
@@ -277,12 +277,16 @@ func (d *deployment) startDataPlane(w *work, l *listeners) (extauthz.Part, error
 	if err != nil {
 		return extauthz.Part{}, err
 	}
+	overHTTP, err := d.newForward(w.ctx, l, server)
+	if err != nil {
+		return extauthz.Part{}, err
+	}
 	d.logger.InfoContext(w.ctx, "client address", slog.String("taken_from", d.config.ClientSource))
 	w.back.Go(func() error { return follower.Run(w.lasting) })
 	w.back.Go(func() error { return keys.Run(w.lasting) })
 	w.back.Go(func() error { return replicas.Run(w.lasting) })
 	w.front.Go(func() error {
-		err := server.Serve(w.ctx, l.check)
+		err := d.serveChecks(w.ctx, l, server, overHTTP)
 		closing, cancel := context.WithTimeout(w.lasting, 5*time.Second)
 		defer cancel()
 		return errors.Join(err, counts.Close(closing))

@@ -46,6 +46,7 @@ type Credence struct {
 
 	DataDir string
 	Check   netip.AddrPort // where Envoy sends its Checks; invalid without a data plane
+	Forward string         // host:port of forward-auth; "" without that listener
 	Status  string         // host:port of health and metrics
 	API     string         // host:port of the management API; "" without a control plane
 
@@ -101,9 +102,10 @@ func (c *Credence) ready(ctx context.Context, addresses string) error {
 			return err
 		}
 		var at struct {
-			Check  string `json:"check"`
-			Status string `json:"status"`
-			API    string `json:"api"`
+			Check   string `json:"check"`
+			Forward string `json:"forward"`
+			Status  string `json:"status"`
+			API     string `json:"api"`
 		}
 		if err := json.Unmarshal(text, &at); err != nil {
 			return fmt.Errorf("addresses.json: %w", err)
@@ -113,7 +115,7 @@ func (c *Credence) ready(ctx context.Context, addresses string) error {
 				return fmt.Errorf("addresses.json: check: %w", err)
 			}
 		}
-		c.Status, c.API = at.Status, at.API
+		c.Forward, c.Status, c.API = at.Forward, at.Status, at.API
 		_, err = get(ctx, "http://"+c.Status+"/readyz")
 		return err
 	})
