@@ -142,7 +142,8 @@ func TestEnvoyAsksTwiceOnlyWhenACallFailedAsUnavailable(t *testing.T) {
 	for name, checks := range want {
 		d.ask(t, "gateway", "/retry", name)
 		if got := s.asked(name); got != checks {
-			t.Errorf("%s: %d Checks, want %d", name, got, checks)
+			stats, err := d.envoy.Stats(t.Context(), "cluster.credence.upstream_rq")
+			t.Errorf("%s: %d Checks, want %d; Envoy's counters: %v, %v", name, got, checks, stats, err)
 		}
 	}
 }
