@@ -138,6 +138,9 @@ func (s *Server) draw(name string, sequence int64, life time.Duration, g *limit.
 	}
 	for i := range g.Draws {
 		drawings[i].finish(name, sequence, now, life.Microseconds(), &g.Draws[i], ok)
+		if drawings[i].debt == 0 && drawings[i].held == 0 {
+			delete(s.budgets, budgetKey{g.Draws[i].Subject, g.Draws[i].Limit})
+		}
 	}
 }
 
