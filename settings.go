@@ -56,6 +56,8 @@ type config struct {
 	Ceiling     time.Duration
 	FeedPoll    time.Duration
 
+	Redis redisConfig
+
 	MaxConnectionAge time.Duration
 	DrainDelay       time.Duration
 	ShutdownGrace    time.Duration
@@ -100,7 +102,7 @@ func (s *setting) variable() string { return "CREDENCE_" + strings.ToUpper(s.fil
 // settings is the one table of the configuration. Flags, variables, file
 // keys, help texts and `config print` are all made from it.
 func settings() []setting {
-	return slices.Concat(placeSettings(), transportSettings(), clientSettings(), keySettings(), stateSettings(), runSettings())
+	return slices.Concat(placeSettings(), transportSettings(), clientSettings(), keySettings(), stateSettings(), redisSettings(), runSettings())
 }
 
 func placeSettings() []setting {

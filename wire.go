@@ -29,12 +29,14 @@ import (
 	"credence/store"
 	"credence/store/certfile"
 	"credence/store/credential"
+	"credence/store/redis"
 )
 
 // deployment is what a process is built on.
 type deployment struct {
 	config   config
 	backend  store.Backend
+	redis    *redis.Client // nil without one
 	secrets  *credential.Secrets
 	sealer   store.Sealer // nil in a process that changes nothing: the data plane
 	logger   *slog.Logger
@@ -200,20 +202,23 @@ func (d *deployment) run(ctx context.Context, l *listeners, service *management.
 		d.logger.InfoContext(lasting, "stopping", slog.Duration("grace", d.config.ShutdownGrace))
 	})()
 
-	err := d.start(w, l, service) //nolint:contextcheck // w carries both lifetimes
+	err := d.openRedis(ctx)
+	if err == nil {
+		err = d.start(w, l, service) //nolint:contextcheck // w carries both lifetimes
+	}
 	if err != nil {
 		stop()
 	}
 	err = errors.Join(err, w.front.Wait())
 	end()
-	err = errors.Join(err, w.back.Wait(), l.retract(d.config.DataDir))
+	err = errors.Join(err, w.back.Wait(), d.closeRedis(), l.retract(d.config.DataDir))
 	d.logger.InfoContext(ctx, "stopped")
 	return err
 }
 
 // start starts the planes and says where they listen.
 func (d *deployment) start(w *work, l *listeners, service *management.Service) error {
-	var parts []extauthz.Part
+	parts := d.redisPart()
 	if l.check != nil {
 		part, err := d.startDataPlane(w, l)
 		if err != nil {
@@ -241,8 +246,12 @@ func (d *deployment) start(w *work, l *listeners, service *management.Service) e
 
 // startDataPlane builds what answers Checks, from the store outward.
 func (d *deployment) startDataPlane(w *work, l *listeners) (extauthz.Part, error) {
+	source, err := d.shareThroughRedis(w)
+	if err != nil {
+		return extauthz.Part{}, err
+	}
 	keys, err := cache.New(cache.Options{
-		Store: d.backend, Secrets: d.secrets, Now: time.Now, Size: d.config.CacheSize,
+		Store: source.keys, Secrets: d.secrets, Now: time.Now, Size: d.config.CacheSize,
 		TTL: d.config.CacheTTL, NegativeTTL: d.config.NegativeTTL, Ceiling: d.config.Ceiling,
 	})
 	if err != nil {
@@ -266,7 +275,7 @@ func (d *deployment) startDataPlane(w *work, l *listeners) (extauthz.Part, error
 	if err != nil {
 		return extauthz.Part{}, err
 	}
-	follower, err := d.newFollower(l, id, keys, refused, replicas)
+	follower, err := d.newFollower(l, id, source.feed, append(source.first, keys, refused, replicas)...)
 	if err != nil {
 		return extauthz.Part{}, err
 	}
@@ -294,13 +303,13 @@ func (d *deployment) startDataPlane(w *work, l *listeners) (extauthz.Part, error
 	return server.Ready(), nil
 }
 
-func (d *deployment) newFollower(l *listeners, id string, subscribers ...feed.Subscriber) (*feed.Follower, error) {
+func (d *deployment) newFollower(l *listeners, id string, changes store.ChangeFeed, subscribers ...feed.Subscriber) (*feed.Follower, error) {
 	name, err := os.Hostname()
 	if err != nil {
 		name = "unknown"
 	}
 	return feed.New(feed.Options{
-		Feed: d.backend, Registry: d.backend, Subscribers: subscribers, Now: time.Now, Logger: d.logger,
+		Feed: changes, Registry: d.backend, Subscribers: subscribers, Now: time.Now, Logger: d.logger,
 		Poll: d.config.FeedPoll,
 		Replica: store.Replica{
 			ID: id, Name: name, Address: listenAddress(l.check), Version: version(), StartedAt: time.Now(), Ceiling: d.config.Ceiling,
@@ -381,5 +390,6 @@ func (d *deployment) startControlPlane(w *work, l *listeners, service *managemen
 	w.front.Go(func() error { return api.Serve(w.ctx, listener, handler, d.config.ShutdownGrace, d.logger) })
 	w.front.Go(func() error { return changes.RunJobs(w.ctx, jobs.Handlers(service, changes)) })
 	w.front.Go(func() error { return leader.Run(w.ctx, keeping.Run) })
+	d.pushChanges(w)
 	return extauthz.Part{Name: "management_api", Check: func() error { return w.ctx.Err() }}, nil
 }
