@@ -111,6 +111,9 @@ func (c *Config) Append(place string, element any) error {
 	return c.Set(place, append(append([]any(nil), list...), element))
 }
 
+// Document is the configuration as maps and lists.
+func (c *Config) Document() any { return c.document }
+
 // Write stores the configuration as JSON, which Envoy reads as well.
 func (c *Config) Write(path string) error {
 	text, err := json.MarshalIndent(c.document, "", "  ")
