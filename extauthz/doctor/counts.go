@@ -103,12 +103,21 @@ func (c counts) checks() Finding {
 			Envoy:  envoyHTTP2,
 		}
 	}
+	// A request that was let in without a key did not bring one either.
+	if lacking := by[pipeline.ReasonMissingKey.String()]; lacking >= fewChecks && lacking+by[pipeline.ReasonAllowedAnonymous.String()] == total {
+		return allEnded(pipeline.ReasonMissingKey.String(), total)
+	}
 	for reason, n := range by {
-		if n == total && n >= fewChecks && reason != pipeline.ReasonAllowed.String() {
+		if n == total && n >= fewChecks && !allowed(reason) {
 			return allEnded(reason, n)
 		}
 	}
 	return Finding{Step: "status", Level: OK, Code: "checks", Observed: fmt.Sprintf("%.0f Checks answered since the process started", total)}
+}
+
+// allowed reports whether the reason lets a request in.
+func allowed(reason string) bool {
+	return reason == pipeline.ReasonAllowed.String() || reason == pipeline.ReasonAllowedAnonymous.String()
 }
 
 // allEnded is about Checks that had one reason, all of them.
@@ -131,8 +140,6 @@ func allEnded(reason string, n float64) Finding {
 		f.Envoy = envoyClientAddress
 	case pipeline.ReasonMalformedKey.String():
 		f.Remedy = "Either something before Credence changes the text, or the keys were minted with other secrets: compare secrets.json of both planes."
-	case pipeline.ReasonAllowedAnonymous.String():
-		f.Level, f.Remedy = Note, "If the routes are meant to be open, all is well."
 	}
 	return f
 }

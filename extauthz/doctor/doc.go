@@ -21,7 +21,9 @@
 // of less is not found), whether it reads the change feed and how its revision
 // compares with that of the others, and what became of the Checks so far. When
 // all of those ended the same way, the cause is in front of it: no credential
-// ever arrives, calls lack the secret, or what knocks is no HTTP/2.
+// ever arrives, calls lack the secret, or what knocks is no HTTP/2. The Check
+// of an examination without a key is one for a route that needs none, so that
+// it is not taken for such a request by the next.
 //
 // Every finding has a stable word for scripts, what was observed, why it
 // matters and what to do, with the lines for Envoy where there are some. A

@@ -68,61 +68,45 @@ func TestChecksSoFarTellWhatIsInFrontOfTheServer(t *testing.T) {
 		return func(_ *pipeline.Request, d *pipeline.Decision) { d.Reason, d.Stage = r, pipeline.StageClient }
 	}
 	for name, c := range map[string]struct {
-		options extauthz.Options
-		before  func(t *testing.T, check string)
-		flags   []string
-		want    []string
+		options  extauthz.Options
+		keyless  int // Checks before, without a key
+		keyed    int // and with one
+		distrust bool
+		flags    []string
+		want     []string
 	}{
-		"nothing came": {want: []string{"no_checks"}},
-		"all is well": {
-			before: func(t *testing.T, check string) { checks(t, 9, probe.Target{Address: check}, text) },
-		},
-		"no credential ever": {
-			before: func(t *testing.T, check string) { checks(t, 5, probe.Target{Address: check}, "") },
-			want:   []string{"no_credential"},
-		},
-		"too few to say": {
-			before: func(t *testing.T, check string) { checks(t, 4, probe.Target{Address: check}, "") },
-		},
-		"one had a key": {
-			before: func(t *testing.T, check string) {
-				checks(t, 9, probe.Target{Address: check}, "")
-				checks(t, 1, probe.Target{Address: check}, text)
-			},
-		},
+		"nothing came":       {want: []string{"no_checks"}},
+		"all is well":        {keyed: 9},
+		"no credential ever": {keyless: 5, want: []string{"no_credential"}},
+		"too few to say":     {keyless: 4},
+		"one had a key":      {keyless: 9, keyed: 1},
 		"no client address": {
-			options: extauthz.Options{Pipeline: refuse(pipeline.ReasonBadClientAddress)},
-			before:  func(t *testing.T, check string) { checks(t, 5, probe.Target{Address: check}, text) },
-			want:    []string{"all_bad_client_address", "check_bad_client_address"},
+			options: extauthz.Options{Pipeline: refuse(pipeline.ReasonBadClientAddress)}, keyed: 5,
+			want: []string{"all_bad_client_address", "check_bad_client_address"},
 		},
 		"foreign secrets": {
-			options: extauthz.Options{Pipeline: refuse(pipeline.ReasonMalformedKey)},
-			before:  func(t *testing.T, check string) { checks(t, 5, probe.Target{Address: check}, text) },
-			want:    []string{"all_malformed_key", "check_malformed_key"},
+			options: extauthz.Options{Pipeline: refuse(pipeline.ReasonMalformedKey)}, keyed: 5,
+			want: []string{"all_malformed_key", "check_malformed_key"},
 		},
 		"callers without the secret": {
-			options: extauthz.Options{CallSecrets: guard},
-			before:  func(t *testing.T, check string) { checks(t, 1, probe.Target{Address: check}, text) },
-			flags:   secret,
-			want:    []string{"no_checks", "calls_without_secret"},
+			options: extauthz.Options{CallSecrets: guard}, keyed: 1, flags: secret,
+			want: []string{"no_checks", "calls_without_secret"},
 		},
 		"callers without TLS": {
-			options: extauthz.Options{Transport: secure(t, signs.Server(t, time.Now()), "")},
-			before: func(t *testing.T, check string) {
-				checks(t, 1, probe.Target{Address: check}, text)
-				_, err := tls.Dial("tcp", check, &tls.Config{MinVersion: tls.VersionTLS12}) // who does not trust it
-				if err == nil {
-					t.Error("trusted")
-				}
-			},
-			flags: trust,
-			want:  []string{"no_checks", "tls_refused_clients"},
+			options: extauthz.Options{Transport: secure(t, signs.Server(t, time.Now()), "")}, keyed: 1, flags: trust,
+			want: []string{"no_checks", "tls_refused_clients"},
+		},
+		"callers that do not trust it": {
+			options: extauthz.Options{Transport: secure(t, signs.Server(t, time.Now()), "")}, distrust: true, flags: trust,
+			want: []string{"no_checks", "tls_refused_clients"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			check, at := replica(t, c.options)
-			if c.before != nil {
-				c.before(t, check)
+			checks(t, c.keyless, probe.Target{Address: check}, "")
+			checks(t, c.keyed, probe.Target{Address: check}, text)
+			if c.distrust {
+				checks(t, 1, probe.Target{Address: check, TLS: &tls.Config{MinVersion: tls.VersionTLS12}}, "")
 			}
 			r, err := run(t, doctor.CommandOptions{}, append([]string{"--target", check, "--status-addr", at}, c.flags...)...)
 			if got := codes(r); !slices.Equal(got, c.want) {
@@ -230,7 +214,12 @@ func FuzzForeignStatusPort(f *testing.F) {
 		must(t, err)
 		done := make(chan error)
 		go func() { done <- s.Serve(l) }()
-		defer func() { _ = s.Close(); <-done }()
+		defer func() {
+			must(t, s.Close())
+			if err := <-done; !errors.Is(err, http.ErrServerClosed) {
+				t.Error(err)
+			}
+		}()
 		r := doctor.Examine(t.Context(), doctor.Options{
 			Target: probe.Target{Address: "unix:/none"}, Statuses: []string{l.Addr().String()}, Timeout: 5 * time.Second, Now: time.Now,
 		})
