@@ -36,7 +36,10 @@ type deployment struct {
 	envoy    *harness.Envoy
 }
 
-// deploy starts all parts. The time limit of a Check is the gateway's own.
+// drain is how long Envoy asks connections of an old configuration to go.
+const drain = 5 * time.Second
+
+// deploy starts all parts.
 func deploy(t *testing.T, kind served) *deployment {
 	t.Helper()
 	d := &deployment{t: t, kind: kind, folder: t.TempDir()}
@@ -91,7 +94,7 @@ func (d *deployment) startEnvoy(checks netip.AddrPort) {
 	}
 	d.rewired = d.kind.resources(d.t)
 	accessLog := filepath.Join(d.folder, "access.log")
-	if err := d.rewired.Rewire(ads.Wiring{Hosts: hosts, AccessLog: accessLog}); err != nil {
+	if err := d.rewired.Rewire(ads.Wiring{Hosts: hosts, AccessLog: accessLog, Timeout: harness.Patience}); err != nil {
 		d.t.Fatal(err)
 	}
 	if d.signs != nil {
@@ -104,7 +107,7 @@ func (d *deployment) startEnvoy(checks netip.AddrPort) {
 	d.t.Cleanup(d.xds.Close)
 	d.serve()
 	d.envoy, err = harness.StartEnvoyWith(d.t.Context(), d.folder, harness.Setup{
-		Config: d.bootstrap(), AccessLog: accessLog, Listener: d.kind.listener,
+		Config: d.bootstrap(), AccessLog: accessLog, Listener: d.kind.listener, Drain: drain,
 	})
 	if err != nil {
 		d.t.Fatalf("%v\nwhat Envoy refused: %v", err, d.xds.Refused())
