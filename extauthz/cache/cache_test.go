@@ -225,15 +225,20 @@ func TestARecordThatMakesNoSenseIsAnErrorEvenWithAnOlderEntryAtHand(t *testing.T
 	}
 }
 
+// TestAPanicInALookUpIsAnError that tells where it was, and not its value:
+// that may quote a key.
 func TestAPanicInALookUpIsAnError(t *testing.T) {
 	w := newWorld(t, nil)
 	digest := w.mint()
 	w.create(digest, nil)
 	w.sync()
-	after := func(store.KeyRecord, error) (store.KeyRecord, error) { panic("broken driver") }
+	after := func(store.KeyRecord, error) (store.KeyRecord, error) { panic("broken driver at crd_live_") }
 	w.gate.after.Store(&after)
 	_, _, err := w.cache.Find(t.Context(), digest)
 	wantError(t, err, store.ErrUnavailable)
+	if told := err.Error(); strings.Contains(told, "broken driver") || !strings.Contains(told, "type string") || !strings.Contains(told, "TestAPanicInALookUpIsAnError") {
+		t.Errorf("the error says %s", told)
+	}
 	w.gate.open()
 	w.wantStatus(digest, store.StatusActive)
 }

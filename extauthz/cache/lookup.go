@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"credence/extauthz/pipeline"
@@ -64,7 +65,8 @@ func (c *Cache) lookUp(ctx context.Context, digest credential.Digest, f *flight)
 	defer func() {
 		// Nobody above this goroutine recovers, and the process serves others.
 		if p := recover(); p != nil {
-			c.land(digest, f, fmt.Errorf("look up key: panic: %v: %w", p, store.ErrUnavailable))
+			// The error is logged, and the value can quote what was looked up.
+			c.land(digest, f, fmt.Errorf("look up key: panic of type %T: %w\n%s", p, store.ErrUnavailable, debug.Stack()))
 		}
 	}()
 	if err := c.takeTurn(ctx); err != nil {
