@@ -44,6 +44,9 @@ func withListeners(ctx context.Context, c config, logs io.Writer, p processes, u
 			return err
 		}
 	}
+	if p&inData != 0 {
+		tuneMemory(os.LookupEnv, cgroupLimits(), logger)
+	}
 	registry := newRegistry()
 	spoken, err := openTransport(c, p, logger, registry)
 	if err != nil {

@@ -23,7 +23,8 @@ const (
 	// defaultMaxMessage holds a request with the largest headers that Envoy
 	// can be made to accept in practice. A larger one fails the RPC before
 	// anybody can answer it, so the cap is generous; bodies are not expected.
-	defaultMaxMessage = 1 << 20
+	defaultMaxMessage    = 1 << 20
+	defaultStreamWorkers = 64
 	// maxUnixPath is what fits into sockaddr_un beside its final zero.
 	maxUnixPath = 107
 )
@@ -45,8 +46,9 @@ type TransportOptions struct {
 	// MinPing is the shortest interval of keepalive pings that is tolerated,
 	// 5 s by default: Envoy's connection_keepalive must be longer.
 	MinPing time.Duration
-	// StreamWorkers is the number of goroutines kept for Checks; 0 starts one
-	// for each Check.
+	// StreamWorkers is the number of goroutines kept for Checks, 64 by default:
+	// a stack that has grown once need not grow again for each Check. When all
+	// are busy (waiting for the store) gRPC starts a goroutine for the Check.
 	StreamWorkers uint32
 }
 
@@ -79,6 +81,9 @@ func (o TransportOptions) withDefaults() TransportOptions {
 	if o.MinPing == 0 {
 		o.MinPing = 5 * time.Second
 	}
+	if o.StreamWorkers == 0 {
+		o.StreamWorkers = defaultStreamWorkers
+	}
 	return o
 }
 
@@ -93,15 +98,13 @@ func (o TransportOptions) serverOptions(refused func(from net.Addr, why error)) 
 		grpc.InitialConnWindowSize(windowSize),
 		grpc.ConnectionTimeout(10 * time.Second),
 		grpc.WaitForHandlers(true),
+		grpc.NumStreamWorkers(o.StreamWorkers),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{
 			MinTime: o.MinPing, PermitWithoutStream: true,
 		}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{
 			MaxConnectionAge: o.MaxConnectionAge, MaxConnectionAgeGrace: o.MaxConnectionAgeGrace,
 		}),
-	}
-	if o.StreamWorkers > 0 {
-		opts = append(opts, grpc.NumStreamWorkers(o.StreamWorkers))
 	}
 	if o.TLS != nil {
 		opts = append(opts, grpc.Creds(newHandshakes(o.TLS, refused)))

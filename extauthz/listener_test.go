@@ -46,16 +46,16 @@ func TestKeepalivePingsSurvive(t *testing.T) {
 func TestTransportDefaults(t *testing.T) {
 	o := TransportOptions{}.withDefaults()
 	if o.MinPing <= 0 || o.MinPing > 10*time.Second || o.MaxMessage != 1<<20 ||
-		o.MaxConnectionAge != 30*time.Minute || o.MaxConnectionAgeGrace != 10*time.Second {
+		o.MaxConnectionAge != 30*time.Minute || o.MaxConnectionAgeGrace != 10*time.Second || o.StreamWorkers == 0 {
 		t.Errorf("defaults %+v", o)
 	}
 	if never := (TransportOptions{MaxConnectionAge: -1}).withDefaults(); never.MaxConnectionAge != 0 {
 		t.Errorf("never: %+v", never)
 	}
 	plain := len(o.serverOptions(nil))
-	o.StreamWorkers, o.TLS = 2, &tls.Config{MinVersion: tls.VersionTLS12}
-	if with := len(o.serverOptions(nil)); with != plain+2 {
-		t.Errorf("%d options, with workers and credentials %d", plain, with)
+	o.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+	if with := len(o.serverOptions(nil)); with != plain+1 {
+		t.Errorf("%d options, with credentials %d", plain, with)
 	}
 }
 

@@ -79,6 +79,7 @@ func newServer(tb testing.TB, o Options) *Server {
 	tb.Helper()
 	s, err := New(o)
 	must(tb, err)
+	tb.Cleanup(s.grpc.Stop) // which ends its workers
 	return s
 }
 
