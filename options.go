@@ -86,6 +86,7 @@ func settingError(err error) error {
 		{"option Answer.KeyHeader", "key-sources"},
 		{"option Answer.KeyPlaces", "key-sources"},
 		{"option Answer.Realm", "realm"},
+		{"option Answer.Metadata", "metadata-fields"},
 		{"option Answer.Identity.KeyID", "identity-headers: key-id"},
 		{"option Answer.Identity.Namespace", "identity-headers: namespace"},
 		{"option Answer.Identity.Owner", "identity-headers: owner"},
@@ -116,6 +117,7 @@ func parsePlace(s string) (pipeline.Place, error) {
 // answerOptions turns settings into the shape of the answers.
 func answerOptions(c config) (extauthz.AnswerOptions, error) {
 	o := extauthz.AnswerOptions{Realm: c.Realm, NoRateLimitFields: !c.RateLimitHeaders, KeepCredential: c.KeepCredential}
+	o.Metadata = metadataFields(c.MetadataFields)
 	fields := map[string]*extauthz.IdentityHeader{
 		"key-id": &o.Identity.KeyID, "namespace": &o.Identity.Namespace, "owner": &o.Identity.Owner,
 		"type": &o.Identity.Type, "scopes": &o.Identity.Scopes, "plan": &o.Identity.Plan,
@@ -149,6 +151,23 @@ func answerOptions(c config) (extauthz.AnswerOptions, error) {
 	}
 	o.KeyPlaces = strings.Join(places[:min(2, len(places))], " or ") // enough to succeed, and bounded
 	return o, nil
+}
+
+// metadataFields reads the list: all and none stand alone.
+func metadataFields(list []string) []string {
+	if len(list) == 1 {
+		switch strings.TrimSpace(list[0]) {
+		case "all":
+			return nil
+		case "none":
+			return []string{}
+		}
+	}
+	fields := make([]string, 0, len(list))
+	for _, field := range list {
+		fields = append(fields, strings.TrimSpace(field))
+	}
+	return fields
 }
 
 // placeText says where a key goes to somebody who sent none.

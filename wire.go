@@ -246,12 +246,20 @@ func (d *deployment) start(w *work, l *listeners, service *management.Service) e
 
 // startDataPlane builds what answers Checks, from the store outward.
 func (d *deployment) startDataPlane(w *work, l *listeners) (extauthz.Part, error) {
+	answers, err := answerOptions(d.config)
+	if err != nil {
+		return extauthz.Part{}, err
+	}
+	encode, err := extauthz.Encoder(answers)
+	if err != nil {
+		return extauthz.Part{}, err
+	}
 	source, err := d.shareThroughRedis(w)
 	if err != nil {
 		return extauthz.Part{}, err
 	}
 	keys, err := cache.New(cache.Options{
-		Store: source.keys, Secrets: d.secrets, Now: time.Now, Size: d.config.CacheSize,
+		Encode: encode, Store: source.keys, Secrets: d.secrets, Now: time.Now, Size: d.config.CacheSize,
 		TTL: d.config.CacheTTL, NegativeTTL: d.config.NegativeTTL, Ceiling: d.config.Ceiling,
 	})
 	if err != nil {

@@ -24,6 +24,9 @@ type AnswerOptions struct {
 	KeyPlaces string
 	// Identity are the headers that tell the upstream who is calling.
 	Identity Identity
+	// Metadata are the fields of dynamic metadata that are sent, of those that
+	// [MetadataFields] names; nil is all of them, an empty list none.
+	Metadata []string
 	// NoRateLimitFields leaves RateLimit and RateLimit-Policy out.
 	NoRateLimitFields bool
 	// KeepCredential lets the key reach the upstream, for upstreams that check
@@ -112,6 +115,7 @@ type answerer struct {
 	denials    []denial // by reason
 	identified []bool   // by reason
 	identity   *identity
+	metadata   *metadataWriter
 	rateLimit  bool
 	keep       bool // the credential
 }
@@ -131,7 +135,11 @@ func newAnswerer(o AnswerOptions) (*answerer, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &answerer{identity: id, rateLimit: !o.NoRateLimitFields, keep: o.KeepCredential}
+	fields, err := newMetadataWriter(o.Metadata)
+	if err != nil {
+		return nil, err
+	}
+	a := &answerer{identity: id, metadata: fields, rateLimit: !o.NoRateLimitFields, keep: o.KeepCredential}
 	if len(o.KeyPlaces) > maxValue || !printable(o.KeyPlaces) || strings.ContainsAny(o.KeyPlaces, `"\`) {
 		return nil, fmt.Errorf("option Answer.KeyPlaces: %q: use at most %d visible ASCII characters without quotes", o.KeyPlaces, maxValue)
 	}
@@ -177,7 +185,7 @@ func (a *answerer) answer(c *check) {
 	} else {
 		b = a.appendDenied(b, c)
 	}
-	b = appendMetadata(b, d, allowed)
+	b = a.metadata.append(b, d, allowed)
 	*c.out = b
 }
 
@@ -199,7 +207,7 @@ func (a *answerer) appendAllow(b []byte, c *check) []byte {
 		b = appendField(b, tagOKRemove, d.Credential.Header)
 	}
 	if a.rateLimit {
-		b = appendRateLimit(b, tagOKResponseHeaders, d.Limits)
+		b = appendRateLimit(b, tagOKResponseHeaders, d.Limits, policyOf(d))
 	}
 	if remove && len(d.Credential.Query) > 0 {
 		b = appendField(b, tagOKRemoveQuery, d.Credential.Query)

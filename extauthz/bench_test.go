@@ -111,6 +111,9 @@ func benchAnswer(b *testing.B, decide func(*pipeline.Decision)) {
 	b.Helper()
 	a, c := newTestAnswerer(b, AnswerOptions{}), readBytes(marshal(b, getOrders()))
 	decide(&c.decision)
+	if k := c.decision.Key; k != nil {
+		a.encode(k)
+	}
 	b.ReportAllocs()
 	for b.Loop() {
 		a.answer(c)

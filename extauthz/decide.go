@@ -40,9 +40,9 @@ type Header struct{ Name, Value string }
 func (s *Server) Decide(ctx context.Context, fill func(*pipeline.Request)) (a Answer, err error) {
 	start := s.now()
 	c := s.checks.get()
-	s.metrics.inFlight.Inc()
+	s.metrics.inFlight.Add(1)
 	defer func() {
-		s.metrics.inFlight.Dec()
+		s.metrics.inFlight.Add(-1)
 		if p := recover(); p != nil {
 			// The state is dropped, not pooled, as in check.
 			a, err = Answer{}, s.panicked(ctx, p)

@@ -34,7 +34,8 @@ type IdentityHeader struct {
 // identity writes the headers. On every allow, each name is either
 // overwritten or removed: what a client sent never reaches the upstream.
 type identity struct {
-	headers []identityHeader
+	headers   []identityHeader
+	removeAll []byte // all of them, encoded
 	// always are names that Envoy itself would add and a client can forge.
 	always []byte
 	owned  []string // all of the above, for finding aliases
@@ -74,6 +75,7 @@ func newIdentity(o Identity) (*identity, error) {
 			name: name, off: f.header.Off, remove: appendField(nil, tagOKRemove, name),
 			value: f.value, list: f.option == "Scopes",
 		})
+		id.removeAll = appendField(id.removeAll, tagOKRemove, name)
 	}
 	for _, name := range []string{"x-envoy-auth-failure-mode-allowed", "x-envoy-auth-partial-body"} {
 		id.always = appendField(id.always, tagOKRemove, name)
@@ -101,11 +103,24 @@ func (id *identity) own(name string) error {
 // removes all. Never is an empty value set: Envoy's versions disagree on what
 // that does.
 func (id *identity) append(b []byte, key *pipeline.Key, sent []pipeline.Field) []byte {
-	for i := range id.headers {
-		b = id.headers[i].append(b, key)
+	switch {
+	case key == nil:
+		b = append(b, id.removeAll...)
+	case key.Encoded.Present():
+		b = append(b, key.Encoded.Identity()...)
+	default:
+		b = id.appendKey(b, key)
 	}
 	b = append(b, id.always...)
 	return id.appendAliases(b, sent)
+}
+
+// appendKey sets the headers of the key, and removes those it has no value for.
+func (id *identity) appendKey(b []byte, key *pipeline.Key) []byte {
+	for i := range id.headers {
+		b = id.headers[i].append(b, key)
+	}
+	return b
 }
 
 // appendAliases removes headers whose names become an owned one when a
@@ -165,7 +180,7 @@ func named(fields []pipeline.Field, name []byte) bool {
 
 // append sets the header, or removes it when there is nothing to say.
 func (h *identityHeader) append(b []byte, key *pipeline.Key) []byte {
-	if key == nil || h.off {
+	if h.off {
 		return append(b, h.remove...)
 	}
 	before := len(b)

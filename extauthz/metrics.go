@@ -2,6 +2,7 @@ package extauthz
 
 import (
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,7 +16,7 @@ type metrics struct {
 	allow, deny, shadow []prometheus.Counter // by reason
 	sources             []prometheus.Counter // by key source
 	duration            prometheus.Histogram
-	inFlight            prometheus.Gauge
+	inFlight            atomic.Int64
 	malformed           prometheus.Counter
 	unreadable          prometheus.Counter
 	strays              prometheus.Counter
@@ -40,9 +41,6 @@ func newMetrics(reg prometheus.Registerer, s Sources, now func() time.Time) (*me
 			Name: "credence_check_duration_seconds", Help: "Time from the bytes of a Check to its answer.",
 			Buckets: []float64{25e-6, 50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, .1, .2, .5, 1},
 		}),
-		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "credence_checks_in_flight", Help: "Checks being answered now.",
-		}),
 		malformed: counter("credence_check_malformed_total", "Checks whose bytes were no CheckRequest; denied."),
 		unreadable: counter("credence_check_unreadable_total",
 			"Checks that never came in whole, such as messages over the cap; failed RPCs."),
@@ -56,7 +54,9 @@ func newMetrics(reg prometheus.Registerer, s Sources, now func() time.Time) (*me
 	}
 	m.resolve(checks, lookups)
 	all := append([]prometheus.Collector{
-		checks, lookups, m.duration, m.inFlight, m.malformed, m.unreadable, m.strays, m.handshakes, m.late, m.noStatus, m.panics,
+		checks, lookups, m.duration, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "credence_checks_in_flight", Help: "Checks being answered now.",
+		}, func() float64 { return float64(m.inFlight.Load()) }), m.malformed, m.unreadable, m.strays, m.handshakes, m.late, m.noStatus, m.panics,
 	}, gauges(s, now)...)
 	for _, c := range all {
 		if err := reg.Register(c); err != nil {

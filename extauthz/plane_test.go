@@ -108,8 +108,10 @@ func (p *plane) start(edit func(*pipeline.Options)) {
 	p.Helper()
 	// Patient, so that a busy machine is no failing store.
 	const patience = time.Minute
+	encode, err := Encoder(AnswerOptions{})
+	must(p, err)
 	keys, err := cache.New(cache.Options{
-		Store: p.store, Secrets: p.secrets, Now: p.now, Ceiling: 5 * time.Minute, TTL: time.Minute,
+		Encode: encode, Store: p.store, Secrets: p.secrets, Now: p.now, Ceiling: 5 * time.Minute, TTL: time.Minute,
 		LookupWait: patience, LookupTimeout: patience, StaleWait: patience,
 	})
 	must(p, err)

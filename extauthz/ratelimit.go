@@ -17,12 +17,17 @@ const (
 // appendRateLimit appends RateLimit-Policy and RateLimit as in
 // draft-ietf-httpapi-ratelimit-headers-11: two lists whose items are named
 // after the limits, q the quota, w its window, r what remains, t the seconds
-// until there is more. Nothing is appended when no limit was asked.
-func appendRateLimit(b []byte, tag byte, limits []pipeline.LimitOutcome) []byte {
+// until there is more. Nothing is appended when no limit was asked. policy is
+// the first of the two if it has been encoded already.
+func appendRateLimit(b []byte, tag byte, limits []pipeline.LimitOutcome, policy []byte) []byte {
 	if len(limits) == 0 {
 		return b
 	}
-	b = appendLimitField(b, tag, "ratelimit-policy", limits, appendPolicy)
+	if len(policy) > 0 {
+		b = append(b, policy...)
+	} else {
+		b = appendLimitField(b, tag, "ratelimit-policy", limits, appendPolicy)
+	}
 	return appendLimitField(b, tag, "ratelimit", limits, appendRemaining)
 }
 

@@ -111,9 +111,9 @@ func (s *Server) check(ctx context.Context, dec func(any) error) (reply any, err
 		return nil, s.turnAway(ctx)
 	}
 	c := s.checks.get()
-	s.metrics.inFlight.Inc()
+	s.metrics.inFlight.Add(1)
 	defer func() {
-		s.metrics.inFlight.Dec()
+		s.metrics.inFlight.Add(-1)
 		if p := recover(); p != nil {
 			// The state is dropped, not pooled: nobody knows who still holds it.
 			reply, err = nil, s.panicked(ctx, p)

@@ -448,7 +448,7 @@ func TestReadErrorsReleaseTheState(t *testing.T) {
 	if reply, err := s.check(t.Context(), func(any) error { return errReader }); reply != nil || !errors.Is(err, errReader) {
 		t.Errorf("got %v, %v", reply, err)
 	}
-	if metric(t, s.metrics.inFlight) != 0 {
+	if s.metrics.inFlight.Load() != 0 {
 		t.Error("still in flight")
 	}
 }

@@ -319,8 +319,23 @@ func (f field) is(n protowire.Number) bool {
 	return f.number == n && f.kind == protowire.BytesType
 }
 
-// nextField takes the next field off b, which must not be empty.
+// nextField takes the next field off b, which must not be empty. Nearly every
+// field of a Check is text with a number below 16 and fewer than 128 bytes:
+// two bytes and what they say. Those are read here and now.
 func nextField(b *[]byte) (f field, ok bool) {
+	if p := *b; len(p) >= 2 && p[0] < 0x80 && p[0] >= 8 && p[0]&7 == byte(protowire.BytesType) && p[1] < 0x80 {
+		end := 2 + int(p[1])
+		if end > len(p) {
+			return field{}, false
+		}
+		*b = p[end:]
+		return field{number: protowire.Number(p[0] >> 3), kind: protowire.BytesType, value: p[2:end:end]}, true
+	}
+	return anyField(b)
+}
+
+// anyField is nextField for every field.
+func anyField(b *[]byte) (f field, ok bool) {
 	tag, n := protowire.ConsumeVarint(*b)
 	if n < 0 {
 		return field{}, false

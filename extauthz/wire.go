@@ -65,6 +65,14 @@ func appendField[T string | []byte](b []byte, tag byte, value T) []byte {
 	return append(b, value...)
 }
 
+// appendTag begins a nested message whose size is known.
+func appendTag(b []byte, tag byte, size int) []byte {
+	return protowire.AppendVarint(append(b, tag), uint64(size))
+}
+
+// sizeField is the size of a field with a content of that size.
+func sizeField(size int) int { return 1 + protowire.SizeBytes(size) }
+
 func appendStatus(b []byte, code byte) []byte {
 	return append(b, tagStatus, 2, tagStatusCode, code)
 }

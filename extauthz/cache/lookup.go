@@ -139,6 +139,9 @@ func (c *Cache) read(ctx context.Context, hashes []credential.Hash) (_ *pipeline
 		c.counts.lookupErrors.Add(1)
 		return nil, 0, &recordError{err}
 	}
+	if c.options.Encode != nil {
+		c.options.Encode(key)
+	}
 	return key, age, nil
 }
 

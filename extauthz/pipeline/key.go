@@ -1,7 +1,9 @@
 package pipeline
 
 import (
+	"math"
 	"net/netip"
+	"slices"
 	"time"
 
 	"credence/store"
@@ -35,7 +37,43 @@ type Key struct {
 	// counted for; Quotas likewise.
 	Limits []SubjectLimit
 	Quotas []SubjectQuota
+	// Encoded are the parts of an answer that depend on the key alone, encoded
+	// by the transport when the key was made. The pipeline does not read them.
+	Encoded Encoded
 }
+
+// Encoded holds pieces of answers in the transport's form, in one allocation.
+// The zero value holds none.
+type Encoded struct {
+	bytes    []byte
+	identity uint16 // where it ends
+	metadata uint16
+}
+
+// NewEncoded keeps copies of the pieces. Pieces that are too long to be kept
+// are not: the transport then encodes them for each answer.
+func NewEncoded(identity, metadata, policy []byte) Encoded {
+	if len(identity)+len(metadata) > math.MaxUint16 {
+		return Encoded{}
+	}
+	return Encoded{
+		bytes:    slices.Concat(identity, metadata, policy),
+		identity: uint16(len(identity)), metadata: uint16(len(identity) + len(metadata)),
+	}
+}
+
+// Present reports whether the pieces are there.
+func (e *Encoded) Present() bool { return len(e.bytes) > 0 }
+
+// Identity are the headers that say who calls.
+func (e *Encoded) Identity() []byte { return e.bytes[:e.identity] }
+
+// Metadata are the fields that say who calls.
+func (e *Encoded) Metadata() []byte { return e.bytes[e.identity:e.metadata] }
+
+// Policy are the headers that say what the limits are; empty when they differ
+// from one moment to the next, or there is nothing to say.
+func (e *Encoded) Policy() []byte { return e.bytes[e.metadata:] }
 
 // SubjectLimit is a rate and whom it is counted for.
 type SubjectLimit struct {

@@ -41,8 +41,9 @@ type Blacklist interface {
 // Limiter counts requests. Package extauthz/limiter fulfils it.
 type Limiter interface {
 	// Take charges cost to every limit and quota, or to none of them, and
-	// appends an outcome for each to out. ok is false when one refused. An
-	// error means that nothing could be counted.
+	// appends an outcome for each to out, limits before quotas and each in its
+	// order. ok is false when one refused. An error means that nothing could be
+	// counted.
 	Take(ctx context.Context, now time.Time, cost int64, limits []SubjectLimit, quotas []SubjectQuota,
 		out []LimitOutcome) (outcomes []LimitOutcome, ok bool, err error)
 }
