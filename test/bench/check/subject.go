@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+
+	"credence/store/credential"
+	"credence/test/harness"
+)
+
+// subject is a server that is measured, with its results.
+type subject struct {
+	name string
+	target
+	pid    int
+	conns  []*grpc.ClientConn
+	rounds []sample
+}
+
+// sample is one round.
+type sample struct {
+	cpu    time.Duration // of the server, for one Check
+	second float64       // Checks answered in a second
+	rss    int64
+}
+
+// round drives the subject for the length and keeps what it cost.
+func (s *subject) round(ctx context.Context, p plan) error {
+	before, err := measure(s.pid)
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	n, err := s.closedLoop(ctx, s.conns, p.calls, p.round)
+	if err != nil {
+		return fmt.Errorf("%s: %w", s.name, err)
+	}
+	took := time.Since(start)
+	after, err := measure(s.pid)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return fmt.Errorf("%s: nothing was answered", s.name)
+	}
+	s.rounds = append(s.rounds, sample{
+		cpu: (after.cpu - before.cpu) / time.Duration(n), second: float64(n) / took.Seconds(), rss: after.rss,
+	})
+	return nil
+}
+
+// noopSubject starts a no-op server.
+func (b *bench) noopSubject(ctx context.Context, name string, tuned bool) (*subject, error) {
+	address, pid, stop, err := startNoop(ctx, tuned)
+	if err != nil {
+		return nil, err
+	}
+	b.stops = append(b.stops, stop)
+	key, err := foreignText()
+	if err != nil {
+		return nil, err
+	}
+	s := &subject{name: name, pid: pid, target: target{address: address, keys: []credential.Text{key}}}
+	return s, b.connect(s)
+}
+
+// credenceSubject starts `credence serve` with n keys, all of them in its cache.
+func (b *bench) credenceSubject(ctx context.Context, name string, n int, flags ...string) (*subject, error) {
+	folder := filepath.Join(b.folder, strconv.Itoa(len(b.stops)))
+	texts, err := fill(ctx, filepath.Join(folder, "data"), n)
+	if err != nil {
+		return nil, err
+	}
+	c, err := harness.StartCredence(ctx, b.binary, folder, append([]string{
+		"--cache-size", strconv.Itoa(max(n, 100)), "--cache-ttl", "24h", "--ceiling", "24h", "--log-level", "warn",
+	}, flags...)...)
+	if err != nil {
+		return nil, err
+	}
+	b.stops = append(b.stops, c.Close)
+	s := &subject{
+		name: name, pid: c.PID(), target: target{address: c.Check.String(), keys: texts},
+	}
+	if err := b.connect(s); err != nil {
+		return nil, err
+	}
+	if err := s.each(ctx, s.conns, b.plan.calls*b.plan.connections); err != nil {
+		return nil, fmt.Errorf("%s: fill the cache: %w", name, err)
+	}
+	return s, nil
+}
+
+// refusal is the same server asked with keys that it never minted.
+func (b *bench) refusal(of *subject) (*subject, error) {
+	key, err := foreignText()
+	if err != nil {
+		return nil, err
+	}
+	s := &subject{name: "credence, refused", pid: of.pid, target: of.target}
+	s.keys, s.code = []credential.Text{key}, uint64(codes.Unauthenticated)
+	return s, b.connect(s)
+}
+
+// connect makes the message and the connections.
+func (b *bench) connect(s *subject) (err error) {
+	if s.message, err = newMessage(s.keys[0].Reveal()); err != nil {
+		return err
+	}
+	s.conns, err = s.dial(b.plan.connections)
+	b.stops = append(b.stops, func() error { return hangUp(s.conns) })
+	return err
+}
+
+// foreignText is a key text of the right form whose checksum is another
+// deployment's.
+func foreignText() (credential.Text, error) {
+	elsewhere, err := credential.NewSecrets(rand.Reader)
+	if err != nil {
+		return credential.Text{}, fmt.Errorf("mint a foreign key: %w", err)
+	}
+	text, _, err := elsewhere.Mint(rand.Reader, "crd", "live")
+	return text, err
+}
+
+// tempFolder is where the run's data lives.
+func tempFolder() (string, error) {
+	folder, err := os.MkdirTemp("", "credence-bench-")
+	if err != nil {
+		return "", fmt.Errorf("make a folder: %w", err)
+	}
+	return folder, nil
+}
