@@ -23,12 +23,14 @@ type Server struct {
 	program string
 	folder  string
 	port    int
+	bus     int      // port by which nodes of a Cluster speak with each other
 	more    []string // arguments beside those that every server has
+	watches string   // of a Sentinel: the file of its configuration
 	admin   *redis.Client
 	running *process
 }
 
-// Start starts a server, empty and without a password, and stops it when the
+// Start starts a single server, empty and without a password, and stops it when the
 // test ends. More are arguments of redis-server, "--name", "value".
 func Start(tb testing.TB, more ...string) *Server {
 	tb.Helper()
@@ -74,12 +76,15 @@ func (s *Server) Admin() *redis.Client { return s.admin }
 
 // Launch starts the server, empty, and waits until it answers.
 func (s *Server) Launch(ctx context.Context) error {
-	args := []string{
+	args := append([]string{
 		"--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--dir", s.folder,
 		"--save", "", "--appendonly", "no", "--daemonize", "no", "--loglevel", "notice",
+	}, s.more...)
+	if s.watches != "" {
+		args = []string{s.watches, "--sentinel"}
 	}
 	// Not CommandContext: the server outlives the call that starts it.
-	cmd := exec.Command(s.program, append(args, s.more...)...) //nolint:noctx // see above
+	cmd := exec.Command(s.program, args...) //nolint:noctx // see above
 	cmd.Dir = s.folder
 	var err error
 	if s.running, err = start(cmd, filepath.Join(s.folder, "log")); err != nil {
@@ -97,6 +102,16 @@ func (s *Server) Launch(ctx context.Context) error {
 
 // Kill ends the server as a crash would: nobody is told anything, all is lost.
 func (s *Server) Kill() error { return s.running.kill() }
+
+// alive reports whether the process runs.
+func (s *Server) alive() bool {
+	select {
+	case <-s.running.done:
+		return false
+	default:
+		return true
+	}
+}
 
 // Restart is Kill and Launch: the server comes back empty.
 func (s *Server) Restart(ctx context.Context) error {
