@@ -66,8 +66,9 @@ var mayImport = map[string][]string{
 	// A real Redis, likewise.
 	"test/redisserver": {},
 	"test/fleet":       {"*"},
+	"test/outage":      {"*"},
 	// Real proxies that ask over HTTP.
-	"test/forward": {"test/harness"},
+	"test/forward": {"*"},
 	"test/receipt": {"*"},
 	// The files for Kubernetes, Istio and Envoy Gateway, and the programs that
 	// read them.
