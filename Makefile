@@ -27,7 +27,7 @@ RACE := -race -gcflags=modernc.org/sqlite/lib=-race=false -gcflags=modernc.org/l
 WITHOUT_ENVOY = $$(go list ./... | grep -Ev '/test/(e2e|demo|fleet)$$')
 
 # All packages but those whose tests start any other program.
-ALONE = $$(go list ./... | grep -Ev '/(test/(e2e|demo|fleet|pgserver)|store/postgres)$$')
+ALONE = $$(go list ./... | grep -Ev '/(test/(e2e|demo|fleet|pgserver|redisserver)|store/postgres|store/redis)$$')
 
 .PHONY: help demo run build test test-short test-all test-envoy-matrix lint bench bench-revocation fuzz tools generate verify tools-test tools-store tools-lint
 
@@ -46,10 +46,10 @@ build: ## build the binary ./credence
 
 # Without the cache of results: it does not see that the program changed which
 # the tests build and start.
-test: tools-test tools-store ## all tests, with -race, a real Envoy and a real PostgreSQL (under 10 minutes on 2 cores)
+test: tools-test tools-store ## all tests, with -race, a real Envoy, PostgreSQL and Redis (under 10 minutes on 2 cores)
 	go test $(RACE) -count=1 -timeout 10m ./...
 
-test-short: ## the tests that need no Envoy and no PostgreSQL, without -race
+test-short: ## the tests that need no Envoy, PostgreSQL or Redis, without -race
 	go test -timeout 5m $(ALONE)
 
 test-all: tools-store test-envoy-matrix ## what make test leaves out: the Envoy matrix, fuzzers for seconds, benchmarks once
@@ -81,7 +81,7 @@ bench-revocation: tools-store ## how long a revoked key is still accepted by 20 
 fuzz: tools-store ## every fuzz target for FUZZTIME each (FUZZTIME=30s)
 	test/tools/fuzz.sh $(FUZZTIME)
 
-tools: tools-test tools-store tools-lint ## install Envoy and golangci-lint into .tools/, PostgreSQL by apt-get if missing
+tools: tools-test tools-store tools-lint ## install Envoy and golangci-lint into .tools/, PostgreSQL and Redis by apt-get if missing
 
 generate: ## write generated code anew
 	go generate ./...
@@ -95,6 +95,7 @@ tools-test:
 
 tools-store:
 	@test/tools/install.sh postgres
+	@test/tools/install.sh redis
 
 tools-lint:
 	@test/tools/install.sh lint $(LINT_VERSION)
