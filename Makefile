@@ -11,6 +11,7 @@ ENVOY_VERSION  ?= 1.40.0
 ENVOY_VERSIONS ?= $(ENVOY_VERSION)
 ENVOY_MATRIX   := 1.36.4 1.37.0 1.38.3 1.39.3 1.40.0
 LINT_VERSION   := v2.15.0
+CADDY_VERSION  := v2.11.9
 
 FUZZTIME  ?= 30s
 BENCHTIME ?= 1s
@@ -24,12 +25,12 @@ export ENVOY_VERSION
 RACE := -race -gcflags=modernc.org/sqlite/lib=-race=false -gcflags=modernc.org/libc=-race=false
 
 # All packages but those whose tests start a real Envoy.
-WITHOUT_ENVOY = $$(go list ./... | grep -Ev '/test/(e2e|demo|fleet)$$')
+WITHOUT_ENVOY = $$(go list ./... | grep -Ev '/test/(e2e|demo|fleet|forward)$$')
 
 # All packages but those whose tests start any other program.
-ALONE = $$(go list ./... | grep -Ev '/(test/(e2e|demo|fleet|pgserver|redisserver)|store/postgres|store/redis)$$')
+ALONE = $$(go list ./... | grep -Ev '/(test/(e2e|demo|fleet|forward|pgserver|redisserver)|store/postgres|store/redis)$$')
 
-.PHONY: help demo run build test test-short test-all test-envoy-matrix lint bench bench-revocation fuzz tools generate verify tools-test tools-store tools-lint
+.PHONY: help demo run build test test-short test-all test-envoy-matrix lint bench bench-revocation fuzz tools generate verify tools-test tools-store tools-lint tools-proxies
 
 help: ## list what can be made
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z][a-z-]*:.*## / { printf "  %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,7 +47,7 @@ build: ## build the binary ./credence
 
 # Without the cache of results: it does not see that the program changed which
 # the tests build and start.
-test: tools-test tools-store ## all tests, with -race, a real Envoy, PostgreSQL and Redis (under 10 minutes on 2 cores)
+test: tools-test tools-store tools-proxies ## all tests, with -race, a real Envoy, PostgreSQL and Redis (under 10 minutes on 2 cores)
 	go test $(RACE) -count=1 -timeout 10m ./...
 
 test-short: ## the tests that need no Envoy, PostgreSQL or Redis, without -race
@@ -81,7 +82,7 @@ bench-revocation: tools-store ## how long a revoked key is still accepted by 20 
 fuzz: tools-store ## every fuzz target for FUZZTIME each (FUZZTIME=30s)
 	test/tools/fuzz.sh $(FUZZTIME)
 
-tools: tools-test tools-store tools-lint ## install Envoy and golangci-lint into .tools/, PostgreSQL and Redis by apt-get if missing
+tools: tools-test tools-store tools-lint tools-proxies ## install Envoy and golangci-lint into .tools/, PostgreSQL and Redis by apt-get if missing
 
 generate: ## write generated code anew
 	go generate ./...
@@ -96,6 +97,10 @@ tools-test:
 tools-store:
 	@test/tools/install.sh postgres
 	@test/tools/install.sh redis
+
+tools-proxies:
+	@test/tools/install.sh nginx
+	@test/tools/install.sh caddy $(CADDY_VERSION)
 
 tools-lint:
 	@test/tools/install.sh lint $(LINT_VERSION)

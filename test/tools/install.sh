@@ -7,6 +7,8 @@
 #   install.sh lint VERSION       .tools/golangci-lint, built by `go install`
 #   install.sh postgres           PostgreSQL and pgbouncer, by apt-get
 #   install.sh redis              redis-server (Sentinel included), by apt-get
+#   install.sh nginx              nginx, by apt-get
+#   install.sh caddy VERSION      .tools/caddy, built by `go install`
 #   install.sh base               a C compiler (for the race detector) and curl
 #                                 (for the demo); says so when Go is missing
 #
@@ -132,6 +134,27 @@ redis() {
   have redis-server || apt_install redis-server
 }
 
+# nginx is one of the proxies that the tests of forward-auth start. The package
+# starts one of its own on port 80 where services run; RUNLEVEL keeps root's
+# installation from that.
+nginx() {
+  if type -P nginx >/dev/null || [ -x /usr/sbin/nginx ]; then return; fi
+  RUNLEVEL=1 apt_install nginx-light
+}
+
+# caddy VERSION builds Caddy: Debian's is too old to be safe as a forward-auth
+# proxy. Four minutes of one processor, once; two compilers at a time, since
+# the largest packages take much memory.
+caddy() {
+  local version=$1 target=$tools/caddy dir
+  need_go
+  if [ -x "$target" ] && go version -m "$target" | grep -q "mod[[:space:]]github.com/caddyserver/caddy/v2[[:space:]]$version[[:space:]]"; then return; fi
+  say "building Caddy $version into .tools/; this takes minutes"
+  dir=$(scratch)
+  GOBIN=$dir CGO_ENABLED=0 GOFLAGS=-trimpath go install -p 2 -ldflags='-s -w' "github.com/caddyserver/caddy/v2/cmd/caddy@$version"
+  mv "$dir/caddy" "$target"
+}
+
 mkdir -p "$tools"
 if have flock; then
   exec 9>"$tools/.lock"
@@ -147,7 +170,9 @@ case $what in
   envoy) for version in "$@"; do envoy "$version"; done ;;
   lint) lint "$1" ;;
   base) base ;;
+  nginx) nginx ;;
+  caddy) caddy "$1" ;;
   postgres) postgres ;;
   redis) redis ;;
-  *) die "unknown tool '$what': use envoy VERSION..., lint VERSION, base, postgres or redis" ;;
+  *) die "unknown tool '$what': use envoy VERSION..., lint VERSION, caddy VERSION, nginx, base, postgres or redis" ;;
 esac
