@@ -24,6 +24,7 @@ type tap struct {
 	holding bool // answers are swallowed
 	pings   int  // that Envoy sent, acknowledgements left out
 	goaways int  // that the server sent
+	unheard int  // answers that were swallowed
 	made    int  // connections
 }
 
@@ -116,7 +117,7 @@ func (p *tap) forward(to io.Writer, from io.Reader, preface int, answers bool) {
 
 // swallow counts a frame and reports whether it must not go on.
 func (p *tap) swallow(kind, flags byte, answers bool) bool {
-	const ping, goaway, ack = 6, 7, 1
+	const headers, ping, goaway, ack = 1, 6, 7, 1
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
@@ -124,6 +125,8 @@ func (p *tap) swallow(kind, flags byte, answers bool) bool {
 		p.pings++
 	case kind == goaway && answers:
 		p.goaways++
+	case kind == headers && answers && p.holding:
+		p.unheard++
 	}
 	return answers && p.holding
 }
@@ -151,4 +154,11 @@ func (p *tap) counts() (pings, goaways, made int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.pings, p.goaways, p.made
+}
+
+// lost is how many answers were swallowed.
+func (p *tap) lost() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.unheard
 }
