@@ -25,10 +25,10 @@ export ENVOY_VERSION
 RACE := -race -gcflags=modernc.org/sqlite/lib=-race=false -gcflags=modernc.org/libc=-race=false
 
 # All packages but those whose tests start a real Envoy.
-WITHOUT_ENVOY = $$(go list ./... | grep -Ev '/test/(e2e|demo|fleet|forward)$$')
+WITHOUT_ENVOY = $$(go list ./... | grep -Ev '/test/(e2e|demo|fleet|forward|outage)$$')
 
 # All packages but those whose tests start any other program.
-ALONE = $$(go list ./... | grep -Ev '/(test/(e2e|demo|fleet|forward|pgserver|redisserver)|store/postgres|store/redis)$$')
+ALONE = $$(go list ./... | grep -Ev '/(test/(e2e|demo|fleet|forward|outage|pgserver|redisserver)|store/postgres|store/redis)$$')
 
 .PHONY: help demo run build test test-short test-all test-envoy-matrix lint bench bench-revocation fuzz tools generate verify tools-test tools-store tools-lint tools-proxies
 

@@ -82,6 +82,10 @@ func remedies(code string) string {
 		return "the login lacks a privilege: a data plane's has to be a member of credence_data, a control plane's of the role that migrates"
 	case "25006":
 		return "the database is read-only: it is a standby, or was made so"
+	case "28P01", "28000": // invalid_password, invalid_authorization_specification
+		return "check the name and the password in the address, and who pg_hba.conf lets in from here"
+	case "53100": // disk_full
+		return "the server's disk is full: make room; it goes on by itself then"
 	case "3D000":
 		return "make the database first: CREATE DATABASE"
 	case "53300":
@@ -91,6 +95,15 @@ func remedies(code string) string {
 	default:
 		return ""
 	}
+}
+
+// advice says what helps against an error of connecting that came from no
+// server: nobody answered, or not in time, or not in a way that we trust.
+func advice(err error) string {
+	if _, said := errors.AsType[*pgconn.PgError](err); said || !errors.Is(err, store.ErrUnavailable) {
+		return ""
+	}
+	return "; see that the server runs, that the address leads to it, and that its certificate is valid where TLS is asked for"
 }
 
 // translateDelete is translate for statements that delete: a foreign key that

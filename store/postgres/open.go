@@ -56,7 +56,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	}
 	db, err := open(ctx, &o, pool, session)
 	if err != nil {
-		return nil, fmt.Errorf("open database %s: %w", placeOf(o.URL), err)
+		return nil, fmt.Errorf("open database %s: %w%s", placeOf(o.URL), err, advice(err))
 	}
 	return db, nil
 }

@@ -47,11 +47,10 @@ type kind struct {
 	answered atomic.Int64
 }
 
-// newTraffic starts two replicas, an Envoy before them, and the load.
-func newTraffic(w *world) *traffic {
+// newTraffic starts an Envoy before the replicas, and the load.
+func newTraffic(w *world, replicas ...*harness.Credence) *traffic {
 	w.Helper()
 	t := &traffic{world: w, written: map[string]bool{}, refused: map[string]int{}}
-	replicas := []*harness.Credence{w.replica(w.data), w.replica(w.data)}
 	var err error
 	t.gateway, err = stage.StartGateway(w.Context(), w.TempDir(), replicas)
 	w.must(err)
@@ -157,16 +156,28 @@ func (t *traffic) acknowledged(what string, err error) bool {
 	return false
 }
 
-// goesOn waits until every kind was answered so often more, and writes were
-// acknowledged or refused as said.
+// goesOn waits until every kind was answered so often more and writes have
+// become more.
 func (t *traffic) goesOn(writes func() int) {
+	t.Helper()
+	before := writes()
+	t.flows()
+	t.until("the load goes on", func() error {
+		if n := writes(); n == before && !t.Failed() {
+			return fmt.Errorf("still %d writes of that kind", n)
+		}
+		return nil
+	})
+}
+
+// flows waits until every kind was answered so often more.
+func (t *traffic) flows() {
 	t.Helper()
 	wants := map[*kind]int64{}
 	for _, k := range t.kinds() {
 		wants[k] = k.answered.Load() + 20
 	}
-	before := writes()
-	t.until("the load goes on", func() error {
+	t.until("the load flows", func() error {
 		if t.Failed() {
 			return nil // the load has told why
 		}
@@ -174,9 +185,6 @@ func (t *traffic) goesOn(writes func() int) {
 			if err := atLeast(&k.answered, want); err != nil {
 				return fmt.Errorf("%s: %w", k.name, err)
 			}
-		}
-		if n := writes(); n == before {
-			return fmt.Errorf("still %d writes of that kind", n)
 		}
 		return nil
 	})

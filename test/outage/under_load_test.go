@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"credence/management/client"
+	"credence/test/harness"
 	"credence/test/pgserver"
 )
 
@@ -16,8 +17,9 @@ import (
 // that was acknowledged is lost.
 func TestUnderLoadAnOutageOfPostgreSQLIsTheRungThatTheTableSays(t *testing.T) {
 	w := newWorld(t)
-	load := newTraffic(w)
+	load := newTraffic(w, w.replica(w.data), w.replica(w.data))
 	load.goesOn(load.acknowledgedWrites)
+	began := time.Now()
 	for _, trouble := range []struct {
 		name       string
 		begin, end func()
@@ -67,7 +69,7 @@ func TestUnderLoadAnOutageOfPostgreSQLIsTheRungThatTheTableSays(t *testing.T) {
 			reads: true,
 		},
 	} {
-		t.Log(trouble.name)
+		t.Logf("%s, after %s", trouble.name, time.Since(began).Round(time.Millisecond))
 		fresh := w.texts(2)
 		unknown, err := w.Unknown()
 		w.must(err)
@@ -80,7 +82,7 @@ func TestUnderLoadAnOutageOfPostgreSQLIsTheRungThatTheTableSays(t *testing.T) {
 			load.asks(fresh[0], http.StatusServiceUnavailable)
 			load.asks(unknown, http.StatusServiceUnavailable)
 		}
-		load.goesOn(load.refusedWrites)
+		load.flows()
 		trouble.end()
 		load.goesOn(load.acknowledgedWrites)
 		load.asks(fresh[0], http.StatusOK)
@@ -94,14 +96,46 @@ func TestUnderLoadAnOutageOfPostgreSQLIsTheRungThatTheTableSays(t *testing.T) {
 	load.whole()
 }
 
+// Behind a pooler in transaction mode, with fewer connections than processes
+// would like, nobody notices either when it loses its server.
+func TestBehindAPoolerUnderLoadNothingIsLostWhenItsServerIsRestarted(t *testing.T) {
+	w := newWorld(t)
+	pooled := server.Pooler(t)
+	m, err := w.Management(t.Context(), pooled(w.Owner))
+	w.must(err)
+	w.stopAtEnd(m)
+	w.api, err = w.Client(m)
+	w.must(err)
+	var replicas []*harness.Credence
+	for range 2 {
+		r, err := w.Replica(t.Context(), pooled(w.Checker))
+		w.must(err)
+		w.stopAtEnd(r)
+		replicas = append(replicas, r)
+	}
+	load := newTraffic(w, replicas...)
+	load.goesOn(load.acknowledgedWrites)
+	fresh := w.texts(1)
+	w.must(server.Halt())
+	load.goesOn(load.refusedWrites)
+	load.asks(fresh[0], http.StatusServiceUnavailable)
+	w.must(server.Launch(t.Context()))
+	load.goesOn(load.acknowledgedWrites)
+	load.asks(fresh[0], http.StatusOK)
+	id, _ := w.key()
+	if receipt := w.revoke(id, "30s"); receipt.State != client.ReceiptComplete || receipt.Replicas != 2 {
+		t.Errorf("receipt %+v, want a complete one of 2 replicas", receipt)
+	}
+	load.whole()
+}
+
 // readOnly makes the database of the world refuse what is written, or not,
-// also in the sessions that are open.
+// also to the sessions that are open.
 func (w *world) readOnly(on bool) {
 	w.Helper()
-	// The switch itself must be allowed while it is on.
 	value := map[bool]string{true: "on", false: "off"}[on]
-	pgserver.Exec(w, w.Admin, "SET SESSION CHARACTERISTICS AS TRANSACTION READ WRITE; ALTER DATABASE "+w.Database+" SET default_transaction_read_only = "+value)
-	pgserver.Query(w, w.Admin, "SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+	w.must(server.Exec(w.Context(), "ALTER DATABASE "+w.Database+" SET default_transaction_read_only = "+value))
+	w.must(server.Exec(w.Context(), "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '"+w.Database+"'"))
 }
 
 // full has every write end in the error of a disk without room. A real full

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -22,6 +23,7 @@ type world struct {
 	// control and data are the lines of the control plane and, shared by all
 	// that do not get one of their own, of the replicas.
 	control, data *link.Line
+	refusals      sync.WaitGroup
 }
 
 // newWorld prepares a deployment and starts its control plane.

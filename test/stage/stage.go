@@ -24,16 +24,17 @@ type Stage struct {
 
 	Admin    string // a superuser's, for what an administrator does to it
 	Database string // its name
+	Folder   string // of the secrets; each process has one in it, such as extauthz-2, with its log
 
-	binary, folder string
-	token          credential.Text
-	processes      atomic.Int64
+	binary    string
+	token     credential.Text
+	processes atomic.Int64
 }
 
 // Prepare makes a deployment in folder, on a new database of the server.
 func Prepare(ctx context.Context, binary, folder string, server *pgserver.Server) (*Stage, error) {
 	name := strings.ToLower("stage_" + rand.Text())
-	s := &Stage{binary: binary, folder: folder, Admin: server.Address(name), Database: name}
+	s := &Stage{binary: binary, Folder: folder, Admin: server.Address(name), Database: name}
 	// The owner is what docs/deployment.md asks for and no superuser.
 	var err error
 	if s.Owner, err = login(ctx, server, name, name+"_owner", "CREATEROLE"); err != nil {
@@ -100,10 +101,16 @@ func (s *Stage) Place() string {
 	return u.Host
 }
 
-func (s *Stage) secrets(file string) string { return filepath.Join(s.folder, "secrets", file) }
+// SecretsFile is the path of secrets.json.
+func (s *Stage) SecretsFile() string { return s.secrets("secrets.json") }
+
+// Keyset is the path of keyset.json.
+func (s *Stage) Keyset() string { return s.secrets("keyset.json") }
+
+func (s *Stage) secrets(file string) string { return filepath.Join(s.Folder, "secrets", file) }
 
 func (s *Stage) both() []string {
-	return []string{"--secrets-file", s.secrets("secrets.json"), "--keyset", s.secrets("keyset.json")}
+	return []string{"--secrets-file", s.SecretsFile(), "--keyset", s.Keyset()}
 }
 
 func (s *Stage) cli(ctx context.Context, args ...string) error {
@@ -124,7 +131,7 @@ func (s *Stage) Replica(ctx context.Context, store string, flags ...string) (*ha
 }
 
 func (s *Stage) start(ctx context.Context, command, store string, flags []string) (*harness.Credence, error) {
-	folder := filepath.Join(s.folder, fmt.Sprintf("%s-%d", command, s.processes.Add(1)))
+	folder := filepath.Join(s.Folder, fmt.Sprintf("%s-%d", command, s.processes.Add(1)))
 	if err := os.Mkdir(folder, 0o700); err != nil {
 		return nil, fmt.Errorf("start %s: %w", command, err)
 	}
