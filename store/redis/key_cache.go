@@ -24,8 +24,10 @@ const (
 	offers = 1024
 	// offerBatch is how many of them go in one round trip.
 	offerBatch = 64
-	// offerBudget bounds that round trip, for which nobody waits.
+	// offerBudget bounds that round trip, and headBudget the read of the
+	// database before it. Nobody waits for either.
 	offerBudget = 250 * time.Millisecond
+	headBudget  = 2 * time.Second
 )
 
 // KeyCacheOptions are what a KeyCache needs.
@@ -72,13 +74,19 @@ func (o *KeyCacheOptions) Validate() error {
 // entries is where sealed entries lie.
 type entries interface {
 	get(ctx context.Context, name string) ([]byte, error)
-	put(ctx context.Context, batch []offer, life time.Duration) error
+	put(ctx context.Context, batch []sealedEntry, life time.Duration) error
 }
 
-// offer is an entry that waits to be written.
-type offer struct {
+// sealedEntry is an entry under the name that it has in Redis.
+type sealedEntry struct {
 	name   string
 	sealed []byte
+}
+
+// offer is an entry that waits to be sealed and written.
+type offer struct {
+	name  entryName
+	entry *sharedEntry
 }
 
 // KeyCache finds keys in Redis, where other replicas left them, and in the
@@ -144,7 +152,7 @@ func (k *KeyCache) FindKeyAged(ctx context.Context, hashes []credential.Hash) (s
 	readAt := k.options.Now()
 	record, err := k.options.Store.FindKey(ctx, hashes)
 	if err == nil {
-		k.offer(ctx, name, &sharedEntry{Record: record, Revision: at.Revision, ChangeID: at.ID, ReadAt: readAt.UnixNano()})
+		k.offer(name, &sharedEntry{Record: record, Before: at, ReadAt: readAt.UnixNano()})
 	}
 	return record, 0, err
 }
@@ -162,7 +170,7 @@ func (k *KeyCache) shared(ctx context.Context, name entryName, hashes []credenti
 		return nil, 0, false
 	}
 	age, fresh := e.age(k.options.Now(), k.options.MaxAge)
-	if !fresh || !k.guard.settled(&e.Record, e.position()) {
+	if !fresh || !k.guard.settled(&e.Record, e.Before, e.After) {
 		k.counts.stale.Add(1)
 		return nil, 0, false
 	}
@@ -173,18 +181,9 @@ func (k *KeyCache) shared(ctx context.Context, name entryName, hashes []credenti
 func (k *KeyCache) key(name entryName) string { return k.options.Client.Key("key:" + name.text()) }
 
 // offer has the entry written by Run. Nobody waits for it.
-func (k *KeyCache) offer(ctx context.Context, name entryName, e *sharedEntry) {
-	sealed, err := k.seal.seal(name, e)
-	if errors.Is(err, errTooLarge) {
-		k.counts.large.Add(1)
-		return
-	}
-	if err != nil {
-		k.options.Logger.WarnContext(ctx, "key record was not shared", slog.Any("error", err))
-		return
-	}
+func (k *KeyCache) offer(name entryName, e *sharedEntry) {
 	select {
-	case k.offers <- offer{k.key(name), sealed}:
+	case k.offers <- offer{name, e}:
 	default:
 		k.counts.dropped.Add(1)
 	}
@@ -198,21 +197,54 @@ func (k *KeyCache) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case o := <-k.offers:
-			batch = append(batch[:0], o)
+			batch = k.collect(append(batch[:0], o))
 		}
-	more:
-		for len(batch) < offerBatch {
-			select {
-			case o := <-k.offers:
-				batch = append(batch, o)
-			default:
-				break more
-			}
-		}
-		if err := k.entries.put(ctx, batch, k.options.MaxAge); err != nil {
-			k.counts.dropped.Add(int64(len(batch))) // the circuit has logged it
+		if err := k.write(ctx, batch); err != nil {
+			k.counts.dropped.Add(int64(len(batch)))
+			k.options.Logger.DebugContext(ctx, "key records were not shared", slog.Any("error", err))
 		}
 	}
+}
+
+// collect adds what waits, up to a full batch.
+func (k *KeyCache) collect(batch []offer) []offer {
+	for len(batch) < offerBatch {
+		select {
+		case o := <-k.offers:
+			batch = append(batch, o)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// write seals a batch and writes it. One read of the head, after all of the
+// records were read, serves them all.
+func (k *KeyCache) write(ctx context.Context, batch []offer) error {
+	if !k.options.Client.circuit.allows() {
+		return ErrAway // the database need not be asked, either
+	}
+	reading, cancel := context.WithTimeout(ctx, headBudget)
+	defer cancel()
+	head, err := k.options.Feed.Head(reading)
+	if err != nil {
+		return fmt.Errorf("head of the feed: %w", err)
+	}
+	sealed := make([]sealedEntry, 0, len(batch))
+	for _, o := range batch {
+		o.entry.After = head
+		text, err := k.seal.seal(o.name, o.entry)
+		if errors.Is(err, errTooLarge) {
+			k.counts.large.Add(1)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		sealed = append(sealed, sealedEntry{k.key(o.name), text})
+	}
+	return k.entries.put(ctx, sealed, k.options.MaxAge)
 }
 
 // clientEntries are entries in Redis.
@@ -229,7 +261,7 @@ func (c *clientEntries) get(ctx context.Context, name string) (sealed []byte, er
 	return sealed, err
 }
 
-func (c *clientEntries) put(ctx context.Context, batch []offer, life time.Duration) error {
+func (c *clientEntries) put(ctx context.Context, batch []sealedEntry, life time.Duration) error {
 	return c.client.CallWithin(ctx, offerBudget, func(ctx context.Context, r redis.UniversalClient) error {
 		_, err := r.Pipelined(ctx, func(p redis.Pipeliner) error {
 			for _, o := range batch {

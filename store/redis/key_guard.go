@@ -16,9 +16,11 @@ const rememberedChanges = 32_768
 // feed of its replica, and remembers of the newest changes their ids and what
 // they were about.
 //
-// An entry says at which position of the feed it was read. It is true if this
-// replica has passed that very position, by revision and id, still remembers
-// it, and has seen no change since of the key, its plan, owner or namespace.
+// An entry says between which two positions of the feed it was read. It is true
+// if this replica has passed these very positions, by revision and id, still
+// remembers them, and has seen no change since the first of the key, its plan,
+// owner or namespace. The second one tells that what was read has not been lost
+// since: a record can be newer than what its reader had applied.
 // What it has not seen cannot be judged, so an entry from before the start of
 // the process, from before a gap, of another history of the same database (a
 // restored backup counts the same revisions again) or from a replica that is
@@ -150,15 +152,12 @@ func (g *KeyGuard) position() (store.Position, bool) {
 	return g.applied, g.loaded
 }
 
-// settled reports whether the record, read at the position, is still true as
-// far as this replica has followed the feed.
-func (g *KeyGuard) settled(k *store.KeyRecord, read store.Position) bool {
+// settled reports whether the record, read between the positions, is still
+// true as far as this replica has followed the feed.
+func (g *KeyGuard) settled(k *store.KeyRecord, before, after store.Position) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if !g.loaded || read.ID == "" || read.Revision < g.oldest || read.Revision > g.applied.Revision {
-		return false
-	}
-	if known := g.at(read.Revision); known.revision != read.Revision || known.id != read.ID {
+	if !g.passed(before) || !g.passed(after) {
 		return false
 	}
 	for _, about := range [...]subject{
@@ -167,9 +166,19 @@ func (g *KeyGuard) settled(k *store.KeyRecord, read store.Position) bool {
 		{store.ChangePlan, k.Namespace, k.Plan},
 		{store.ChangeOwner, k.Namespace, k.Owner},
 	} {
-		if g.last[about] > read.Revision {
+		if g.last[about] > before.Revision {
 			return false
 		}
 	}
 	return true
+}
+
+// passed reports whether the replica has applied the change at the position,
+// and remembers everything since.
+func (g *KeyGuard) passed(p store.Position) bool {
+	if !g.loaded || p.ID == "" || p.Revision < g.oldest || p.Revision > g.applied.Revision {
+		return false
+	}
+	known := g.at(p.Revision)
+	return known.revision == p.Revision && known.id == p.ID
 }

@@ -30,15 +30,10 @@ var (
 
 // sharedEntry is what is sealed.
 type sharedEntry struct {
-	Record   store.KeyRecord `json:"record"`
-	Revision store.Revision  `json:"revision"`
-	ChangeID string          `json:"change_id"`
-	ReadAt   int64           `json:"read_at"` // Unix nanoseconds, before the store was read
-}
-
-// position is where the reader stood before it read.
-func (e *sharedEntry) position() store.Position {
-	return store.Position{Revision: e.Revision, ID: e.ChangeID}
+	Record store.KeyRecord `json:"record"`
+	Before store.Position  `json:"before"`  // applied before the store was read
+	After  store.Position  `json:"after"`   // head of the feed after that
+	ReadAt int64           `json:"read_at"` // Unix nanoseconds, before the store was read
 }
 
 // entryName names an entry: an HMAC of the hashes that are looked for, so that
