@@ -6,14 +6,19 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	extauthzv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_authz/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 
 	"credence/test/ads"
@@ -85,7 +90,7 @@ func (l *load) end() {
 	l.clients.Wait()
 }
 
-// so far answers a copy of the statuses.
+// soFar answers a copy of the statuses.
 func (l *load) soFar() map[int]int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -123,7 +128,7 @@ func TestUpdatesOverXDSCostNoRequest(t *testing.T) {
 	l.more(t, 100)
 	updateRoutes(t, d)
 	l.more(t, 100)
-	updateListener(t, d)
+	updateWayToCredence(t, d)
 	l.more(t, 100)
 
 	l.end()
@@ -134,9 +139,10 @@ func TestUpdatesOverXDSCostNoRequest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Each request that reached an upstream was checked, in any configuration.
-	if reached := d.echo.Requests() + moved.Requests(); counters["error"] != 0 || counters["ok"] != reached {
-		t.Errorf("%d Checks failed, %d allowed, %d requests reached an upstream", counters["error"], counters["ok"], reached)
+	// Each request that reached an upstream was checked, in any configuration;
+	// one more was answered by the added page.
+	if reached := d.echo.Requests() + moved.Requests() + 1; counters["error"] != 0 || counters["ok"] != reached {
+		t.Errorf("%d Checks failed, %d allowed, %d requests reached an upstream or the page", counters["error"], counters["ok"], reached)
 	}
 	if err := d.xds.Refused(); err != nil {
 		t.Error(err)
@@ -144,17 +150,13 @@ func TestUpdatesOverXDSCostNoRequest(t *testing.T) {
 	d.wantStatus(t, http.StatusUnauthorized, "/load")
 }
 
-// updateClusters changes the way to Credence, so that Envoy makes the cluster
-// anew, and moves the upstream to another host.
+// updateClusters changes the way to the upstream, so that Envoy makes the
+// cluster anew, and moves the upstream to another host.
 func updateClusters(t *testing.T, d *deployment, moved *harness.Echo) {
 	t.Helper()
 	const modified = "cluster_manager.cluster_modified"
 	before := d.stat(t, modified)
-	for _, c := range d.rewired.Clusters {
-		if c.GetName() == "credence" {
-			c.ConnectTimeout = durationpb.New(2 * time.Second)
-		}
-	}
+	d.cluster(t, "upstream").ConnectTimeout = durationpb.New(2 * time.Second)
 	for _, e := range d.rewired.Endpoints {
 		if e.GetClusterName() == "upstream" {
 			e.GetEndpoints()[0].GetLbEndpoints()[0].GetEndpoint().GetAddress().GetSocketAddress().
@@ -193,13 +195,59 @@ func updateRoutes(t *testing.T, d *deployment) {
 	})
 }
 
-// updateListener changes how connections are served, so that Envoy asks those
-// of the old listener to go, and ends what is left of them.
-func updateListener(t *testing.T, d *deployment) {
+// updateWayToCredence changes the cluster of Credence as envoy/xds/README.md
+// says: the changed one comes beside the old one under a name of its own, then
+// the listener names it, and the old one goes when nothing uses it any more.
+// Changing it in place would end the Checks that are under way.
+func updateWayToCredence(t *testing.T, d *deployment) {
+	t.Helper()
+	const next = "credence-next"
+	changed := proto.CloneOf(d.cluster(t, "credence"))
+	changed.Name, changed.ConnectTimeout = next, durationpb.New(2*time.Second)
+	d.rewired.Clusters = append(d.rewired.Clusters, changed)
+	for _, e := range d.rewired.Endpoints {
+		if e.GetClusterName() == "credence" {
+			same := proto.CloneOf(e)
+			same.ClusterName = next
+			d.rewired.Endpoints = append(d.rewired.Endpoints, same)
+			break
+		}
+	}
+	d.serve()
+	if err := d.envoy.AwaitHealthy(t.Context(), next, true); err != nil {
+		t.Fatal(err)
+	}
+	updateListener(t, d, next)
+	d.rewired.Clusters = slices.DeleteFunc(d.rewired.Clusters, func(c *clusterv3.Cluster) bool { return c.GetName() == "credence" })
+	d.rewired.Endpoints = slices.DeleteFunc(d.rewired.Endpoints, func(e *endpointv3.ClusterLoadAssignment) bool {
+		return e.GetClusterName() == "credence"
+	})
+	d.serve()
+	until(t, "the old cluster is gone", func() error {
+		if n := d.stat(t, "cluster_manager.cluster_removed"); n == 0 {
+			return errors.New("still there")
+		}
+		return nil
+	})
+}
+
+// updateListener lets Checks go to another cluster, and Envoy say another name
+// of itself. Envoy asks connections of the old listener to go, and ends what
+// is left of them.
+func updateListener(t *testing.T, d *deployment, checks string) {
 	t.Helper()
 	err := ads.ChangeHCM(d.rewired.Listeners[0], func(hcm *hcmv3.HttpConnectionManager) error {
 		hcm.ServerName = "updated"
-		return nil
+		for _, filter := range hcm.GetHttpFilters() {
+			if filter.GetName() != "envoy.filters.http.ext_authz" {
+				continue
+			}
+			return ads.Repack(filter.GetTypedConfig(), &extauthzv3.ExtAuthz{}, func(e *extauthzv3.ExtAuthz) error {
+				e.GetGrpcService().GetEnvoyGrpc().ClusterName = checks
+				return nil
+			})
+		}
+		return errors.New("nothing asks Credence")
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -218,6 +266,18 @@ func updateListener(t *testing.T, d *deployment) {
 		}
 		return nil
 	})
+}
+
+// cluster finds a cluster to be changed.
+func (d *deployment) cluster(t *testing.T, name string) *clusterv3.Cluster {
+	t.Helper()
+	for _, c := range d.rewired.Clusters {
+		if c.GetName() == name {
+			return c
+		}
+	}
+	t.Fatalf("no cluster %s", name)
+	return nil
 }
 
 func (d *deployment) stat(t *testing.T, name string) int64 {

@@ -9,7 +9,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
-	"sigs.k8s.io/yaml"
 )
 
 // valueSets are what the chart is rendered with: NAME.values.yaml in
@@ -181,7 +180,7 @@ func TestChartsSchemaHasEveryValueAndNoOther(t *testing.T) {
 	if err := json.Unmarshal([]byte(repositoryFile(t, "envoy/helm/values.schema.json")), &schema); err != nil {
 		t.Fatal(err)
 	}
-	if err := yaml.UnmarshalStrict([]byte(repositoryFile(t, "envoy/helm/values.yaml")), &values); err != nil {
+	if err := decode([]byte(repositoryFile(t, "envoy/helm/values.yaml")), &values); err != nil {
 		t.Fatal(err)
 	}
 	described(t, "", schema, values)

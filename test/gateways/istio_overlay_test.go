@@ -63,7 +63,7 @@ func merge[T any](t *testing.T, object *T, patch []byte, fresh *T) {
 		t.Fatalf("patches what is not there:\n%s", patch)
 	}
 	plain := strings.ReplaceAll(strings.ReplaceAll(string(patch), "- $patch: delete\n          ", "- "), "- $patch: delete\n        ", "- ")
-	if err := yaml.UnmarshalStrict([]byte(plain), new(T)); err != nil {
+	if err := decode([]byte(plain), new(T)); err != nil {
 		t.Fatalf("%v in\n%s", err, plain)
 	}
 	before, err := json.Marshal(object)
@@ -78,7 +78,7 @@ func merge[T any](t *testing.T, object *T, patch []byte, fresh *T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := yaml.UnmarshalStrict(after, fresh); err != nil {
+	if err := decode(after, fresh); err != nil {
 		t.Fatal(err)
 	}
 	*object = *fresh

@@ -54,7 +54,7 @@ func decodeIstio(document []byte) (istioObject, error) {
 		} `json:"metadata"`
 		Spec json.RawMessage `json:"spec"`
 	}
-	if err := yaml.UnmarshalStrict(document, &object); err != nil {
+	if err := decode(document, &object); err != nil {
 		return istioObject{}, err
 	}
 	fresh, ok := istioSpecs[object.APIVersion+" "+object.Kind]
@@ -113,7 +113,7 @@ func provider(t *testing.T) *mesh.MeshConfig_ExtensionProvider {
 	var file struct {
 		MeshConfig json.RawMessage `json:"meshConfig"`
 	}
-	if err := yaml.UnmarshalStrict([]byte(repositoryFile(t, istioFolder+"meshconfig.yaml")), &file); err != nil {
+	if err := decode([]byte(repositoryFile(t, istioFolder+"meshconfig.yaml")), &file); err != nil {
 		t.Fatal(err)
 	}
 	config := &mesh.MeshConfig{}

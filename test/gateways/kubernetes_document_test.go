@@ -14,6 +14,7 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+	kubejson "sigs.k8s.io/json"
 	"sigs.k8s.io/yaml"
 )
 
@@ -87,13 +88,24 @@ func (o *objects) add(document []byte) error {
 	return fmt.Errorf("%s %s: a kind that no test knows", head.APIVersion, head.Kind)
 }
 
+// decode is what the API server does with --validate=strict: names of fields
+// are looked at letter by letter, clusterIp is none.
+func decode(document []byte, into any) error {
+	text, err := yaml.YAMLToJSONStrict(document)
+	if err != nil {
+		return err
+	}
+	problems, err := kubejson.UnmarshalStrict(text, into)
+	return errors.Join(append(problems, err)...)
+}
+
 // keep decodes one object and puts it under its name.
 func keep[T any, P interface {
 	*T
 	metav1.Object
 }](into map[string]P, document []byte) error {
 	object := P(new(T))
-	if err := yaml.UnmarshalStrict(document, object); err != nil {
+	if err := decode(document, object); err != nil {
 		return err
 	}
 	if _, twice := into[object.GetName()]; twice || object.GetName() == "" {

@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
-	"sigs.k8s.io/yaml"
 
 	"credence/test/harness"
 )
@@ -33,7 +32,7 @@ type kustomization struct {
 func readKustomization(t *testing.T, folder string) kustomization {
 	t.Helper()
 	var k kustomization
-	if err := yaml.UnmarshalStrict([]byte(repositoryFile(t, folder+"/kustomization.yaml")), &k); err != nil {
+	if err := decode([]byte(repositoryFile(t, folder+"/kustomization.yaml")), &k); err != nil {
 		t.Fatal(err)
 	}
 	if k.APIVersion != "kustomize.config.k8s.io/v1beta1" || k.Kind != "Kustomization" {
