@@ -93,8 +93,11 @@ func migrate(ctx context.Context, o *Options, config *pgx.ConnConfig) (from, to 
 	if err = applyAll(ctx, conn, config, o.Logger); err != nil {
 		return from, from, err
 	}
-	to, err = schemaVersion(ctx, q)
-	return from, to, err
+	if to, err = schemaVersion(ctx, q); err != nil {
+		return from, from, err
+	}
+	o.Logger.InfoContext(ctx, "database migrated", slog.Int64("from_version", from), slog.Int64("to_version", to))
+	return from, to, nil
 }
 
 // checkServer refuses what the schema cannot be made in.

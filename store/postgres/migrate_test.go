@@ -1,8 +1,11 @@
 package postgres_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 
@@ -79,6 +82,20 @@ func TestMigrateChangesNothingTheSecondTime(t *testing.T) {
 	}
 	if after := strings.Join(pgserver.Query(t, address, dump), "\n"); after != before {
 		t.Errorf("before:\n%s\nafter:\n%s", before, after)
+	}
+}
+
+// TestAMigrationIsLogged as SQLite's is.
+func TestAMigrationIsLogged(t *testing.T) {
+	var log bytes.Buffer
+	o := options(server.Database(t))
+	o.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	_, to, err := postgres.Migrate(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := fmt.Sprintf(`msg="database migrated" from_version=0 to_version=%d`, to); strings.Count(log.String(), want) != 1 {
+		t.Errorf("logged %q, want %q", log.String(), want)
 	}
 }
 
