@@ -62,7 +62,8 @@ kubernetes_openapi() {
   if [ -f "$openapi" ]; then return; fi
   say "fetching the OpenAPI document of Kubernetes $kubernetes into .tools/"
   local folder
-  folder=$(cd "$tools" && GOFLAGS=-mod=mod go mod download -json "k8s.io/kubernetes@$kubernetes" | sed -n 's/^[[:space:]]*"Dir": "\(.*\)",\{0,1\}$/\1/p')
+  # Outside of this module, whose go.sum it is none of.
+  folder=$(cd / && go mod download -json "k8s.io/kubernetes@$kubernetes" | sed -n 's/^[[:space:]]*"Dir": "\(.*\)",\{0,1\}$/\1/p')
   [ -n "$folder" ] || die "k8s.io/kubernetes $kubernetes could not be fetched; it needs the Go module proxy"
   cp "$folder/api/openapi-spec/swagger.json" "$openapi.part"
   mv "$openapi.part" "$openapi"
