@@ -25,12 +25,12 @@ export ENVOY_VERSION
 RACE := -race -gcflags=modernc.org/sqlite/lib=-race=false -gcflags=modernc.org/libc=-race=false
 
 # All packages but those whose tests start a real Envoy.
-WITHOUT_ENVOY = $$(go list ./... | grep -Ev '/test/(e2e|demo|fleet|forward|outage)$$')
+WITHOUT_ENVOY = $$(go list ./... | grep -Ev '/test/(e2e|demo|fleet|forward|gateways|outage)$$')
 
 # All packages but those whose tests start any other program.
-ALONE = $$(go list ./... | grep -Ev '/(test/(e2e|demo|fleet|forward|outage|pgserver|redisserver)|store/postgres|store/redis)$$')
+ALONE = $$(go list ./... | grep -Ev '/(test/(e2e|demo|fleet|forward|gateways|outage|pgserver|redisserver)|store/postgres|store/redis)$$')
 
-.PHONY: help demo run build test test-short test-all test-envoy-matrix lint bench bench-revocation fuzz tools generate verify tools-test tools-store tools-lint tools-proxies
+.PHONY: help demo run build test test-short test-all test-envoy-matrix test-gateways lint bench bench-revocation fuzz tools generate verify tools-test tools-store tools-lint tools-proxies tools-gateways
 
 help: ## list what can be made
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z][a-z-]*:.*## / { printf "  %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,8 @@ test-short: ## the tests that need no Envoy, PostgreSQL or Redis, without -race
 	go test -timeout 5m $(ALONE)
 
 test-all: tools-store test-envoy-matrix ## what make test leaves out: the Envoy matrix, fuzzers for seconds, benchmarks once
+	@if test/tools/gateways.sh --built; then $(MAKE) --no-print-directory test-gateways; \
+	  else echo "test-gateways is left out: its programs are not built (make tools-gateways, half an hour or more)"; fi
 	test/tools/fuzz.sh 5s
 	go test -run '^$$' -bench . -benchtime 1x -timeout 10m $(WITHOUT_ENVOY)
 
@@ -64,6 +66,9 @@ test-envoy-matrix: ## the end-to-end tests on every supported Envoy
 	  echo "--- Envoy $$version"; \
 	  (cd test/e2e && ENVOY_VERSION=$$version ../../.tools/e2e.test -test.timeout 5m); \
 	done
+
+test-gateways: tools-test tools-store tools-gateways ## the files in envoy/ as helm, kustomize, kubeconform, istioctl and egctl see them
+	go test -tags gateways -count=1 -timeout 20m ./test/gateways
 
 lint: tools-lint ## golangci-lint, go vet, go fix and go.mod
 	.tools/golangci-lint run ./...
@@ -104,3 +109,6 @@ tools-proxies:
 
 tools-lint:
 	@test/tools/install.sh lint $(LINT_VERSION)
+
+tools-gateways: ## build the programs of test-gateways (minutes each)
+	@test/tools/gateways.sh
