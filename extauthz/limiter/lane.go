@@ -136,26 +136,35 @@ func (l *lane) ask(ctx context.Context, groups []*limit.Group) {
 	}
 	s.budgets.Draw(bounded, s.life, groups)
 	for _, g := range groups {
-		for i := range g.Draws {
-			if g.Err == nil && !plausible(&g.Draws[i]) {
-				g.Err = errNonsense
-				s.counts.nonsense.Add(1)
-			}
+		if g.Err == nil && !plausible(g) {
+			g.Err = errNonsense
+			s.counts.nonsense.Add(1)
 		}
 	}
 }
 
-func plausible(d *limit.Draw) bool {
-	a := &d.Answer
-	switch {
-	case a.Given < 0 || a.Given > min(d.Cost+d.Extra, d.Limit.Capacity()) || a.Left < 0 || a.Left > d.Limit.Capacity() || a.At < 0:
-		return false
-	case a.Denied:
-		// At most twice the budget is owed.
-		full := time.Duration(d.Limit.Rate().Spend(0, 0, d.Limit.Capacity()))
-		return a.Given == 0 && a.Wait > 0 && a.Wait <= 2*full+2*time.Second
+// plausible reports whether budgets that are what they should be can give
+// these answers.
+func plausible(g *limit.Group) bool {
+	denied := false
+	for i := range g.Draws {
+		denied = denied || g.Draws[i].Answer.Denied
 	}
-	return a.Wait == 0 && (a.Given == 0 || a.Given >= d.Cost)
+	for i := range g.Draws {
+		d := &g.Draws[i]
+		a := &d.Answer
+		// At most twice the budget is owed.
+		longest := 2*time.Duration(d.Limit.Rate().Spend(0, 0, d.Limit.Capacity())) + 2*time.Second
+		switch {
+		case a.Left < 0 || a.Left > d.Limit.Capacity() || a.At < 0:
+			return false
+		case denied && a.Given != 0, a.Denied != (a.Wait > 0), a.Wait < 0 || a.Wait > longest:
+			return false
+		case !denied && (a.Given < d.Cost || a.Given > min(d.Cost+d.Extra, d.Limit.Capacity())):
+			return false
+		}
+	}
+	return true
 }
 
 // note gives the lane up when calls fail, and has it looked after.
@@ -208,5 +217,5 @@ func (l *lane) answers(ctx context.Context, peek limit.Draw) bool {
 	defer cancel()
 	group := limit.Group{Draws: []limit.Draw{peek}}
 	l.shared.budgets.Draw(bounded, l.shared.life, []*limit.Group{&group})
-	return group.Err == nil && plausible(&group.Draws[0])
+	return group.Err == nil && plausible(&group)
 }

@@ -14,12 +14,12 @@ const (
 	// horizon is how much of its demand a replica holds in advance, and
 	// shortHorizon where the demand is high: enough for many requests between
 	// two draws, and not more than it is about to spend.
-	horizon      = 400 * time.Millisecond
+	horizon      = 600 * time.Millisecond
 	shortHorizon = 50 * time.Millisecond
 	fewUnits     = 64
 	// perDraw is for how many requests one draw should do while units are
 	// scarce, longestPause what it may make a request wait at most.
-	perDraw      = 32
+	perDraw      = 24
 	longestPause = 250 * time.Millisecond
 	longestDry   = time.Second
 	// gone are the units of a lease whose rate has left its table.
@@ -58,6 +58,7 @@ type lease struct {
 	had     int64   // units after the last draw
 	drawnAt int64   // instant of it
 	demands float64 // units per second
+	scarce  bool    // the last draw did not get all it wanted
 	guard   int64   // arrival time of all that was given here
 }
 
@@ -139,6 +140,9 @@ func (l *lease) retire() {
 // want is how many units should be held at this demand.
 func (l *lease) want(replicas int) int64 {
 	want := min(l.demands*horizon.Seconds(), max(fewUnits, l.demands*shortHorizon.Seconds()))
+	if l.scarce { // others want some too
+		want = min(want, l.demands*l.pause().Seconds())
+	}
 	return min(int64(want), l.limit.Capacity()/int64(2*max(replicas, 1)))
 }
 

@@ -256,10 +256,11 @@ func (s *shared) settle(ctx context.Context, e *errand) {
 	}
 	s.deposit(l, e.sent, at, d)
 	l.left.Store(d.Answer.Left)
+	l.scarce = d.Answer.Given < d.Cost+d.Extra
 	switch {
 	case d.Answer.Denied:
 		l.dryUp(at, max(e.sent+int64(d.Answer.Wait), at+int64(l.pause())), d.Cost+d.Keep)
-	case d.Answer.Given < d.Cost+d.Extra:
+	case l.scarce:
 		l.dryUp(at, at+int64(l.pause()), 1)
 	}
 	if l.held(at) > 0 && !l.listed {
