@@ -12,6 +12,16 @@ import (
 // http2 sends one request over HTTP/2 without TLS.
 func (d *deployment) http2(t *testing.T, path string, header http.Header) *reply {
 	t.Helper()
+	r, err := d.tryHTTP2(t, path, header)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// tryHTTP2 is http2 where there may be no reply.
+func (d *deployment) tryHTTP2(t *testing.T, path string, header http.Header) (*reply, error) {
+	t.Helper()
 	var protocols http.Protocols
 	protocols.SetUnencryptedHTTP2(true)
 	transport := &http.Transport{Protocols: &protocols}
@@ -24,17 +34,17 @@ func (d *deployment) http2(t *testing.T, path string, header http.Header) *reply
 	client := http.Client{Transport: transport, Timeout: harness.Patience}
 	response, err := client.Do(request)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	defer response.Body.Close() //nolint:errcheck // it was read to the end
 	body, err := io.ReadAll(response.Body)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	if response.ProtoMajor != 2 {
 		t.Fatalf("answered over %s: nothing was tested", response.Proto)
 	}
-	return &reply{status: response.StatusCode, header: response.Header, body: string(body)}
+	return &reply{status: response.StatusCode, header: response.Header, body: string(body)}, nil
 }
 
 // HTTP/2 keeps blanks around a value, and Envoy takes several lines of one

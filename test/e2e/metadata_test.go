@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -22,9 +23,18 @@ func insertFilter(c *harness.Config, next string, filter map[string]any) error {
 	if err != nil {
 		return err
 	}
-	filters := slices.Clone(value.([]any))
-	at := slices.IndexFunc(filters, func(f any) bool { return f.(map[string]any)["name"] == next })
-	return c.Set(harness.HCMPlace+"/http_filters", slices.Insert(filters, at, any(filter)))
+	filters, ok := value.([]any)
+	if !ok {
+		return errors.New("http_filters is no list")
+	}
+	at := slices.IndexFunc(filters, func(f any) bool {
+		fields, ok := f.(map[string]any)
+		return ok && fields["name"] == next
+	})
+	if at < 0 {
+		return errors.New("no filter " + next)
+	}
+	return c.Set(harness.HCMPlace+"/http_filters", slices.Insert(slices.Clone(filters), at, any(filter)))
 }
 
 // localLimit is Envoy's own rate limit: each of the values of one field of our
