@@ -143,6 +143,7 @@ func transportSettings() []setting {
 		{inControl, "api-tls-cert", "file", "", "certificate (PEM) of the management API; read again when it changes", text(func(c *config) *string { return &c.APITLS.Cert })},
 		{inControl, "api-tls-key", "file", "", "its private key (PEM), mode 0640 or narrower", text(func(c *config) *string { return &c.APITLS.Key })},
 		{inControl, "api-tls-client-ca", "file", "", "authorities (PEM) of API clients' certificates (mTLS, beside the admin token)", text(func(c *config) *string { return &c.APITLS.ClientCA })},
+		{inControl, "api-tls-client-names", "names", "", "DNS names or URIs (SPIFFE IDs) that an API client's certificate must bear one of; empty accepts all of api-tls-client-ca", list(func(c *config) *[]string { return &c.APITLS.ClientNames })},
 	}
 }
 
