@@ -69,16 +69,24 @@
 //	store gone, quota         as reserved, then 503      until the store answers       unavailable                   TestQuotaStoreGone
 //	store gone, rates         as before                  no end                        rate_limited                  TestQuotaStoreGone
 //	store gone, blacklist     403 as before              no end                        blacklisted                   TestBlacklistWhileTheStoreIsGone
+//	store restarted, silent,  as before; 503 for a key   until it is back              unavailable                   TestUnderLoadAnOutageOfPostgreSQLIsTheRungThatTheTableSays,
+//	slow, or a standby        not in memory                                                                          TestBehindAPoolerUnderLoadNothingIsLostWhenItsServerIsRestarted
+//	one replica cut off       as before                  up to the ceiling, then 503   feed_age_seconds              TestAReplicaThatIsCutOffFromPostgreSQLStopsAtItsCeiling
 //	store hangs, known key    as before, once a second   up to the ceiling             check_duration_seconds        TestAStoreThatHangsHoldsAKnownKeyUpOnceAndShortly
 //	                          after 50 ms
-//	store hangs, unknown key  503 after 2 s, or error    until the store answers       unavailable,                  TestLateAllowIsSuppressed
-//	                          when Envoy waits less                                    check_late_answers_total
+//	store hangs, unknown key  503 after 2 s, or error    until the store answers       unavailable,                  TestLateAllowIsSuppressed,
+//	                          when Envoy waits less                                    check_late_answers_total      TestUnderLoadAnOutageOfPostgreSQLIsTheRungThatTheTableSays
 //	flood of unknown keys     503 over the bound on      while it lasts                unavailable                   TestLookUpsAtTheStoreAreBounded
 //	                          look-ups; known keys
 //	                          as before
 //	feed not read             as before                  up to the ceiling, then 503   feed_age_seconds              TestNothingIsAnsweredAfterTheCeiling
 //	store cannot be written   as before                  a minute and the ceiling,     feed_age_seconds              TestReadsCountOnlyWhileReportsAreStored
 //	                                                     then 503
+//	store full or read-only   as before, all keys        as above                      feed_age_seconds              TestUnderLoadAnOutageOfPostgreSQLIsTheRungThatTheTableSays
+//	the same, at the start    503; health NOT_SERVING    until it can be written       unavailable                   TestAReplicaThatStartsWhileNothingCanBeWrittenWaitsAndSaysWhy
+//	store refuses the process nothing: it ends at once   until the error it tells      none here; the log            TestAtTheStartTroubleWithPostgreSQLIsAnErrorWithItsRemedy,
+//	                                                     is mended                                                   TestAnExpiredCertificateOfPostgreSQLIsSaidAtTheStart
+//	store has a newer schema  as before; nothing starts  until replaced                none here; the log            TestANewerSchemaIsRefusedAtTheStartAndServedByWhatRuns
 //	feed has a gap            503                        until all is loaded anew      unavailable                   TestAGapRestartsAndLoadsEverybody
 //	no snapshot yet           503; health NOT_SERVING    until it is loaded            unavailable                   TestHealthFollowsReadiness
 //	route policy is wrong     503                        until it is mended            bad_route_policy              TestPolicyThatMakesNoSenseDenies

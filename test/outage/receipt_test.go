@@ -64,6 +64,7 @@ func (f *fleet) load(ctx context.Context, p *stage.Prober, keys []*sealed, allow
 
 // Real processes, as the role credence_data, under load that does not pause.
 func TestFiveReplicasOnPostgreSQLNeverAcceptAKeyAfterACompleteReceipt(t *testing.T) {
+	t.Parallel() // it hurts its own database only
 	w := newWorld(t)
 	f := w.fleet(w.data, w.data, w.data, w.data, w.data)
 	const keys = 40
@@ -108,6 +109,7 @@ func TestFiveReplicasOnPostgreSQLNeverAcceptAKeyAfterACompleteReceipt(t *testing
 // A process that stands still confirms nothing: the receipt names it, and it
 // alone. When it goes on, it refuses before it is asked.
 func TestAPartialReceiptOnPostgreSQLNamesTheFrozenReplica(t *testing.T) {
+	t.Parallel() // it hurts its own database only
 	w := newWorld(t)
 	f := w.fleet(w.data, w.data, w.data)
 	id, text := w.key()
@@ -116,7 +118,7 @@ func TestAPartialReceiptOnPostgreSQLNamesTheFrozenReplica(t *testing.T) {
 	}
 	frozen := f.replicas[1]
 	w.must(frozen.Freeze(t.Context()))
-	receipt := w.revoke(id, "2s")
+	receipt := w.revoke(id, "5s")
 	if receipt.State != client.ReceiptPartial || receipt.Replicas != 3 || len(receipt.Silent) != 1 ||
 		receipt.Silent[0].Address != frozen.Check.String() {
 		t.Fatalf("receipt %+v, want a partial one that names %s alone", receipt, frozen.Check)
@@ -138,6 +140,7 @@ func TestAPartialReceiptOnPostgreSQLNamesTheFrozenReplica(t *testing.T) {
 // named for it, until its ceiling, and not a Check longer; whether its line is
 // cut or nothing comes through it.
 func TestAReplicaThatIsCutOffFromPostgreSQLStopsAtItsCeiling(t *testing.T) {
+	t.Parallel() // it hurts its own database only
 	w := newWorld(t)
 	const ceiling = 10 * time.Second // the shortest there is
 	cut, silent := w.line(), w.line()

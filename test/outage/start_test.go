@@ -84,6 +84,7 @@ func TestAtTheStartTroubleWithPostgreSQLIsAnErrorWithItsRemedy(t *testing.T) {
 // A replica cannot be known to whoever waits for receipts before it can write:
 // it waits, says why, and starts by itself when it can.
 func TestAReplicaThatStartsWhileNothingCanBeWrittenWaitsAndSaysWhy(t *testing.T) {
+	t.Parallel() // it hurts its own database only
 	w := newWorld(t)
 	_, text := w.key()
 	for _, trouble := range []struct {
@@ -149,6 +150,7 @@ func change(t *testing.T, address string, edit func(*url.URL)) string {
 // A newer program migrates while older processes run: those go on, and no
 // older one starts.
 func TestANewerSchemaIsRefusedAtTheStartAndServedByWhatRuns(t *testing.T) {
+	t.Parallel() // it hurts its own database only
 	w := newWorld(t)
 	load := newTraffic(w, w.replica(w.data), w.replica(w.data))
 	load.goesOn(load.acknowledgedWrites)

@@ -192,10 +192,11 @@ type shares chan int
 
 func (s shares) SetShare(_, replicas int) { s <- replicas }
 
-// slowness is what takes its time; nil takes none.
+// slowness is what takes its time; nil takes none. Its clock may be another's.
 type slowness struct {
-	store func() // before each call of the database
-	apply func() // before anything is loaded or applied
+	skew  time.Duration // of the replica's clock
+	store func()        // before each call of the database
+	apply func()        // before anything is loaded or applied
 }
 
 // start starts a replica and waits until it is ready.
@@ -206,17 +207,18 @@ func (o *office) start(slow slowness) *replica {
 		caughtUp: make(caughtUp, 1), shares: make(shares, 1000),
 	}
 	logger := slog.New(slog.DiscardHandler)
+	now := func() time.Time { return o.now().Add(slow.skew) }
 	keys, err := cache.New(cache.Options{
-		Store: r.link, Secrets: o.secrets, Now: o.now, Ceiling: ceiling, TTL: time.Minute,
+		Store: r.link, Secrets: o.secrets, Now: now, Ceiling: ceiling, TTL: time.Minute,
 		LookupWait: time.Minute, LookupTimeout: time.Minute, StaleWait: time.Millisecond,
 	})
 	must(o, err)
 	refused, err := blacklist.New(blacklist.Options{Store: r.link})
 	must(o, err)
-	counts, err := limiter.New(limiter.Options{Store: r.link, Now: o.now, Logger: logger})
+	counts, err := limiter.New(limiter.Options{Store: r.link, Now: now, Logger: logger})
 	must(o, err)
 	watcher, err := fleet.New(fleet.Options{
-		Registry: r.link, ID: r.id, Sharers: []fleet.Sharer{counts, r.shares}, Now: o.now, Logger: logger, Every: 10 * time.Millisecond,
+		Registry: r.link, ID: r.id, Sharers: []fleet.Sharer{counts, r.shares}, Now: now, Logger: logger, Every: 10 * time.Millisecond,
 	})
 	must(o, err)
 	subscribers := []feed.Subscriber{keys, refused, watcher, r.caughtUp}
@@ -224,11 +226,11 @@ func (o *office) start(slow slowness) *replica {
 		subscribers = slices.Insert(subscribers, 0, feed.Subscriber(late(slow.apply)))
 	}
 	r.follower, err = feed.New(feed.Options{
-		Feed: r.link, Registry: r.link, Subscribers: subscribers, Now: o.now, Logger: logger,
+		Feed: r.link, Registry: r.link, Subscribers: subscribers, Now: now, Logger: logger,
 		Replica: store.Replica{ID: r.id, Name: "pod-" + r.id, Address: "127.0.0.1:9001", Version: "test", Ceiling: ceiling},
 	})
 	must(o, err)
-	r.pipeline, err = pipeline.New(pipeline.Options{Secrets: o.secrets, Keys: keys, Blacklist: refused, Limiter: counts, Now: o.now})
+	r.pipeline, err = pipeline.New(pipeline.Options{Secrets: o.secrets, Keys: keys, Blacklist: refused, Limiter: counts, Now: now})
 	must(o, err)
 	ctx, cancel := context.WithCancel(context.WithoutCancel(o.Context()))
 	var running sync.WaitGroup

@@ -10,6 +10,7 @@ import (
 
 	"credence/extauthz/pipeline"
 	"credence/management"
+	"credence/store"
 )
 
 // load sends Checks to a replica, some thousand a second, until it is stopped,
@@ -155,6 +156,50 @@ func TestAPartialReceiptNamesTheSilentReplicaAndWhenItStops(t *testing.T) {
 	}
 	if reason != pipeline.ReasonRevoked {
 		t.Errorf("the replica that is back answers %v for the revoked key", reason)
+	}
+}
+
+// Who waits for a replica that nobody hears of judges its row by another clock
+// than the one it was written by. Apart as far as clocks may be, a receipt is
+// complete only when the replica has stopped.
+func TestClocksThatAreApartCompleteNoReceiptTooEarly(t *testing.T) {
+	for name, skew := range map[string]time.Duration{"behind": -store.MaxClockSkew, "ahead": store.MaxClockSkew} {
+		t.Run(name, func(t *testing.T) {
+			o := newOffice(t)
+			r := o.start(slowness{skew: skew})
+			defer r.stop()
+			id, text := o.key(nil)
+			if reason := r.check(t.Context(), text); reason != pipeline.ReasonAllowed {
+				t.Fatalf("a new key is answered %v", reason)
+			}
+			r.cut.Store(true)
+			revoked, err := o.KeyRevoke(t.Context(), admin, management.KeyStatusChange{KeyID: id})
+			must(t, err)
+			accepted, silent := 0, 0
+			for end := o.now().Add(2 * ceiling); ; o.set(o.now().Add(10 * time.Second)) {
+				if o.now().After(end) {
+					t.Fatal("the receipt waits for a replica that has stopped long ago")
+				}
+				receipt := o.Receipt(t.Context(), revoked.Position, 0)
+				reason := r.check(t.Context(), text)
+				if receipt.Complete {
+					if reason != pipeline.ReasonUnavailable {
+						t.Errorf("the receipt is complete and the replica answers %v", reason)
+					}
+					break
+				}
+				if len(receipt.Silent) != 1 {
+					t.Fatalf("receipt %+v, want a partial one that names the replica", receipt)
+				}
+				silent++
+				if reason == pipeline.ReasonAllowed {
+					accepted++
+				}
+			}
+			if accepted == 0 || silent < accepted {
+				t.Errorf("%d partial receipts, %d acceptances: the test shows nothing", silent, accepted)
+			}
+		})
 	}
 }
 
