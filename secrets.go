@@ -25,17 +25,23 @@ const (
 	tokenFile   = "admin.token"
 )
 
-// openSecrets reads the two files of secrets, makes them at the first start,
-// and checks that the database belongs to them. A database that has had
-// secrets is no first start: new ones would refuse every key and lose every
-// sealed entry, so a lost file is an error.
+// openSecrets reads the two files of secrets, makes those that are missing at
+// the first start, and checks that the database belongs to them. A database
+// that has had secrets, one of the two even, is no first start: new ones would
+// refuse every key and lose every sealed entry, so a lost file is an error.
+// One that has had none knows nothing that was made with them, so a start that
+// was cut off between the files goes on.
 func openSecrets(ctx context.Context, dir string, database store.Backend) (*credential.Secrets, *seal.Keyset, error) {
 	secretsPath, keysetPath := filepath.Join(dir, secretsFile), filepath.Join(dir, keysetFile)
-	claimed, err := database.SecretsClaimed(ctx, store.SecretsFileSecrets)
-	if err != nil {
-		return nil, nil, err
+	first := true
+	for _, file := range []store.SecretsFile{store.SecretsFileSecrets, store.SecretsFileKeyset} {
+		claimed, err := database.SecretsClaimed(ctx, file)
+		if err != nil {
+			return nil, nil, err
+		}
+		first = first && !claimed
 	}
-	if !claimed && missing(secretsPath) && missing(keysetPath) {
+	if first {
 		if err := createSecrets(secretsPath, keysetPath); err != nil {
 			return nil, nil, err
 		}
@@ -111,25 +117,34 @@ type secretsInit struct {
 }
 
 // run makes both files or none: a folder that has one of them belongs to a
-// deployment already.
+// deployment already, unless a third one says that an earlier run was cut off
+// between the two. Nobody has used what that one made.
 func (i secretsInit) run(out io.Writer) error {
 	if i.keysetDir == "" {
 		i.keysetDir = i.dir
 	}
 	secretsPath, keysetPath := filepath.Join(i.dir, secretsFile), filepath.Join(i.keysetDir, keysetFile)
-	if i.ifMissing && !missing(secretsPath) && !missing(keysetPath) {
+	unfinished := secretsPath + ".unfinished"
+	goOn := !missing(unfinished)
+	if i.ifMissing && !goOn && !missing(secretsPath) && !missing(keysetPath) {
 		fmt.Fprintf(out, "%s and %s are there already\n", secretsPath, keysetPath)
 		return nil
 	}
 	for _, path := range []string{secretsPath, keysetPath} {
-		if !missing(path) {
+		if !goOn && !missing(path) {
 			return usageError{fmt.Errorf("%s is there already and is never overwritten: name an empty folder with --out", path)}
 		}
 		if err := makeDataDir(filepath.Dir(path)); err != nil {
 			return err
 		}
 	}
-	if err := createSecrets(secretsPath, keysetPath); err != nil {
+	if !goOn {
+		if err := secretfile.Create(unfinished, nil); err != nil {
+			return err
+		}
+	}
+	err := createSecrets(secretsPath, keysetPath)
+	if err = errors.Join(err, os.Remove(unfinished)); err != nil {
 		return err
 	}
 	fmt.Fprintf(out, "%s: checksum secrets and peppers; every process needs it\n", secretsPath)
@@ -138,14 +153,22 @@ func (i secretsInit) run(out io.Writer) error {
 	return nil
 }
 
+// createSecrets makes those of the two files that are missing, or none.
 func createSecrets(secretsPath, keysetPath string) error {
-	if _, err := credential.CreateSecrets(secretsPath, rand.Reader); err != nil {
-		return err
+	made := missing(secretsPath)
+	if made {
+		if _, err := credential.CreateSecrets(secretsPath, rand.Reader); err != nil {
+			return err
+		}
 	}
-	if _, err := seal.CreateKeyset(keysetPath); err != nil {
-		return errors.Join(err, os.Remove(secretsPath))
+	if !missing(keysetPath) {
+		return nil
 	}
-	return nil
+	_, err := seal.CreateKeyset(keysetPath)
+	if err != nil && made {
+		err = errors.Join(err, os.Remove(secretsPath))
+	}
+	return err
 }
 
 // claim ties the database to a file of secrets, or refuses another one.
