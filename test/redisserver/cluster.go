@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -108,6 +109,9 @@ func (c *Cluster) Addresses() []string {
 	}
 	return all
 }
+
+// All are its nodes.
+func (c *Cluster) All() []*Server { return slices.Clone(c.nodes) }
 
 // Owner is the primary that has the key's slot, as the living nodes see it.
 func (c *Cluster) Owner(key string) *Server {

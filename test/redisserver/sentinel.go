@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -102,6 +103,9 @@ func (s *Sentinels) Addresses() []string {
 	}
 	return all
 }
+
+// All are the Sentinels and the servers that they watch.
+func (s *Sentinels) All() []*Server { return slices.Concat(s.watch, s.nodes) }
 
 // Master is the server that the Sentinels say is the master now.
 func (s *Sentinels) Master() *Server {
