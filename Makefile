@@ -30,7 +30,7 @@ WITHOUT_ENVOY = $$(go list ./... | grep -Ev '/test/(e2e|demo|fleet|forward|gatew
 # All packages but those whose tests start any other program.
 ALONE = $$(go list ./... | grep -Ev '/(test/(e2e|demo|fleet|forward|gateways|outage|pgserver|redisserver)|store/postgres|store/redis)$$')
 
-.PHONY: help demo run build test test-short test-all test-envoy-matrix test-gateways lint bench bench-revocation fuzz tools generate verify tools-test tools-store tools-lint tools-proxies tools-gateways
+.PHONY: help demo run build test test-short test-all test-envoy-matrix test-gateways lint bench bench-revocation bench-limits fuzz tools generate verify tools-test tools-store tools-lint tools-proxies tools-gateways
 
 help: ## list what can be made
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z][a-z-]*:.*## / { printf "  %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,7 @@ test-all: tools-store test-envoy-matrix ## what make test leaves out: the Envoy 
 	@if test/tools/gateways.sh --built; then $(MAKE) --no-print-directory test-gateways; \
 	  else echo "test-gateways is left out: its programs are not built (make tools-gateways, half an hour or more)"; fi
 	test/tools/fuzz.sh 5s
+	$(MAKE) --no-print-directory bench-limits ARGS="-short -time 6s -wait 1s -check"
 	go test -run '^$$' -bench . -benchtime 1x -timeout 10m $(WITHOUT_ENVOY)
 
 test-envoy-matrix: ## the end-to-end tests on every supported Envoy
@@ -83,6 +84,10 @@ bench: tools-store ## ns, bytes and allocations of every benchmark (BENCH=regexp
 bench-revocation: tools-store ## how long a revoked key is still accepted by 20 replicas (ARGS="-replicas 20 -keys 1000 -rate 2000")
 	@go build -o .tools/bench-revocation ./test/bench/revocation
 	@.tools/bench-revocation $(ARGS)
+
+bench-limits: tools-store ## how well 10 replicas keep to a limit together (ARGS="-time 10s -wait 25ms -replicas 10 -check")
+	@go build -o .tools/bench-limits ./test/bench/limits
+	@.tools/bench-limits $(ARGS)
 
 fuzz: tools-store ## every fuzz target for FUZZTIME each (FUZZTIME=30s)
 	test/tools/fuzz.sh $(FUZZTIME)

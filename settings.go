@@ -59,6 +59,8 @@ type config struct {
 
 	Redis redisConfig
 
+	Limiter string // "": leased with Redis, memory without
+
 	MaxConnectionAge time.Duration
 	DrainDelay       time.Duration
 	ShutdownGrace    time.Duration
@@ -103,7 +105,7 @@ func (s *setting) variable() string { return "CREDENCE_" + strings.ToUpper(s.fil
 // settings is the one table of the configuration. Flags, variables, file
 // keys, help texts and `config print` are all made from it.
 func settings() []setting {
-	return slices.Concat(placeSettings(), transportSettings(), clientSettings(), keySettings(), stateSettings(), redisSettings(), runSettings())
+	return slices.Concat(placeSettings(), transportSettings(), clientSettings(), keySettings(), stateSettings(), redisSettings(), limiterSettings(), runSettings())
 }
 
 func placeSettings() []setting {

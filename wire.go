@@ -269,11 +269,11 @@ func (d *deployment) startDataPlane(w *work, l *listeners) (extauthz.Part, error
 	if err != nil {
 		return extauthz.Part{}, err
 	}
-	counts, err := limiter.New(limiter.Options{Store: d.backend, Now: time.Now, Logger: d.logger})
+	id, err := store.NewID(store.ReplicaIDPrefix, time.Now(), rand.Reader)
 	if err != nil {
 		return extauthz.Part{}, err
 	}
-	id, err := store.NewID(store.ReplicaIDPrefix, time.Now(), rand.Reader)
+	counts, err := d.newLimiter(id)
 	if err != nil {
 		return extauthz.Part{}, err
 	}

@@ -45,7 +45,9 @@ var mayImport = map[string][]string{
 	"store/credential": {"store/secretfile"},
 	"store/limit":      {},
 	"store/seal":       {"store/secretfile"},
-	"store/secretfile": {},
+	// Budgets in memory, for tests of those that draw from them.
+	"store/limit/limittest": {"store/limit"},
+	"store/secretfile":      {},
 	// TLS files, for the listeners and clients of both planes.
 	"store/certfile":  {"store/secretfile"},
 	"store/sqlite":    {"store", "store/credential", "store/limit", "migrations"},
@@ -79,6 +81,7 @@ var mayImport = map[string][]string{
 	"test/link": {},
 	// A deployment of real processes, for tests and benchmarks.
 	"test/stage":            {"management/client", "store/credential", "test/harness", "test/pgserver"},
+	"test/bench/limits":     {"extauthz/limiter", "extauthz/pipeline", "store", "store/limit", "store/redis", "test/link"},
 	"test/bench/revocation": {"management/client", "test/harness", "test/pgserver", "test/stage"},
 	// Certificates for the tests of whoever needs some.
 	"test/authority": {},

@@ -59,6 +59,9 @@ func measure(ctx context.Context, p *parameters, out io.Writer) error {
 		"limiter", "redis", "load", "offered", "allowed", "admitted", "over %", "under %", "worst %", "calls", "share %")
 	var missed []error
 	for _, t := range trials() {
+		if p.short && (t.load != 2 || t.mishap != "" && t.mishap != "away") {
+			continue
+		}
 		r, err := p.try(ctx, &t)
 		if err != nil {
 			return fmt.Errorf("%s %s %gx: %w", t.limiter, t.mishap, t.load, err)
