@@ -6,7 +6,12 @@ import (
 	"credence/test/harness"
 )
 
+func impatient(c *harness.Config) error { return patience(c, "1s") }
+
 func failOpen(c *harness.Config) error {
+	if err := impatient(c); err != nil {
+		return err
+	}
 	return c.Set(harness.ExtAuthzPlace+"/failure_mode_allow", true)
 }
 
@@ -73,7 +78,7 @@ func restart(t *testing.T, d *deployment) {
 // deadline ends each Check.
 func TestWithTheServiceStuckNothingPassesAndItRecovers(t *testing.T) {
 	t.Parallel()
-	d := own(t, nil)
+	d := own(t, impatient)
 	k := d.newKey(t, nil)
 	d.get(t, "/up", k.header()).wantStatus(t, 200)
 	if err := d.credence.Freeze(t.Context()); err != nil {
