@@ -26,7 +26,7 @@ source_of() {
   case $1 in
     helm) echo helm.sh/helm/v4 v4.3.1 cmd/helm ;;
     kubeconform) echo github.com/yannh/kubeconform v0.8.0 cmd/kubeconform ;;
-    kustomize) echo sigs.k8s.io/kustomize/kustomize/v5 v5.8.3 ;;
+    kustomize) echo sigs.k8s.io/kustomize/kustomize/v5 v5.8.2 ;;
     # Istio tags its releases in a way that the module proxy does not list:
     # the newest commit of 1.31's branch point that it has.
     istioctl) echo istio.io/istio v0.0.0-20260827124520-eed52ebb66ad istioctl/cmd/istioctl ;;
