@@ -13,6 +13,7 @@ import (
 func TestAKeyPassesAndTellsTheUpstreamWhoItIs(t *testing.T) {
 	text, id := shared.newKey(t, func(in *client.KeyCreate) { in.Scopes = []string{"orders:read"} })
 	shared.each(t, func(t *testing.T, p *proxy) {
+		t.Helper()
 		for _, method := range []string{"GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD"} {
 			g := shared.ask(t, p, method, "/items/1?page=2", [2]string{"X-Api-Key", text})
 			g.wantPassed(t)
@@ -40,6 +41,7 @@ func TestForgedIdentityNeverReachesTheUpstream(t *testing.T) {
 		{"X-Credence-Type", "forged"}, {"X-Credence-Scopes", "forged"}, {"X-Credence-Namespace", "forged"},
 	}
 	shared.each(t, func(t *testing.T, p *proxy) {
+		t.Helper()
 		g := shared.ask(t, p, "GET", "/forged", append(forged, [2]string{"X-Api-Key", text})...)
 		g.wantPassed(t)
 		g.wantUpstream(t, "x-credence-key-id", id)
@@ -56,6 +58,7 @@ func TestForgedIdentityNeverReachesTheUpstream(t *testing.T) {
 func TestOtherSpellingsOfIdentityNeverReachTheUpstream(t *testing.T) {
 	text, _ := shared.newKey(t, nil)
 	shared.each(t, func(t *testing.T, p *proxy) {
+		t.Helper()
 		for _, name := range []string{
 			"x_credence_owner", "X_Credence_Key_Id", "X-Credence_Owner", "x_credence-plan", "x.credence.owner", "X-Credence.Key-Id", "x.credence_scopes",
 		} {
@@ -94,6 +97,7 @@ func TestRefusalsReachTheClient(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			shared.each(t, func(t *testing.T, p *proxy) {
+				t.Helper()
 				g := shared.ask(t, p, "GET", c.path, c.headers...)
 				g.wantRefused(t, c.status)
 				if g.header.Get("Cache-Control") != "no-store" || g.header.Get("Content-Type") != "application/problem+json" {
@@ -121,6 +125,7 @@ func TestRefusalsReachTheClient(t *testing.T) {
 
 func TestALimitIsA429ThatSaysWhenToComeBack(t *testing.T) {
 	shared.each(t, func(t *testing.T, p *proxy) {
+		t.Helper()
 		text, _ := shared.newKey(t, func(in *client.KeyCreate) {
 			in.Limits = []client.Limit{{Name: "hourly", Limit: 1, Period: "1h", Burst: 1}}
 		})
@@ -151,6 +156,7 @@ func TestAClientCannotSayWhatItAskedFor(t *testing.T) {
 		{"X-Credence-Call-Secret", "x"}, {"X-Forwarded-Prefix", "/auth/orders"},
 	}
 	shared.each(t, func(t *testing.T, p *proxy) {
+		t.Helper()
 		g := shared.ask(t, p, "GET", "/secret", claims...)
 		g.wantRefused(t, http.StatusForbidden)
 		// The path chooses no policy either, and no other endpoint.
@@ -167,6 +173,7 @@ func TestTheRouteChoosesThePolicy(t *testing.T) {
 	reader, _ := shared.newKey(t, func(in *client.KeyCreate) { in.Scopes = []string{"orders:read"} })
 	other, _ := shared.newKey(t, nil)
 	shared.each(t, func(t *testing.T, p *proxy) {
+		t.Helper()
 		for path, status := range map[string]int{"/orders/7?x=1": 403, "/elsewhere": 200} {
 			if g := shared.ask(t, p, "GET", path, [2]string{"X-Api-Key", other}); g.status != status {
 				t.Errorf("%s without the scope: %d, want %d", path, g.status, status)
@@ -183,6 +190,7 @@ func TestTheRouteChoosesThePolicy(t *testing.T) {
 func TestAKeyInTheQueryIsFound(t *testing.T) {
 	text, id := shared.newKey(t, nil)
 	shared.each(t, func(t *testing.T, p *proxy) {
+		t.Helper()
 		g := shared.ask(t, p, "GET", "/query?a=b&api_key="+text+"&c=d")
 		g.wantPassed(t)
 		g.wantUpstream(t, "x-credence-key-id", id)
@@ -201,6 +209,7 @@ func TestTheClientAddressIsTheProxysWord(t *testing.T) {
 	far, _ := shared.newKey(t, func(in *client.KeyCreate) { in.Networks = []string{"203.0.113.0/24"} })
 	claims := [][2]string{{"X-Client-Ip", "203.0.113.9"}, {"X-Forwarded-For", "203.0.113.9"}, {"X-Real-Ip", "203.0.113.9"}, {"True-Client-Ip", "203.0.113.9"}}
 	shared.each(t, func(t *testing.T, p *proxy) {
+		t.Helper()
 		g := shared.ask(t, p, "GET", "/address", append(claims, [2]string{"X-Api-Key", near})...)
 		g.wantPassed(t)
 		g = shared.ask(t, p, "GET", "/address", append(claims, [2]string{"X-Api-Key", far})...)
@@ -211,6 +220,7 @@ func TestTheClientAddressIsTheProxysWord(t *testing.T) {
 func TestNoLogHoldsAKey(t *testing.T) {
 	text, _ := shared.newKey(t, nil)
 	shared.each(t, func(t *testing.T, p *proxy) {
+		t.Helper()
 		shared.ask(t, p, "GET", "/log?api_key="+text)
 		shared.ask(t, p, "GET", "/log?api_key="+text+"&api_key=x")
 		shared.ask(t, p, "GET", "/log", [2]string{"X-Api-Key", text})

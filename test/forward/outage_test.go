@@ -29,6 +29,7 @@ func TestEveryProxyDeniesWhileTheStoreIsAway(t *testing.T) {
 	known, _ := w.newKey(t, nil)
 	unseen, _ := w.newKey(t, nil)
 	w.each(t, func(t *testing.T, p *proxy) {
+		t.Helper()
 		g := w.ask(t, p, "GET", "/store", [2]string{"X-Api-Key", known})
 		g.wantPassed(t)
 	})
@@ -36,6 +37,7 @@ func TestEveryProxyDeniesWhileTheStoreIsAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.each(t, func(t *testing.T, p *proxy) {
+		t.Helper()
 		g := w.ask(t, p, "GET", "/store", [2]string{"X-Api-Key", known})
 		g.wantPassed(t)
 		g = w.ask(t, p, "GET", "/store", [2]string{"X-Api-Key", unseen})
@@ -58,11 +60,13 @@ func TestEveryProxyDeniesWhileTheServiceIsAway(t *testing.T) {
 	})
 	text, _ := w.newKey(t, nil)
 	w.each(t, func(t *testing.T, p *proxy) {
+		t.Helper()
 		g := w.ask(t, p, "GET", "/service", [2]string{"X-Api-Key", text})
 		g.wantPassed(t)
 	})
 	w.credence.Kill()
 	w.each(t, func(t *testing.T, p *proxy) {
+		t.Helper()
 		g := w.ask(t, p, "GET", "/service", [2]string{"X-Api-Key", text})
 		g.wantRefused(t, http.StatusServiceUnavailable)
 	})
