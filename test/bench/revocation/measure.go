@@ -87,14 +87,17 @@ func commitTimes(ctx context.Context, s *stage.Stage) (map[string]time.Time, err
 	if err != nil {
 		return nil, fmt.Errorf("commit times: %w", err)
 	}
+	defer rows.Close()
 	times := map[string]time.Time{}
-	var id string
-	var at time.Time
-	_, err = pgx.ForEachRow(rows, []any{&id, &at}, func() error {
+	for rows.Next() {
+		var id string
+		var at time.Time
+		if err := rows.Scan(&id, &at); err != nil {
+			return nil, fmt.Errorf("commit times: %w", err)
+		}
 		times[id] = at
-		return nil
-	})
-	if err != nil {
+	}
+	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("commit times: %w", err)
 	}
 	return times, nil

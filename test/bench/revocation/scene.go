@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -173,8 +174,8 @@ func (s *scene) close() error {
 	if s.api != nil {
 		s.api.Close()
 	}
-	for i := len(s.stop) - 1; i >= 0; i-- {
-		err = errors.Join(err, s.stop[i]())
+	for _, stop := range slices.Backward(s.stop) {
+		err = errors.Join(err, stop())
 	}
 	return err
 }
