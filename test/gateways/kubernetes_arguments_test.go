@@ -9,8 +9,6 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
-
-	"credence/test/harness"
 )
 
 // takesItsArguments demands that the binary has the command and every flag of
@@ -20,9 +18,9 @@ func takesItsArguments(t *testing.T, name string, c corev1.Container) {
 	if len(c.Command) > 0 {
 		t.Errorf("%s: has a command, the image has its own", name)
 	}
-	help, err := harness.Run(t.Context(), binary, c.Args[0], "--help")
-	if err != nil {
-		t.Fatal(err)
+	help, ok := helps[c.Args[0]]
+	if !ok {
+		t.Fatalf("%s: runs %q, which is no process", name, c.Args[0])
 	}
 	for _, a := range c.Args[1:] {
 		flag, _, _ := strings.Cut(a, "=")
@@ -34,10 +32,6 @@ func takesItsArguments(t *testing.T, name string, c corev1.Container) {
 		if !slices.Contains([]string{"CREDENCE_STORE", "CREDENCE_STORE_SESSION_URL"}, e.Name) {
 			t.Errorf("%s: the variable %s is not expected", name, e.Name)
 		}
-	}
-	defaults, err := harness.Run(t.Context(), binary, "config", "print")
-	if err != nil {
-		t.Fatal(err)
 	}
 	for _, p := range c.Ports {
 		setting := map[string]string{"grpc-check": "check-addr", "status": "status-addr", "api": "api-addr"}[p.Name]

@@ -1,7 +1,6 @@
 package gateways
 
 import (
-	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -198,7 +197,8 @@ func deployed(t *testing.T, o *objects, scheme string) {
 		check = []string{"--tls-ca", n.signs.File, "--tls-server-name", "credence-extauthz", "--tls-cert", envoyCert, "--tls-key", envoyKey}
 	}
 	key := filepath.Join(t.TempDir(), "key.txt")
-	create := []string{"keys", "create", "--name", "first", "--key-file", key, "--server", fmt.Sprintf("%s://%s", scheme, management.API), "--token-file", token}
+	host := strings.TrimPrefix(management.API, "https://") // the announced address says when it has TLS
+	create := []string{"keys", "create", "--name", "first", "--key-file", key, "--server", scheme + "://" + host, "--token-file", token}
 	if _, err := harness.Run(t.Context(), binary, append(create, api...)...); err != nil {
 		t.Fatal(err)
 	}
@@ -219,4 +219,14 @@ func TestManifestsMakeADeploymentThatWorks(t *testing.T) { deployed(t, manifests
 
 func TestMeshMakesADeploymentThatWorks(t *testing.T) { deployed(t, overlay(t), "http") }
 
-func TestChartMakesADeploymentThatWorks(t *testing.T) { deployed(t, chart(t, "minimal"), "https") }
+// Everything an operator might set is something the processes start with.
+func TestChartWithEveryValueSetMakesProcessesThatStart(t *testing.T) {
+	n := newNode(t, chart(t, "production"))
+	n.put("credence-call", "call.secrets", []byte("call-secret-0123456789abcdefghijklmnop\n"))
+	if _, err := harness.Run(t.Context(), binary, n.arguments("credence-migrate")...); err != nil {
+		t.Fatal(err)
+	}
+	n.stores["credence-store-data"] = server.Login(t, n.stores["credence-store-owner"], "credence_data")
+	n.start("credence-management")
+	n.start("credence-extauthz")
+}

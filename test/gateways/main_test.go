@@ -12,8 +12,10 @@ import (
 )
 
 var (
-	binary string           // the program under test
-	server *pgserver.Server // the PostgreSQL of this package's tests
+	binary   string            // the program under test
+	helps    map[string]string // what it says of each command it runs as
+	defaults string            // and of every setting
+	server   *pgserver.Server  // the PostgreSQL of this package's tests
 )
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
@@ -30,6 +32,10 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	if err = askBinary(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	if server, err = pgserver.Shared(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "PostgreSQL for tests:", err)
 		return 1
@@ -40,6 +46,21 @@ func run(m *testing.M) int {
 		return max(code, 1)
 	}
 	return code
+}
+
+// askBinary has the binary say which flags and settings it has.
+func askBinary(ctx context.Context) error {
+	helps = map[string]string{}
+	for _, command := range []string{"extauthz", "management", "migrate"} {
+		help, err := harness.Run(ctx, binary, command, "--help")
+		if err != nil {
+			return err
+		}
+		helps[command] = help
+	}
+	var err error
+	defaults, err = harness.Run(ctx, binary, "config", "print")
+	return err
 }
 
 // repositoryFile is the text of a file named from the root of the repository.
