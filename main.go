@@ -258,13 +258,21 @@ func tokensCommand(p process) *cobra.Command {
 		Short: "make the first admin token of a deployment",
 		Long: `Makes the first admin token, once; while there is any token it refuses. The
 token goes to --out, mode 0600, or to standard output. "serve" makes its first
-token by itself.`,
+token by itself.
+
+When the first token was lost or may have been seen, --replace revokes it and
+makes another; other tokens stay. Who may do that holds the database and both
+files of secrets.`,
 		Example: "  credence tokens bootstrap --store postgres://credence@db/credence --secrets-file secrets.json --keyset keyset.json --out admin.token",
 	}, func(cmd *cobra.Command, c config, _ []origin) error {
+		if token.replace && token.ifMissing {
+			return usageError{errors.New("--replace and --if-missing: give one of them; --replace revokes the token that is there")}
+		}
 		return bootstrap(cmd.Context(), c, token, p.out, p.err)
 	})
 	first.Flags().StringVar(&token.path, "out", "", "file for the token; without it the token is printed")
 	first.Flags().BoolVar(&token.ifMissing, "if-missing", false, "succeed when there is a token already (for jobs that run again)")
+	first.Flags().BoolVar(&token.replace, "replace", false, "the first token was lost: revoke it and make another")
 	parent.AddCommand(first)
 	return parent
 }

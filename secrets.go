@@ -225,6 +225,7 @@ func setAside(ctx context.Context, path string, logger *slog.Logger) error {
 type tokenBootstrap struct {
 	path      string // "" prints it
 	ifMissing bool   // a deployment that has tokens is no error
+	replace   bool   // the first token was lost: revoke it and make another
 }
 
 // run is firstToken for a person: a file that is there stays, and a second
@@ -232,6 +233,7 @@ type tokenBootstrap struct {
 func (b tokenBootstrap) run(ctx context.Context, service *management.Service, out io.Writer) error {
 	path := b.path
 	_, err := service.TokenBootstrap(ctx, management.TokenBootstrap{
+		Replace: b.replace,
 		Deliver: func(token credential.Text) error {
 			if path != "" {
 				return secretfile.Create(path, []byte(token.Reveal()+"\n"))

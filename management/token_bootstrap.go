@@ -11,6 +11,9 @@ import (
 // TokenBootstrap is the input of [Service.TokenBootstrap].
 type TokenBootstrap struct {
 	Name string // default "first"
+	// Replace is for a token whose text was lost or may have been seen: it
+	// revokes the tokens that were made here under that name, and makes another.
+	Replace bool
 	// Deliver, if set, gets the text before the transaction commits; its error
 	// undoes everything. So a token cannot exist whose text nobody holds.
 	Deliver func(text credential.Text) error
@@ -23,8 +26,10 @@ type TokenBootstrapped struct {
 }
 
 // TokenBootstrap makes the first admin token, global and without an end. When
-// there is any token already, usable or not, it answers [CodeConflict]: who
-// can reach the database is not thereby an admin.
+// there is any token already, usable or not, it answers [CodeConflict], so that
+// nobody makes a second one by accident; to replace one has to be asked for,
+// and answers [CodeConflict] when there is none. Either way the caller holds the
+// database and both files of secrets, and the audit chain tells of it.
 func (s *Service) TokenBootstrap(ctx context.Context, in TokenBootstrap) (TokenBootstrapped, error) {
 	out, _, err := transact(ctx, s, Actor{ID: "system", Role: store.RoleAdmin}, "first admin token",
 		func(ctx context.Context, t *transaction) (TokenBootstrapped, error) {
@@ -32,12 +37,46 @@ func (s *Service) TokenBootstrap(ctx context.Context, in TokenBootstrap) (TokenB
 			if err != nil {
 				return TokenBootstrapped{}, err
 			}
-			if len(made) > 0 {
-				return TokenBootstrapped{}, refuse(CodeConflict, "first admin token: there is an admin token already; use it to make others")
+			switch {
+			case in.Replace && len(made) == 0:
+				return TokenBootstrapped{}, refuse(CodeConflict, "first admin token: there is none to replace; make it without --replace")
+			case in.Replace:
+				err = t.revokeTokens(ctx, orDefault(in.Name, "first"))
+			case len(made) > 0:
+				err = refuse(CodeConflict, "first admin token: there is an admin token already; use it to make others, or, if it is lost, replace it with `credence tokens bootstrap --replace`")
+			}
+			if err != nil {
+				return TokenBootstrapped{}, err
 			}
 			return s.mintToken(ctx, t, in)
 		})
 	return out, err
+}
+
+// revokeTokens revokes the tokens that TokenBootstrap made under the name:
+// those of a global admin that can still be used.
+func (t *transaction) revokeTokens(ctx context.Context, name string) error {
+	page := store.Page{}
+	for {
+		tokens, next, err := t.Tokens(ctx, page)
+		if err != nil {
+			return err
+		}
+		for i := range tokens {
+			token := &tokens[i]
+			if token.Name != name || token.Role != store.RoleAdmin || len(token.Namespaces) > 0 || !token.Usable(t.Now()) {
+				continue
+			}
+			if err := t.RevokeToken(ctx, token.ID); err != nil {
+				return err
+			}
+			t.record("", "token.revoke", "token:"+token.ID, "", details{Before: tokenFacts(token)})
+		}
+		if next == "" {
+			return nil
+		}
+		page.After = next
+	}
 }
 
 func (s *Service) mintToken(ctx context.Context, t *transaction, in TokenBootstrap) (TokenBootstrapped, error) {

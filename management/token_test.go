@@ -140,6 +140,37 @@ func TestATokenWhoseTextCannotBeDeliveredIsNotMade(t *testing.T) {
 	}
 }
 
+// TestALostTokenIsReplaced only when that is asked for: the old one ends, the
+// others stay, and the audit chain tells of both.
+func TestALostTokenIsReplaced(t *testing.T) {
+	f := newFixture(t)
+	_, err := f.TokenBootstrap(t.Context(), management.TokenBootstrap{Replace: true})
+	refused(t, err, management.CodeConflict)
+	lost, err := f.TokenBootstrap(t.Context(), management.TokenBootstrap{})
+	must(t, err)
+	_, other := f.token(t, func(token *store.Token) { token.Name = "first" }) // of an operator
+
+	errDisk, before := errors.New("disk full"), f.dump()
+	_, err = f.TokenBootstrap(t.Context(), management.TokenBootstrap{Replace: true, Deliver: func(credential.Text) error { return errDisk }})
+	if after := f.dump(); !errors.Is(err, errDisk) || after != before {
+		t.Errorf("%v, and changed %s", err, cmp.Diff(before, after))
+	}
+	fresh, err := f.TokenBootstrap(t.Context(), management.TokenBootstrap{Replace: true})
+	must(t, err)
+	if entry, d := f.last(""); entry.Action != "token.bootstrap" || d.After["name"] != "first" {
+		t.Errorf("audit entry %+v with %v", entry, d)
+	}
+	if !strings.Contains(f.dump(), "token.revoke") {
+		t.Error("no audit entry of the revocation")
+	}
+	_, err = f.TokenAuthenticate(t.Context(), []byte(lost.Text.Reveal()))
+	refused(t, err, management.CodeUnauthorized)
+	for _, text := range []credential.Text{fresh.Text, other} {
+		_, err = f.TokenAuthenticate(t.Context(), []byte(text.Reveal()))
+		must(t, err)
+	}
+}
+
 func TestABootstrapTokenHasAName(t *testing.T) {
 	f := newFixture(t)
 	_, err := f.TokenBootstrap(t.Context(), management.TokenBootstrap{Name: "a\nb"})
