@@ -39,6 +39,7 @@ type Handler struct {
 	profiles []profile
 	answers  *prometheus.CounterVec
 	away     prometheus.Counter
+	logger   *slog.Logger
 	mistakes *mistakes
 }
 
@@ -64,7 +65,7 @@ func New(o Options) (*Handler, error) {
 			Name: "credence_forward_turned_away_total",
 			Help: "Connections of the forward listener that were closed because too many were open.",
 		}),
-		mistakes: newMistakes(o.Logger, o.Now),
+		logger: o.Logger, mistakes: &mistakes{now: o.Now},
 	}
 	return h, errors.Join(o.Registerer.Register(h.answers), o.Registerer.Register(h.away))
 }
@@ -77,8 +78,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	e, ok := find(h.profiles, r.RequestURI)
 	if !ok {
-		h.mistakes.tell(r.Context(), "unknown endpoint of the forward listener",
-			slog.String("use", "/envoy, /auth or /auth-request, and the policy behind it"))
+		if h.mistakes.due() {
+			h.logger.LogAttrs(r.Context(), slog.LevelWarn, "unknown endpoint of the forward listener",
+				slog.String("use", "/envoy, /auth or /auth-request, and the policy behind it"))
+		}
 		h.count("none", http.StatusServiceUnavailable)
 		deny(w)
 		return
@@ -95,8 +98,8 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, e *endpoint) in
 	}
 	var odd error
 	a, err := h.checks.Decide(r.Context(), func(view *pipeline.Request) { odd = h.fill(e, r, view) })
-	if odd != nil {
-		h.mistakes.tell(r.Context(), "forward request cannot be read",
+	if odd != nil && h.mistakes.due() {
+		h.logger.LogAttrs(r.Context(), slog.LevelWarn, "forward request cannot be read",
 			slog.String("profile", e.profile.name), slog.Any("error", odd))
 	}
 	if err != nil { // counted and logged by whom we asked
@@ -109,8 +112,8 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, e *endpoint) in
 // extensions are what the policy of the endpoint says.
 func (h *Handler) extensions(ctx context.Context, e *endpoint) []pipeline.Field {
 	fields, known := h.policies.extensions(e.policy)
-	if !known {
-		h.mistakes.tell(ctx, "unknown policy of the forward listener", slog.String("policy", e.policy))
+	if !known && h.mistakes.due() {
+		h.logger.LogAttrs(ctx, slog.LevelWarn, "unknown policy of the forward listener", slog.String("policy", e.policy))
 	}
 	return fields
 }

@@ -1,8 +1,6 @@
 package forward
 
 import (
-	"context"
-	"log/slog"
 	"sync/atomic"
 	"time"
 )
@@ -11,23 +9,15 @@ import (
 // ask wrongly.
 const mistakePause = time.Second
 
-// mistakes tells an operator what is wrong with a proxy's configuration,
-// seldom enough that a client who provokes it cannot fill the log.
+// mistakes keeps the log lines about what is wrong with a proxy's configuration
+// seldom enough that a client who provokes them cannot fill the log.
 type mistakes struct {
-	logger *slog.Logger
-	now    func() time.Time
-	told   atomic.Int64 // when the last line was written, in Unix nanoseconds
+	now  func() time.Time
+	told atomic.Int64 // when the last line was written, in Unix nanoseconds
 }
 
-func newMistakes(logger *slog.Logger, now func() time.Time) *mistakes {
-	return &mistakes{logger: logger, now: now}
-}
-
-// tell writes the line unless one was written less than mistakePause ago.
-func (m *mistakes) tell(ctx context.Context, message string, attrs ...slog.Attr) {
+// due reports whether a line may be written, and counts it as written.
+func (m *mistakes) due() bool {
 	now, told := m.now().UnixNano(), m.told.Load()
-	if now-told < int64(mistakePause) && now >= told || !m.told.CompareAndSwap(told, now) {
-		return
-	}
-	m.logger.LogAttrs(ctx, slog.LevelWarn, message, attrs...)
+	return (now-told >= int64(mistakePause) || now < told) && m.told.CompareAndSwap(told, now)
 }

@@ -186,8 +186,19 @@ func (w *world) overGRPC(tb testing.TB) {
 // header is a header line.
 type header = [2]string
 
+// reply is an answer, read to its end.
+type reply struct {
+	StatusCode int
+	Header     http.Header
+	Body       string
+}
+
+func replyOf(r *httptest.ResponseRecorder) reply {
+	return reply{r.Code, r.Header(), r.Body.String()}
+}
+
 // ask sends a subrequest as it would come off the wire.
-func (w *world) ask(tb testing.TB, method, target string, headers ...header) *http.Response {
+func (w *world) ask(tb testing.TB, method, target string, headers ...header) reply {
 	tb.Helper()
 	r := httptest.NewRequestWithContext(tb.Context(), method, "/", http.NoBody)
 	r.RequestURI, r.Host = target, "api.example.com"
@@ -196,7 +207,7 @@ func (w *world) ask(tb testing.TB, method, target string, headers ...header) *ht
 	}
 	recorder := httptest.NewRecorder()
 	w.handler.ServeHTTP(recorder, r)
-	return recorder.Result() //nolint:bodyclose // in memory
+	return replyOf(recorder)
 }
 
 // checkOf is the Check that Envoy would send for a client's request.

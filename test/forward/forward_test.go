@@ -37,8 +37,13 @@ func TestAKeyPassesAndTellsTheUpstreamWhoItIs(t *testing.T) {
 func TestForgedIdentityNeverReachesTheUpstream(t *testing.T) {
 	text, id := shared.newKey(t, nil)
 	forged := [][2]string{
-		{"X-Credence-Key-Id", "key_forged"}, {"X-Credence-Key-Id", "key_again"}, {"X-Credence-Owner", "forged"}, {"X-Credence-Plan", "forged"},
-		{"X-Credence-Type", "forged"}, {"X-Credence-Scopes", "forged"}, {"X-Credence-Namespace", "forged"},
+		{"X-Credence-Key-Id", "key_forged"},
+		{"X-Credence-Key-Id", "key_again"},
+		{"X-Credence-Owner", "forged"},
+		{"X-Credence-Plan", "forged"},
+		{"X-Credence-Type", "forged"},
+		{"X-Credence-Scopes", "forged"},
+		{"X-Credence-Namespace", "forged"},
 	}
 	shared.each(t, func(t *testing.T, p *proxy) {
 		t.Helper()
@@ -107,8 +112,8 @@ func TestRefusalsReachTheClient(t *testing.T) {
 					t.Errorf("%q, want one challenge", g.header.Values("WWW-Authenticate"))
 				}
 				var problem struct {
-					Status int
-					Code   string
+					Status int    `json:"status"`
+					Code   string `json:"code"`
 				}
 				if err := json.Unmarshal([]byte(g.body), &problem); err != nil || problem.Status != c.status {
 					t.Errorf("body %s: %v", g.body, err)
@@ -150,10 +155,18 @@ func TestAClientCannotSayWhatItAskedFor(t *testing.T) {
 	})
 	claims := [][2]string{
 		{"X-Api-Key", bound},
-		{"X-Forwarded-Method", "POST"}, {"X-Forwarded-Uri", "/allowed"}, {"X-Forwarded-Host", "allowed.example"},
-		{"X-Original-Method", "POST"}, {"X-Original-Uri", "/allowed"}, {"X-Original-Url", "/allowed"}, {"X-Original-Host", "allowed.example"},
-		{"X-Envoy-Original-Path", "/allowed"}, {"X-Http-Method-Override", "POST"}, {"Forwarded", "host=allowed.example"},
-		{"X-Credence-Call-Secret", "x"}, {"X-Forwarded-Prefix", "/auth/orders"},
+		{"X-Forwarded-Method", "POST"},
+		{"X-Forwarded-Uri", "/allowed"},
+		{"X-Forwarded-Host", "allowed.example"},
+		{"X-Original-Method", "POST"},
+		{"X-Original-Uri", "/allowed"},
+		{"X-Original-Url", "/allowed"},
+		{"X-Original-Host", "allowed.example"},
+		{"X-Envoy-Original-Path", "/allowed"},
+		{"X-Http-Method-Override", "POST"},
+		{"Forwarded", "host=allowed.example"},
+		{"X-Credence-Call-Secret", "x"},
+		{"X-Forwarded-Prefix", "/auth/orders"},
 	}
 	shared.each(t, func(t *testing.T, p *proxy) {
 		t.Helper()

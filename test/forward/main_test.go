@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"credence/management/client"
@@ -105,8 +106,8 @@ func deploy(ctx context.Context, home string, more ...string) (w *world, err err
 // Close stops what was started, in reverse.
 func (w *world) Close() error {
 	var err error
-	for i := len(w.closers) - 1; i >= 0; i-- {
-		err = errors.Join(err, w.closers[i]())
+	for _, shut := range slices.Backward(w.closers) {
+		err = errors.Join(err, shut())
 	}
 	return err
 }

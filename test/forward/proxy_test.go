@@ -118,7 +118,7 @@ func startNginx(ctx context.Context, home, credence, upstream string) (*proxy, e
 			"127.0.0.1:9002", credence, "127.0.0.1:8081", upstream, "/var/log/nginx/access.log", access, "http {\n", temporary); err != nil {
 			return nil, err
 		}
-		cmd := exec.Command(nginx, "-p", home, "-c", config, "-e", problems, //nolint:noctx // Stop ends it
+		cmd := exec.Command(nginx, "-p", home, "-c", config, "-e", problems,
 			"-g", "daemon off; master_process off; pid "+filepath.Join(home, "pid")+";")
 		return harness.StartProgram(ctx, "nginx", address, problems, cmd)
 	})
@@ -143,8 +143,8 @@ func startCaddy(ctx context.Context, home, credence, upstream string) (*proxy, e
 		if err != nil {
 			return nil, err
 		}
-		defer out.Close()                                                               //nolint:errcheck // the child has its own descriptor
-		cmd := exec.Command(caddy, "run", "--config", config, "--adapter", "caddyfile") //nolint:noctx // Stop ends it
+		defer out.Close() //nolint:errcheck // the child has its own descriptor
+		cmd := exec.Command(caddy, "run", "--config", config, "--adapter", "caddyfile")
 		cmd.Stdout, cmd.Stderr = out, out
 		cmd.Env = append(os.Environ(), "HOME="+home, "XDG_DATA_HOME="+home, "XDG_CONFIG_HOME="+home)
 		return harness.StartProgram(ctx, "caddy", address, log, cmd)
