@@ -88,7 +88,7 @@ func (d *denial) appendHeaders(b []byte, c *check, rateLimit bool) []byte {
 		b = appendRetryAfter(b, &c.decision)
 	}
 	if d.kind == kindLimited && rateLimit {
-		b = appendRateLimit(b, tagDeniedHeaders, c.decision.Limits, nil)
+		b = appendRateLimit(b, tagDeniedHeaders, c.decision.Limits, "")
 	}
 	return b
 }

@@ -28,7 +28,7 @@ func (a *answerer) encode(k *pipeline.Key) {
 	if a.rateLimit {
 		all = appendKeyPolicy(all, k)
 	}
-	k.Encoded = pipeline.NewEncoded(all[:len(identity)], all[len(identity):size], all[size:])
+	k.Encode(all[:len(identity)], all[len(identity):size], all[size:])
 }
 
 // appendKeyPolicy appends the RateLimit-Policy that an allowed request of the
@@ -56,9 +56,9 @@ func appendKeyPolicy(b []byte, k *pipeline.Key) []byte {
 
 // policyOf is the encoded policy of the limits that were asked, if they are
 // the key's.
-func policyOf(d *pipeline.Decision) []byte {
-	if k := d.Key; k != nil && k.Encoded.Present() && len(d.Limits) == len(k.Limits)+len(k.Quotas) {
-		return k.Encoded.Policy()
+func policyOf(d *pipeline.Decision) string {
+	if k := d.Key; k != nil && k.Encoded() && len(d.Limits) == len(k.Limits)+len(k.Quotas) {
+		return k.EncodedPolicy()
 	}
-	return nil
+	return ""
 }

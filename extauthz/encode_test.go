@@ -25,7 +25,7 @@ func drawText(t *rapid.T, name string) string {
 func drawKey(t *rapid.T) *pipeline.Key {
 	k := &pipeline.Key{
 		KeyID: drawText(t, "key id"), Namespace: drawText(t, "namespace"), Owner: drawText(t, "owner"),
-		KeyType: store.KeyType(drawText(t, "type")), Plan: drawText(t, "plan"), ScopeText: drawText(t, "scopes"),
+		KeyType: store.KeyType(drawText(t, "type")), Plan: drawText(t, "plan"), Scopes: drawText(t, "scopes"),
 	}
 	for i := range rapid.IntRange(0, 10).Draw(t, "limits") {
 		k.Limits = append(k.Limits, pipeline.SubjectLimit{Label: "l" + string(rune('a'+i)), Limit: limit.Limit{
@@ -123,12 +123,13 @@ func TestMetadataFieldsAreAClosedList(t *testing.T) {
 // TestAKeyThatIsTooLongToKeepIsEncodedEachTime: pieces are addressed with 16
 // bits.
 func TestAKeyThatIsTooLongToKeepIsEncodedEachTime(t *testing.T) {
-	long := make([]byte, 40_000)
-	if e := pipeline.NewEncoded(long, long, nil); e.Present() {
+	long := make([]byte, 70_000)
+	var k pipeline.Key
+	if k.Encode(long, long, nil); k.Encoded() {
 		t.Error("kept")
 	}
-	if e := pipeline.NewEncoded(long, long[:20_000], long); !e.Present() || len(e.Identity()) != 40_000 ||
-		len(e.Metadata()) != 20_000 || len(e.Policy()) != 40_000 {
+	k.Encode(long[:20_000], long, long)
+	if !k.Encoded() || len(k.EncodedIdentity()) != 20_000 || len(k.EncodedMetadata()) != 70_000 || len(k.EncodedPolicy()) != 70_000 {
 		t.Error("pieces are not what was put in")
 	}
 }

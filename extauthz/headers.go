@@ -61,7 +61,7 @@ func newIdentity(o Identity) (*identity, error) {
 		{"Namespace", o.Namespace, "x-credence-namespace", func(k *pipeline.Key) string { return k.Namespace }},
 		{"Owner", o.Owner, "x-credence-owner", func(k *pipeline.Key) string { return k.Owner }},
 		{"Type", o.Type, "x-credence-type", func(k *pipeline.Key) string { return string(k.KeyType) }},
-		{"Scopes", o.Scopes, "x-credence-scopes", func(k *pipeline.Key) string { return k.ScopeText }},
+		{"Scopes", o.Scopes, "x-credence-scopes", func(k *pipeline.Key) string { return k.Scopes }},
 		{"Plan", o.Plan, "x-credence-plan", func(k *pipeline.Key) string { return k.Plan }},
 	} {
 		name := f.header.Name
@@ -106,8 +106,8 @@ func (id *identity) append(b []byte, key *pipeline.Key, sent []pipeline.Field) [
 	switch {
 	case key == nil:
 		b = append(b, id.removeAll...)
-	case key.Encoded.Present():
-		b = append(b, key.Encoded.Identity()...)
+	case key.Encoded():
+		b = append(b, key.EncodedIdentity()...)
 	default:
 		b = id.appendKey(b, key)
 	}

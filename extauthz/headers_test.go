@@ -71,7 +71,7 @@ func TestIdentityWithoutValueIsRemoved(t *testing.T) {
 		"empty fields": {KeyID: "key_01"},
 		"blanks":       {KeyID: "key_01", Owner: "  ", Plan: " "},
 		"too long":     {KeyID: "key_01", Owner: strings.Repeat("o", maxValue+1), Plan: strings.Repeat("ü", maxValue/6+1)},
-		"one word":     {KeyID: "key_01", ScopeText: strings.Repeat("s", maxValue+1)},
+		"one word":     {KeyID: "key_01", Scopes: strings.Repeat("s", maxValue+1)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ok := allowWith(t, AnswerOptions{}, key)
@@ -89,7 +89,7 @@ func TestIdentityWithoutValueIsRemoved(t *testing.T) {
 // "orders:read".
 func TestLongScopeListsLoseWholeWords(t *testing.T) {
 	word := "orders:readonly"
-	key := &pipeline.Key{ScopeText: strings.TrimSpace(strings.Repeat(word+" ", 40))}
+	key := &pipeline.Key{Scopes: strings.TrimSpace(strings.Repeat(word+" ", 40))}
 	got := setNames(allowWith(t, AnswerOptions{}, key))["x-credence-scopes"]
 	if len(got) > maxValue || len(got) < maxValue-len(word)-1 {
 		t.Errorf("%d bytes", len(got))

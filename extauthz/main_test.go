@@ -36,8 +36,7 @@ func (f decideFunc) Decide(ctx context.Context, r *pipeline.Request, d *pipeline
 func testKey() *pipeline.Key {
 	return &pipeline.Key{
 		KeyID: "key_01", Namespace: "shop", Owner: "team-orders", KeyType: store.KeyTypeService,
-		Status: store.StatusActive, Plan: "gold", Scopes: []string{"orders:read", "orders:write"},
-		ScopeText: "orders:read orders:write",
+		Status: store.StatusActive, Plan: "gold", Scopes: "orders:read orders:write",
 	}
 }
 

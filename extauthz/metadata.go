@@ -118,9 +118,10 @@ func (m *metadataWriter) append(b []byte, d *pipeline.Decision, allowed bool) []
 	var clientRoom [96]byte
 	parts := [...][]byte{
 		m.decision(d, allowed), at(m.reasons, int(d.Reason)), at(m.stages, int(d.Stage)), m.mode(d),
-		at(m.sources, int(d.Source)), m.appendClient(clientRoom[:0], d.Client), m.keyPart(d.Key),
+		at(m.sources, int(d.Source)), m.appendClient(clientRoom[:0], d.Client),
 	}
-	size := 0
+	ofKey := m.keyPart(d.Key)
+	size := len(ofKey)
 	for _, p := range parts {
 		size += len(p)
 	}
@@ -134,7 +135,7 @@ func (m *metadataWriter) append(b []byte, d *pipeline.Decision, allowed bool) []
 	for _, p := range parts {
 		b = append(b, p...)
 	}
-	return b
+	return append(b, ofKey...)
 }
 
 func (m *metadataWriter) decision(d *pipeline.Decision, allowed bool) []byte {
@@ -164,14 +165,14 @@ func (m *metadataWriter) appendClient(b []byte, client netip.Addr) []byte {
 }
 
 // keyPart is what was encoded when the key was made, or is now.
-func (m *metadataWriter) keyPart(k *pipeline.Key) []byte {
+func (m *metadataWriter) keyPart(k *pipeline.Key) string {
 	switch {
 	case k == nil:
-		return nil
-	case k.Encoded.Present():
-		return k.Encoded.Metadata()
+		return ""
+	case k.Encoded():
+		return k.EncodedMetadata()
 	}
-	return m.appendKey(nil, k)
+	return string(m.appendKey(nil, k))
 }
 
 // appendKey appends the entries whose values are the key's.

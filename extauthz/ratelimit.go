@@ -19,11 +19,11 @@ const (
 // after the limits, q the quota, w its window, r what remains, t the seconds
 // until there is more. Nothing is appended when no limit was asked. policy is
 // the first of the two if it has been encoded already.
-func appendRateLimit(b []byte, tag byte, limits []pipeline.LimitOutcome, policy []byte) []byte {
+func appendRateLimit(b []byte, tag byte, limits []pipeline.LimitOutcome, policy string) []byte {
 	if len(limits) == 0 {
 		return b
 	}
-	if len(policy) > 0 {
+	if policy != "" {
 		b = append(b, policy...)
 	} else {
 		b = appendLimitField(b, tag, "ratelimit-policy", limits, appendPolicy)

@@ -227,7 +227,7 @@ func TestAnswerWithoutStatusIsRefused(t *testing.T) {
 func TestConcurrentChecksDoNotMix(t *testing.T) {
 	s := serve(t, testOptions(decideFunc(func(_ context.Context, r *pipeline.Request, d *pipeline.Decision) {
 		d.Reason = pipeline.ReasonAllowed
-		d.Key = &pipeline.Key{KeyID: string(r.Header("x-name")), ScopeText: string(r.Path)}
+		d.Key = &pipeline.Key{KeyID: string(r.Header("x-name")), Scopes: string(r.Path)}
 	})))
 	conn := dial(t, s.address)
 	var g errgroup.Group

@@ -57,11 +57,10 @@ type Cache struct {
 // entry is a key that was found. Only its marks change.
 type entry struct {
 	place
-	key       *pipeline.Key
-	revision  store.Revision // applied before it was read
-	readAt    instant        // before it was read
-	refreshAt time.Duration  // age at which it should be read again
-	asked     atomic.Int64   // age in nanoseconds when that was last asked for
+	key      *pipeline.Key
+	revision store.Revision // applied before it was read
+	readAt   instant        // before it was read
+	asked    atomic.Int64   // age in nanoseconds when that was last asked for
 }
 
 // absence is a digest that the store did not know.
@@ -107,7 +106,7 @@ func (c *Cache) Cached(digest credential.Digest) *pipeline.Key {
 		return nil
 	}
 	age := elapsed(e.readAt, now)
-	if age >= e.refreshAt {
+	if age >= c.refreshAge(&digest) {
 		c.askRefresh(e, age)
 		if age >= c.options.TTL {
 			return c.stretched(e, age, now)

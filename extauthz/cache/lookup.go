@@ -184,7 +184,6 @@ func (c *Cache) fill(digest credential.Digest, f *flight, key *pipeline.Key, has
 	} else {
 		c.addEntry(&entry{
 			place: place{digest: digest}, key: key, revision: since.revision, readAt: readAt,
-			refreshAt: c.refreshAge(digest),
 		})
 	}
 	f.key = key
@@ -195,7 +194,7 @@ func (c *Cache) fill(digest credential.Digest, f *flight, key *pipeline.Key, has
 // refreshAge is between half and three quarters of the TTL. It differs from
 // digest to digest, so that keys that were first used together are not read
 // again together.
-func (c *Cache) refreshAge(digest credential.Digest) time.Duration {
+func (c *Cache) refreshAge(digest *credential.Digest) time.Duration {
 	return c.options.TTL/2 + c.options.TTL/4*time.Duration(digest[0])/256
 }
 

@@ -18,10 +18,14 @@ func (p *Pipeline) authorize(c *check) Reason {
 	if reason := p.blacklisted(c, key.Namespace); reason != ReasonNone {
 		return reason
 	}
-	if !allowsClient(key.Networks, c.d.Client) {
+	bounds := key.Bounds
+	if bounds != nil && !allowsClient(bounds.Networks, c.d.Client) {
 		return ReasonNetworkNotAllowed
 	}
-	if !allowsRoute(key, c.r, c.route.environment) {
+	if len(c.route.environment) > 0 && key.Environment != string(c.route.environment) {
+		return ReasonRouteNotAllowed
+	}
+	if bounds != nil && !bounds.allowRoute(c.r) {
 		return ReasonRouteNotAllowed
 	}
 	if missing := c.route.missingScope(key.Scopes); missing != nil {
@@ -37,13 +41,12 @@ func allowsClient(networks []netip.Prefix, client netip.Addr) bool {
 	return len(networks) == 0 || containsAddress(networks, client)
 }
 
-// allowsRoute reports whether the key's bounds admit the request. What a key
-// does not mention does not bind it.
-func allowsRoute(key *Key, r *Request, environment []byte) bool {
-	return (len(environment) == 0 || key.Environment == string(environment)) &&
-		(len(key.Hosts) == 0 || allowsHost(key.Hosts, r.Host)) &&
-		(len(key.Methods) == 0 || slices.ContainsFunc(key.Methods, func(m string) bool { return m == string(r.Method) })) &&
-		(len(key.Paths) == 0 || allowsPath(key.Paths, r.Path))
+// allowRoute reports whether the bounds admit the request. What a key does not
+// mention does not bind it.
+func (b *Bounds) allowRoute(r *Request) bool {
+	return (len(b.Hosts) == 0 || allowsHost(b.Hosts, r.Host)) &&
+		(len(b.Methods) == 0 || slices.ContainsFunc(b.Methods, func(m string) bool { return m == string(r.Method) })) &&
+		(len(b.Paths) == 0 || allowsPath(b.Paths, r.Path))
 }
 
 // allowsHost compares the host without its port, letter case aside. Two Host
@@ -144,10 +147,12 @@ func hasOddSegment(path []byte) bool {
 	return false
 }
 
-// holdsScope reports whether one of the held scopes covers the demanded one:
+// holdsScope reports whether one of the held scopes (joined with a space) covers the demanded one:
 // by being it, or by being "prefix:*" where it begins with "prefix:".
-func holdsScope(held []string, demanded []byte) bool {
-	for _, scope := range held {
+func holdsScope(held string, demanded []byte) bool {
+	for more := held != ""; more; {
+		var scope string
+		scope, held, more = strings.Cut(held, " ")
 		if scope == string(demanded) {
 			return true
 		}

@@ -155,7 +155,7 @@ func TestClientWithoutAddressPassesOnlyWhereNothingAsksForOne(t *testing.T) {
 		"global blacklist":         {func(w *world) { w.blacklist.add("", "192.0.2.0/24") }, ReasonBadClientAddress, StageBlacklist},
 		"blacklist of the key's":   {func(w *world) { w.blacklist.add("default", "192.0.2.0/24") }, ReasonBadClientAddress, StageAuthorize},
 		"blacklist of another":     {func(w *world) { w.blacklist.add("shop", "192.0.2.0/24") }, ReasonAllowed, StageLimit},
-		"networks of the key":      {func(w *world) { w.key.Networks = prefixes("0.0.0.0/0", "::/0") }, ReasonNetworkNotAllowed, StageAuthorize},
+		"networks of the key":      {func(w *world) { w.key.Bounds = &Bounds{Networks: prefixes("0.0.0.0/0", "::/0")} }, ReasonNetworkNotAllowed, StageAuthorize},
 		"a configured header":      {func(w *world) { w.options.Client.Source = "header:x-client-ip" }, ReasonBadClientAddress, StageClient},
 		"a configured header list": {func(w *world) { w.options.Client = ClientOptions{Source: "xff", TrustedHops: 1} }, ReasonBadClientAddress, StageClient},
 	} {

@@ -151,7 +151,7 @@ func TestConnectAndEmptyPathAreDecidedLikeOthers(t *testing.T) {
 	w.options.Places = []Place{{PlaceHeader, "x-api-key"}, {PlaceQuery, "api_key"}}
 	w.request.Method, w.request.Path = []byte("CONNECT"), nil
 	w.want(t, ReasonAllowed)
-	w.key.Paths = []string{"/*"}
+	w.key.Bounds = &Bounds{Paths: []string{"/*"}}
 	w.want(t, ReasonRouteNotAllowed)
 }
 

@@ -3,8 +3,9 @@ package pipeline
 import (
 	"math"
 	"net/netip"
-	"slices"
+	"strings"
 	"time"
+	"unique"
 
 	"credence/store"
 	"credence/store/credential"
@@ -12,7 +13,9 @@ import (
 )
 
 // Key is a key record as the decision needs it: made once when it enters the
-// cache, immutable, shared by all Checks. NewKey makes it.
+// cache, immutable, shared by all Checks. NewKey makes it. A cache holds as
+// many as there are keys, so its size counts: it is 256 bytes, a size of its
+// own for Go's allocator, and what most keys lack, or share, is elsewhere.
 type Key struct {
 	KeyID       string
 	Namespace   string
@@ -21,63 +24,85 @@ type Key struct {
 	Status      store.Status
 	Environment string
 	Plan        string
-	Scopes      []string // sorted
-	ScopeText   string   // the scopes joined with a space
-	Networks    []netip.Prefix
-	Hosts       []string // lower-case
-	Methods     []string
-	Paths       []string
-	NotBefore   time.Time
-	ExpiresAt   time.Time
+	Scopes      string // sorted, joined with a space
+	ExpiresAt   int64  // Unix microseconds, as exact as the store; 0 is never
 	Hash        credential.Hash
-	// Foreign is true for a key that was made elsewhere: its text carries no
-	// checksum of ours.
-	Foreign bool
+	// Bounds are where and from when on the key may be used; nil is everywhere
+	// and at once.
+	Bounds *Bounds
 	// Limits are the rates of key, plan and owner with the subject each is
 	// counted for; Quotas likewise.
 	Limits []SubjectLimit
 	Quotas []SubjectQuota
-	// Encoded are the parts of an answer that depend on the key alone, encoded
-	// by the transport when the key was made. The pipeline does not read them.
-	Encoded Encoded
+
+	// The parts of an answer that depend on the key alone, see Encode. The
+	// pipeline does not read them.
+	encoded string                // identity and metadata; "" for none
+	policy  unique.Handle[string] // one for all keys with the same limits
+	split   uint16                // where the identity ends
+	// Foreign is true for a key that was made elsewhere: its text carries no
+	// checksum of ours.
+	Foreign bool
 }
 
-// Encoded holds pieces of answers in the transport's form, in one allocation.
-// The zero value holds none.
-type Encoded struct {
-	bytes    []byte
-	identity uint16 // where it ends
-	metadata uint16
+// Bounds are what a key is bound to; an empty list binds to nothing.
+type Bounds struct {
+	NotBefore time.Time
+	Networks  []netip.Prefix
+	Hosts     []string // lower-case
+	Methods   []string
+	Paths     []string
 }
 
-// NewEncoded keeps copies of the pieces. Pieces that are too long to be kept
-// are not: the transport then encodes them for each answer.
-func NewEncoded(identity, metadata, policy []byte) Encoded {
-	if len(identity)+len(metadata) > math.MaxUint16 {
-		return Encoded{}
+// Encode keeps pieces of answers, in the transport's form, with the key. The key's own texts stand in them
+// nearly always: they become parts of that one text, so that each is in memory
+// once. Pieces that are too long are not kept: the transport then encodes them
+// for each answer. Nobody else may know the key yet.
+func (k *Key) Encode(identity, metadata, policy []byte) {
+	if len(identity) > math.MaxUint16 {
+		return
 	}
-	return Encoded{
-		bytes:    slices.Concat(identity, metadata, policy),
-		identity: uint16(len(identity)), metadata: uint16(len(identity) + len(metadata)),
+	k.encoded, k.split = string(identity)+string(metadata), uint16(len(identity))
+	k.policy = unique.Make(string(policy))
+	own := k.KeyID
+	for _, text := range []*string{&k.KeyID, &k.Namespace, &k.Owner, &k.Plan, &k.Scopes} {
+		if at := strings.Index(k.encoded, *text); at >= 0 {
+			*text = k.encoded[at : at+len(*text)]
+		}
+	}
+	for i := range k.Limits {
+		if k.Limits[i].Subject == own {
+			k.Limits[i].Subject = k.KeyID
+		}
+	}
+	for i := range k.Quotas {
+		if k.Quotas[i].Subject == own {
+			k.Quotas[i].Subject = k.KeyID
+		}
 	}
 }
 
-// Present reports whether the pieces are there.
-func (e *Encoded) Present() bool { return len(e.bytes) > 0 }
+// Encoded reports whether the pieces are there.
+func (k *Key) Encoded() bool { return k.encoded != "" }
 
-// Identity are the headers that say who calls.
-func (e *Encoded) Identity() []byte { return e.bytes[:e.identity] }
+// EncodedIdentity are the headers that say who calls.
+func (k *Key) EncodedIdentity() string { return k.encoded[:k.split] }
 
-// Metadata are the fields that say who calls.
-func (e *Encoded) Metadata() []byte { return e.bytes[e.identity:e.metadata] }
+// EncodedMetadata are the fields that say who calls.
+func (k *Key) EncodedMetadata() string { return k.encoded[k.split:] }
 
-// Policy are the headers that say what the limits are; empty when they differ
-// from one moment to the next, or there is nothing to say.
-func (e *Encoded) Policy() []byte { return e.bytes[e.metadata:] }
+// EncodedPolicy are the headers that say what the limits are; empty when they
+// differ from one moment to the next, or there is nothing to say.
+func (k *Key) EncodedPolicy() string {
+	if !k.Encoded() {
+		return ""
+	}
+	return k.policy.Value()
+}
 
 // SubjectLimit is a rate and whom it is counted for.
 type SubjectLimit struct {
-	Subject string // "key:<key id>" or "owner:<namespace>/<name>"
+	Subject string // the key id ("key_..."), or "owner:<namespace>/<name>"
 	// Label names the limit in answers ([LimitOutcome.Name]) and is unique
 	// among the limits and quotas of the key. It is no part of what is counted.
 	Label string

@@ -30,15 +30,17 @@ func validateLimits(r *store.KeyRecord) error {
 // owner's begin with "owner:", and a quota that shares its name with a rate of
 // the key or its plan begins with "quota:".
 func subjectLimits(r *store.KeyRecord) ([]SubjectLimit, []SubjectQuota) {
-	key, owner := "key:"+r.KeyID, "owner:"+r.Namespace+"/"+r.Owner
+	key, owner := r.KeyID, "owner:"+r.Namespace+"/"+r.Owner
 	var limits []SubjectLimit
 	var quotas []SubjectQuota
 	rates := make(map[string]bool)
 	for _, l := range overriding(r.Limits, r.PlanLimits, func(l limit.Limit) string { return l.Name }) {
+		l.Name = shared(l.Name)
 		limits = append(limits, SubjectLimit{Subject: key, Label: l.Name, Limit: l})
 		rates[l.Name] = true
 	}
 	for _, q := range overriding(r.Quotas, r.PlanQuotas, func(q limit.Quota) string { return q.Name }) {
+		q.Name = shared(q.Name)
 		label := q.Name
 		if rates[label] {
 			label = "quota:" + label

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"unique"
 
 	"credence/store"
 )
@@ -31,20 +32,35 @@ func NewKey(r store.KeyRecord) (*Key, error) {
 	scopes := slices.Clone(r.Scopes)
 	slices.Sort(scopes)
 	k := &Key{
-		KeyID: r.KeyID, Namespace: r.Namespace, Owner: r.Owner, KeyType: r.KeyType, Status: r.Status,
-		Environment: r.Environment, Plan: r.Plan, Scopes: scopes, ScopeText: strings.Join(scopes, " "),
-		Methods: slices.Clone(r.Methods), Paths: slices.Clone(r.Paths),
-		NotBefore: r.NotBefore, ExpiresAt: r.ExpiresAt, Hash: r.Hash, Foreign: r.ChecksumID == "",
+		KeyID: r.KeyID, Namespace: r.Namespace, Owner: r.Owner, Plan: r.Plan, Scopes: strings.Join(scopes, " "),
+		KeyType: store.KeyType(shared(string(r.KeyType))), Status: store.Status(shared(string(r.Status))),
+		Environment: shared(r.Environment), Bounds: newBounds(&r),
+		Hash: r.Hash, Foreign: r.ChecksumID == "",
 	}
-	for _, network := range r.Networks {
-		k.Networks = append(k.Networks, normalNetwork(network))
-	}
-	for _, host := range r.Hosts {
-		k.Hosts = append(k.Hosts, strings.ToLower(host))
+	if !r.ExpiresAt.IsZero() {
+		k.ExpiresAt = max(1, r.ExpiresAt.UnixMicro())
 	}
 	k.Limits, k.Quotas = subjectLimits(&r)
 	return k, nil
 }
+
+// newBounds is nil for a key that is bound to nothing, as most are.
+func newBounds(r *store.KeyRecord) *Bounds {
+	if r.NotBefore.IsZero() && len(r.Networks)+len(r.Hosts)+len(r.Methods)+len(r.Paths) == 0 {
+		return nil
+	}
+	b := &Bounds{NotBefore: r.NotBefore, Methods: slices.Clone(r.Methods), Paths: slices.Clone(r.Paths)}
+	for _, network := range r.Networks {
+		b.Networks = append(b.Networks, normalNetwork(network))
+	}
+	for _, host := range r.Hosts {
+		b.Hosts = append(b.Hosts, strings.ToLower(host))
+	}
+	return b
+}
+
+// shared is the one copy of a text that many keys have.
+func shared(text string) string { return unique.Make(text).Value() }
 
 func validateRecord(r *store.KeyRecord) error {
 	for _, text := range []struct{ field, value string }{

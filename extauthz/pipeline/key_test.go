@@ -23,11 +23,11 @@ func TestKeySharesNothingWithItsRecord(t *testing.T) {
 		list[0] = "changed"
 	}
 	r.Networks[0] = netip.MustParsePrefix("0.0.0.0/0")
-	if !slices.Equal(k.Scopes, []string{"a", "b"}) || k.ScopeText != "a b" || k.Hosts[0] != "api.example.com" ||
-		k.Methods[0] != "GET" || k.Paths[0] != "/a/*" || k.Networks[0] != netip.MustParsePrefix("10.0.0.0/8") {
+	if k.Scopes != "a b" || k.Bounds.Hosts[0] != "api.example.com" ||
+		k.Bounds.Methods[0] != "GET" || k.Bounds.Paths[0] != "/a/*" || k.Bounds.Networks[0] != netip.MustParsePrefix("10.0.0.0/8") {
 		t.Errorf("%+v", k)
 	}
-	if k.NotBefore != noon || k.ExpiresAt != noon.Add(time.Hour) || k.Hash != r.Hash || k.Foreign {
+	if k.Bounds.NotBefore != noon || k.ExpiresAt != noon.Add(time.Hour).UnixMicro() || k.Hash != r.Hash || k.Foreign {
 		t.Errorf("%+v", k)
 	}
 }
@@ -55,13 +55,13 @@ func TestLimitsAreCountedForKeyAndOwnerUnderNamesThatDoNotCollide(t *testing.T) 
 		got = append(got, counted{q.Subject, q.Name, q.Label, q.Limit})
 	}
 	want := []counted{
-		{"key:key_01", "per-second", "per-second", 99}, // not the plan's 10
-		{"key:key_01", "daily", "daily", 10},
-		{"key:key_01", "per-minute", "per-minute", 10},
+		{"key_01", "per-second", "per-second", 99}, // not the plan's 10
+		{"key_01", "daily", "daily", 10},
+		{"key_01", "per-minute", "per-minute", 10},
 		{"owner:shop/billing", "per-second", "owner:per-second", 10},
 		{"owner:shop/billing", "per-hour", "owner:per-hour", 10},
-		{"key:key_01", "requests", "requests", 1000},
-		{"key:key_01", "daily", "quota:daily", 1000},
+		{"key_01", "requests", "requests", 1000},
+		{"key_01", "daily", "quota:daily", 1000},
 		{"owner:shop/billing", "daily", "owner:daily", 1000},
 	}
 	if !slices.Equal(got, want) {

@@ -48,14 +48,14 @@ func everyReason() map[Reason]reasonCase {
 		ReasonRevoked:     {StageState, status(store.StatusRevoked)},
 		ReasonDisabled:    {StageState, status(store.StatusDisabled)},
 		ReasonSuspended:   {StageState, status(store.StatusSuspended)},
-		ReasonExpired:     {StageState, func(w *world) { w.key.ExpiresAt = noon }},
-		ReasonNotYetValid: {StageState, func(w *world) { w.key.NotBefore = noon.Add(1) }},
+		ReasonExpired:     {StageState, func(w *world) { w.key.ExpiresAt = noon.UnixMicro() }},
+		ReasonNotYetValid: {StageState, func(w *world) { w.bounds().NotBefore = noon.Add(1) }},
 
 		ReasonNamespaceNotAllowed: {StageAuthorize, func(w *world) { w.extend("credence.namespace", "shop") }},
 		ReasonNetworkNotAllowed: {StageAuthorize, func(w *world) {
-			w.key.Networks = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+			w.bounds().Networks = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
 		}},
-		ReasonRouteNotAllowed: {StageAuthorize, func(w *world) { w.key.Methods = []string{"POST"} }},
+		ReasonRouteNotAllowed: {StageAuthorize, func(w *world) { w.bounds().Methods = []string{"POST"} }},
 		ReasonScopeMissing:    {StageAuthorize, func(w *world) { w.extend("credence.scopes", "orders:write") }},
 
 		ReasonRateLimited:    {StageLimit, refuse("per-second")},
@@ -226,7 +226,7 @@ func TestDecideOnACachedKeyAllocatesNothing(t *testing.T) {
 		w := busy(t)
 		w.options.Client = source
 		w.request.Headers = append(w.request.Headers, fields("x-real-ip", "2001:db8::8")...)
-		w.key.Networks = nil
+		w.key.Bounds = nil
 		p := w.pipeline(t)
 		ctx := t.Context()
 		allocs := testing.AllocsPerRun(100, func() { p.Decide(ctx, &w.request, &w.decision) })

@@ -110,7 +110,7 @@ func (p *routePolicy) allowsNamespace(namespace string) bool {
 }
 
 // missingScope is the first demanded scope that is not held, nil when all are.
-func (p *routePolicy) missingScope(held []string) []byte {
+func (p *routePolicy) missingScope(held string) []byte {
 	for word, rest := cutWord(p.scopes); len(word) > 0; word, rest = cutWord(rest) {
 		if !holdsScope(held, word) {
 			return word

@@ -35,10 +35,10 @@ func stateOf(k *Key, now time.Time) Reason {
 // lifeOf judges the times of the key: its first instant is inside, its end
 // already outside.
 func lifeOf(k *Key, now time.Time) Reason {
-	if !k.NotBefore.IsZero() && now.Before(k.NotBefore) {
+	if k.Bounds != nil && now.Before(k.Bounds.NotBefore) {
 		return ReasonNotYetValid
 	}
-	if !k.ExpiresAt.IsZero() && !now.Before(k.ExpiresAt) {
+	if k.ExpiresAt != 0 && now.UnixMicro() >= k.ExpiresAt {
 		return ReasonExpired
 	}
 	return ReasonNone

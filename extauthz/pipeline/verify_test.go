@@ -130,7 +130,7 @@ func TestLifeEndsStrictlyAtItsEnd(t *testing.T) {
 		{1, ReasonExpired},
 	} {
 		w := newWorld(t)
-		w.key.NotBefore, w.key.ExpiresAt = noon.Add(-time.Hour), noon
+		w.bounds().NotBefore, w.key.ExpiresAt = noon.Add(-time.Hour), noon.UnixMicro()
 		w.now = noon.Add(c.at)
 		w.want(t, c.want)
 	}
@@ -142,7 +142,7 @@ func TestWhatPeopleDecidedComesBeforeTheClock(t *testing.T) {
 		store.StatusSuspended: ReasonSuspended, store.StatusActive: ReasonExpired, "": ReasonInternal,
 	} {
 		w := newWorld(t)
-		w.key.Status, w.key.ExpiresAt = status, noon.Add(-time.Hour)
+		w.key.Status, w.key.ExpiresAt = status, noon.Add(-time.Hour).UnixMicro()
 		w.want(t, want)
 	}
 }

@@ -85,6 +85,14 @@ func (w *world) record() store.KeyRecord {
 	}}
 }
 
+// bounds are the key's, to be changed.
+func (w *world) bounds() *Bounds {
+	if w.key.Bounds == nil {
+		w.key.Bounds = &Bounds{}
+	}
+	return w.key.Bounds
+}
+
 // uncached moves the key from the cache to the store.
 func (w *world) uncached() {
 	w.keys.stored, w.keys.cached = w.keys.cached, map[credential.Digest]*Key{}
