@@ -1,6 +1,7 @@
-// Package limiter counts requests in the memory of one replica: the rates and
-// quotas of keys, plans and owners ([Limiter]), all requests of an address
-// ([AddressLimiter]) and its failed credentials ([Failures]).
+// Package limiter counts requests: the rates and quotas of keys, plans and
+// owners ([Limiter]), all requests of an address ([AddressLimiter]) and its
+// failed credentials ([Failures]). All but what [Budgets] and the store keep is
+// in the memory of one replica.
 //
 // # Rates
 //
@@ -27,6 +28,41 @@
 // long that takes), n replicas, k of them new, admit at most 1 + k/n times the
 // rate. Limits of addresses and failures are not shared: each replica counts
 // what it sees of an address.
+//
+// # Rates that replicas share
+//
+// With [Budgets] the replicas take from the same budgets (store/limit says in
+// [limit.Draw] what those are, package store/redis keeps them):
+//
+//	shared.go   which way a request goes; the share where nobody answers
+//	leased.go   units are drawn in advance and spent in memory
+//	lease.go    what is held of one budget, and how much should be
+//	exact.go    each request asks
+//	lane.go     calls that go at the same time go together; giving up, coming back
+//
+// In any window W all replicas together admit at most burst + rate x W, both
+// ways. A lease is a number of units and the instant at which they end, by this
+// replica's monotonic clock counted from before they were drawn, and a fiftieth
+// early: Redis counts them as held for longer. A request that finds enough of
+// all its limits spends them by compare-and-swap and takes no lock. It has more
+// drawn in the background when a quarter of what should be held is left; a
+// request that finds too little waits for the draw, together with all others
+// of that limit. What should be held follows the demand: about half a second
+// of it, for high demand less, never more than burst / (2 x replicas). When a
+// budget could not give what was wanted, it is left alone until there is
+// something for two dozen requests, at most a quarter of a second; requests
+// are refused meanwhile. What is not used is given back before it ends.
+//
+// Requests whose limits lie in different slots of a Cluster: leased holds units
+// of each and spends all or none. Exact draws from all at once; when one
+// refuses, what others gave is refunded, less what came back meanwhile.
+//
+// Nothing of this is ever an error to the caller. A request waits BudgetWait at
+// most, then the share judges it. After two failures in a row a lane (all of
+// Redis, or a sixteenth of a Cluster) is given up: nobody waits, and it is asked
+// in the background until it has answered twice. What is admitted from budgets
+// is charged to the share too, and what the share admits is told to the budgets
+// with the next draw.
 //
 // # Quotas
 //
@@ -57,6 +93,13 @@
 //	store hangs    the same, after RefillWait
 //	crash          at most one block of each quota is lost: counted as spent,
 //	               never spent twice
+//	budgets fail   the share judges, see above; a single answer that comes too
+//	               late lets the request on top of the limit until it is told
+//	budgets        each of them is full again: one burst more, each time
+//	forget
+//	budgets lie    what cannot be true is not believed; else one replica admits at
+//	               most twice the burst and the rate, and its share besides; or
+//	               refuses for as long as the budgets say so
 //	clock jumps    rates count by the monotonic clock; quotas follow the wall
 //	               clock into a later window, and back only after a minute
 package limiter

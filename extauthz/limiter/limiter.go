@@ -69,7 +69,7 @@ type refillCounts struct{ refills, failures atomic.Int64 }
 func (l *Limiter) Stats() Stats {
 	return Stats{
 		Shared: l.shared.stats(),
-		Rates: l.rates.size(), RateEvictions: l.rates.evictions.Load(),
+		Rates:  l.rates.size(), RateEvictions: l.rates.evictions.Load(),
 		Quotas: l.quotas.table.size(), QuotaEvictions: l.quotas.table.evictions.Load(),
 		Refills: l.quotas.counts.refills.Load(), RefillErrors: l.quotas.counts.failures.Load(),
 	}

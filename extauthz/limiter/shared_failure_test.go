@@ -23,11 +23,12 @@ func kinds(t *testing.T, test func(t *testing.T, exact bool)) {
 
 func TestWithBudgetsAwayEachReplicaKeepsToItsShareAndNobodyWaitsLong(t *testing.T) {
 	kinds(t, func(t *testing.T, exact bool) {
+		t.Helper()
 		f := newFleet(t, 10, exact, nil, func(int, int) fate { return fate{there: time.Hour} })
 		longest := time.Duration(0)
 		var admitted []admission
 		for i := range 8000 {
-			time.Sleep(time.Millisecond / 2)
+			<-time.After(time.Millisecond / 2)
 			start := time.Now()
 			if ok, shared := f.take(i%10, 1, of("key:a", hundred)); ok {
 				admitted = append(admitted, admission{time.Now(), 1})
@@ -53,6 +54,7 @@ func TestWithBudgetsAwayEachReplicaKeepsToItsShareAndNobodyWaitsLong(t *testing.
 
 func TestBudgetsThatComeBackAreAskedAgainAndToldWhatIsOwed(t *testing.T) {
 	kinds(t, func(t *testing.T, exact bool) {
+		t.Helper()
 		l := limit.Limit{Name: "hour", Limit: 100, Period: time.Hour}
 		away := true
 		f := newFleet(t, 2, exact, nil, func(int, int) fate { return fate{lost: away} })
@@ -62,14 +64,14 @@ func TestBudgetsThatComeBackAreAskedAgainAndToldWhatIsOwed(t *testing.T) {
 				if ok, _ := f.take(i%2, 1, of("key:a", l)); ok {
 					sum++
 				}
-				time.Sleep(time.Millisecond)
+				<-time.After(time.Millisecond)
 			}
 		}
 		if spendUp(); sum != 100 {
 			t.Errorf("%d admitted by both shares, want 100", sum)
 		}
 		away = false
-		time.Sleep(2 * time.Second)
+		<-time.After(2 * time.Second)
 		for i, r := range f.replicas {
 			if s := r.Stats().Shared; s.Away != 0 || s.Returned != 1 {
 				t.Errorf("replica %d: %+v", i, s)
@@ -85,13 +87,14 @@ func TestBudgetsThatComeBackAreAskedAgainAndToldWhatIsOwed(t *testing.T) {
 
 func TestBudgetsThatForgetCostAtMostOneMoreBurst(t *testing.T) {
 	kinds(t, func(t *testing.T, exact bool) {
+		t.Helper()
 		f := newFleet(t, 10, exact, nil, nil)
 		var admitted []admission
 		for i := range 12_000 {
 			if i == 6000 {
 				f.server.Forget()
 			}
-			time.Sleep(time.Millisecond / 2)
+			<-time.After(time.Millisecond / 2)
 			if ok, _ := f.take(i%10, 1, of("key:a", hundred)); ok {
 				admitted = append(admitted, admission{time.Now(), 1})
 			}
@@ -104,6 +107,7 @@ func TestBudgetsThatForgetCostAtMostOneMoreBurst(t *testing.T) {
 
 func TestBudgetsThatLieLoosenALimitAtMostThisFar(t *testing.T) {
 	kinds(t, func(t *testing.T, exact bool) {
+		t.Helper()
 		f := newFleet(t, 1, exact, nil, func(int, int) fate {
 			return fate{mischief: func(groups []*limit.Group) {
 				for _, g := range groups {
@@ -116,7 +120,7 @@ func TestBudgetsThatLieLoosenALimitAtMostThisFar(t *testing.T) {
 		})
 		admitted := 0
 		for range 20_000 {
-			time.Sleep(time.Millisecond / 2)
+			<-time.After(time.Millisecond / 2)
 			if ok, _ := f.take(0, 1, of("key:a", hundred)); ok {
 				admitted++
 			}
@@ -144,6 +148,7 @@ func TestAnswersThatCannotBeTrueAreNotBelieved(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			kinds(t, func(t *testing.T, exact bool) {
+				t.Helper()
 				f := newFleet(t, 1, exact, nil, func(int, int) fate {
 					return fate{mischief: func(groups []*limit.Group) {
 						for _, g := range groups {
@@ -170,6 +175,7 @@ func TestAnswersThatCannotBeTrueAreNotBelieved(t *testing.T) {
 
 func TestLimitsInSeveralSlotsAreChargedTogetherOrNotAtAll(t *testing.T) {
 	kinds(t, func(t *testing.T, exact bool) {
+		t.Helper()
 		f := newFleet(t, 2, exact, nil, nil)
 		f.server.Slots = 16384 // before anything is drawn, but lanes are made: all share one
 		wide := limit.Limit{Name: "wide", Limit: 100, Period: time.Hour}
@@ -180,17 +186,17 @@ func TestLimitsInSeveralSlotsAreChargedTogetherOrNotAtAll(t *testing.T) {
 			if ok, _ := f.take(i%2, 1, together...); ok {
 				admitted++
 			}
-			time.Sleep(10 * time.Millisecond)
+			<-time.After(10 * time.Millisecond)
 		}
 		if admitted != 10 {
 			t.Errorf("%d admitted, want the owner's 10", admitted)
 		}
-		time.Sleep(5 * time.Second) // what is held is given back
+		<-time.After(5 * time.Second) // what is held is given back
 		for i := range 200 {
 			if ok, _ := f.take(i%2, 1, together[0]); ok {
 				admitted++
 			}
-			time.Sleep(10 * time.Millisecond)
+			<-time.After(10 * time.Millisecond)
 		}
 		if admitted < 97 || admitted > 100 {
 			t.Errorf("%d of the wide limit were admitted, want its 100 but for a few", admitted)
@@ -207,7 +213,7 @@ func TestWhatAStoppingReplicaHoldsIsGivenBack(t *testing.T) {
 			if ok, _ := f.take(0, 1, of("key:a", l)); ok {
 				spent++
 			}
-			time.Sleep(time.Millisecond)
+			<-time.After(time.Millisecond)
 		}
 		if err := f.replicas[0].Close(t.Context()); err != nil {
 			t.Fatal(err)
@@ -216,7 +222,7 @@ func TestWhatAStoppingReplicaHoldsIsGivenBack(t *testing.T) {
 			if ok, _ := f.take(1, 1, of("key:a", l)); ok {
 				spent++
 			}
-			time.Sleep(time.Millisecond)
+			<-time.After(time.Millisecond)
 		}
 		if spent != 1000 {
 			t.Errorf("%d of 1000 were spent", spent)

@@ -132,7 +132,6 @@ func newFleet(t *testing.T, n int, exact bool, drift func(i int) float64, happen
 	return f
 }
 
-
 // take takes from one replica; shared says that no share judged.
 func (f *fleet) take(replica int, cost int64, limits ...pipeline.SubjectLimit) (ok, shared bool) {
 	f.Helper()
@@ -241,7 +240,7 @@ func (s *story) tell(t *testing.T, exact bool) (admitted []admission) {
 		f := newFleet(t, s.replicas, exact, func(i int) float64 { return s.drift[i] },
 			func(replica, call int) fate { return s.fates[(replica*7+call)%len(s.fates)] })
 		for _, step := range s.steps {
-			time.Sleep(step.pause)
+			<-time.After(step.pause)
 			if ok, shared := f.take(step.replica, step.cost, of("key:a", s.limit)); ok && shared {
 				admitted = append(admitted, admission{time.Now(), step.cost})
 			}
@@ -249,7 +248,7 @@ func (s *story) tell(t *testing.T, exact bool) (admitted []admission) {
 		for _, l := range f.replicas {
 			_ = l.Close(t.Context())
 		}
-		time.Sleep(5 * time.Second) // calls that were late arrive
+		<-time.After(5 * time.Second) // calls that were late arrive
 	})
 	return admitted
 }
@@ -286,7 +285,7 @@ func (f *fleet) offer(l limit.Limit, perSecond float64, run time.Duration) (offe
 		if due >= run {
 			break
 		}
-		time.Sleep(time.Until(start.Add(due)))
+		<-time.After(time.Until(start.Add(due)))
 		running.Go(func() {
 			if ok, _ := f.take(offered%len(f.replicas), 1, of("key:a", l)); ok {
 				mu.Lock()

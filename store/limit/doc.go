@@ -43,6 +43,11 @@
 // max(B, N) + W*L/P, and once more what a request costs above its share's burst
 // for each of the N. When the number changes, [Rate.Carry] takes the state along.
 //
+// # Budgets
+//
+// Where replicas count together, [Draw] says what one of them asks of a budget
+// that lies outside of all, and what is promised.
+//
 // # Quotas
 //
 // A [Quota] is a budget for a calendar day or month in UTC. Only its window is

@@ -202,8 +202,8 @@ func (p *parameters) sum(accounts []account, start time.Time) (result, error) {
 	for _, a := range accounts {
 		r.offered += a.Offered
 		at = append(at, a.Admitted...)
-		calls += a.Shared.Calls
-		shared += a.Shared.Share
+		calls += a.Calls
+		shared += a.Share
 	}
 	if r.offered == 0 {
 		return r, errors.New("nothing was offered: the machine is too busy")

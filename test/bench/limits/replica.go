@@ -18,21 +18,24 @@ import (
 
 // order is what a replica is told to do.
 type order struct {
-	Redis          string // "" for none
-	Exact          bool
-	Rank, Replicas int
-	Limit          limit.Limit
-	PerSecond      float64 // requests, evenly
-	Start          time.Time
-	Run, Wait      time.Duration
+	Redis     string        `json:"redis"` // "" for none
+	Exact     bool          `json:"exact"`
+	Rank      int           `json:"rank"`
+	Replicas  int           `json:"replicas"`
+	Limit     limit.Limit   `json:"limit"`
+	PerSecond float64       `json:"per_second"` // requests, evenly
+	Start     time.Time     `json:"start"`
+	Run       time.Duration `json:"run"`
+	Wait      time.Duration `json:"wait"`
 }
 
 // account is what became of it.
 type account struct {
-	Offered  int
-	Admitted []int64 // instants, Unix microseconds
-	Failed   int     // takes that answered an error
-	Shared   limiter.SharedStats
+	Offered  int     `json:"offered"`
+	Admitted []int64 `json:"admitted"` // instants, Unix microseconds
+	Failed   int     `json:"failed"`   // takes that answered an error
+	Calls    int64   `json:"calls"`    // of Redis
+	Share    int64   `json:"share"`    // takes that the share judged
 }
 
 // replica does what the order says and prints the account.
@@ -48,7 +51,8 @@ func replica(ctx context.Context, in io.Reader, out io.Writer) error {
 	defer end()
 	l.SetShare(o.Rank, o.Replicas)
 	a := o.load(ctx, l)
-	a.Shared = l.Stats().Shared
+	stats := l.Stats().Shared
+	a.Calls, a.Share = stats.Calls, stats.Share
 	if err := l.Close(ctx); err != nil {
 		return err
 	}
@@ -97,7 +101,10 @@ func (o *order) load(ctx context.Context, l *limiter.Limiter) account {
 		if due.Sub(o.Start) >= o.Run {
 			break
 		}
-		time.Sleep(time.Until(due))
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Until(due)):
+		}
 		running.Go(take)
 	}
 	running.Wait()

@@ -40,7 +40,10 @@ func (s *server) launch(ctx context.Context) error {
 		if c, err := (&net.Dialer{}).DialContext(ctx, "tcp", s.address()); err == nil {
 			return c.Close()
 		}
-		time.Sleep(10 * time.Millisecond)
+		select {
+		case <-ctx.Done():
+		case <-time.After(10 * time.Millisecond):
+		}
 	}
 	return errors.Join(fmt.Errorf("redis-server does not listen on %s", s.address()), s.kill())
 }
