@@ -1,16 +1,20 @@
 package ads
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	filev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/file/v3"
+	extauthzv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_authz/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 )
 
@@ -18,17 +22,27 @@ import (
 type Wiring struct {
 	Hosts     map[string]netip.AddrPort // by cluster
 	AccessLog string                    // file
+	Timeout   time.Duration             // of Checks and new connections; 0 leaves what stands there
 }
 
 // Rewire puts the addresses of a test in: every listener gets a free port of
 // loopback, every cluster its one host, every access log that goes into a file
-// that file. A cluster for which no host is given is an error, so a test
-// cannot let Envoy talk to somebody else.
+// that file. What waits may wait longer than in a gateway, because a slow
+// machine is not what tests look for. A cluster for which no host is given is
+// an error, so a test cannot let Envoy talk to somebody else.
 func (r *Resources) Rewire(w Wiring) error {
 	for _, l := range r.Listeners {
 		l.Address = socket(netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), 0))
-		if err := ChangeHCM(l, func(hcm *hcmv3.HttpConnectionManager) error { return logTo(hcm, w.AccessLog) }); err != nil {
+		err := ChangeHCM(l, func(hcm *hcmv3.HttpConnectionManager) error {
+			return errors.Join(logTo(hcm, w.AccessLog), wait(hcm, w.Timeout))
+		})
+		if err != nil {
 			return fmt.Errorf("rewire listener %s: %w", l.GetName(), err)
+		}
+	}
+	for _, c := range r.Clusters {
+		if w.Timeout != 0 {
+			c.ConnectTimeout = durationpb.New(w.Timeout)
 		}
 	}
 	for _, e := range r.Endpoints {
@@ -87,6 +101,23 @@ func logTo(hcm *hcmv3.HttpConnectionManager, file string) error {
 		}
 		err := Repack(log.GetTypedConfig(), &filev3.FileAccessLog{}, func(l *filev3.FileAccessLog) error {
 			l.Path = file
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wait sets how long every ext_authz filter waits for an answer.
+func wait(hcm *hcmv3.HttpConnectionManager, timeout time.Duration) error {
+	for _, filter := range hcm.GetHttpFilters() {
+		if timeout == 0 || !filter.GetTypedConfig().MessageIs(&extauthzv3.ExtAuthz{}) {
+			continue
+		}
+		err := Repack(filter.GetTypedConfig(), &extauthzv3.ExtAuthz{}, func(e *extauthzv3.ExtAuthz) error {
+			e.GetGrpcService().Timeout = durationpb.New(timeout)
 			return nil
 		})
 		if err != nil {

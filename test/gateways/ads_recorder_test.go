@@ -28,11 +28,15 @@ type recorder struct {
 
 	at     netip.AddrPort
 	checks chan *authv3.CheckRequest
+	hold   chan struct{} // when there is one, answers wait until it is closed
 }
 
 // Check keeps the request.
 func (r *recorder) Check(_ context.Context, in *authv3.CheckRequest) (*authv3.CheckResponse, error) {
 	r.checks <- in
+	if r.hold != nil {
+		<-r.hold
+	}
 	return &authv3.CheckResponse{Status: &status.Status{Code: int32(codes.PermissionDenied)}}, nil
 }
 

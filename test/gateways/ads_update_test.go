@@ -156,7 +156,7 @@ func updateClusters(t *testing.T, d *deployment, moved *harness.Echo) {
 	t.Helper()
 	const modified = "cluster_manager.cluster_modified"
 	before := d.stat(t, modified)
-	d.cluster(t, "upstream").ConnectTimeout = durationpb.New(2 * time.Second)
+	d.cluster(t, "upstream").ConnectTimeout = durationpb.New(2 * harness.Patience)
 	for _, e := range d.rewired.Endpoints {
 		if e.GetClusterName() == "upstream" {
 			e.GetEndpoints()[0].GetLbEndpoints()[0].GetEndpoint().GetAddress().GetSocketAddress().
@@ -203,7 +203,7 @@ func updateWayToCredence(t *testing.T, d *deployment) {
 	t.Helper()
 	const next = "credence-next"
 	changed := proto.CloneOf(d.cluster(t, "credence"))
-	changed.Name, changed.ConnectTimeout = next, durationpb.New(2*time.Second)
+	changed.Name, changed.ConnectTimeout = next, durationpb.New(2*harness.Patience)
 	d.rewired.Clusters = append(d.rewired.Clusters, changed)
 	for _, e := range d.rewired.Endpoints {
 		if e.GetClusterName() == "credence" {

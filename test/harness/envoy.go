@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -79,9 +80,10 @@ type Envoy struct {
 
 // Setup says what an Envoy is started with.
 type Setup struct {
-	Config    string // file
-	AccessLog string // the file that the configuration names; "" for none that is read
-	Listener  string // name of the listener that clients use
+	Config    string        // file
+	AccessLog string        // the file that the configuration names; "" for none that is read
+	Listener  string        // name of the listener that clients use
+	Drain     time.Duration // how long old connections are asked to go before they are ended; 0 is a second
 }
 
 // StartEnvoy runs Envoy on the configuration, with its files in folder, and
@@ -110,12 +112,13 @@ func StartEnvoyWith(ctx context.Context, folder string, setup Setup) (*Envoy, er
 	if err := os.Remove(adminFile); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("start Envoy: %w", err)
 	}
+	drain := max(1, int(setup.Drain.Seconds()))
 	// One worker: one connection pool, so that counts are exact. No hot
 	// restart: no shared memory, so any number of Envoys can run.
 	e.Process, err = start("envoy", exec.Command(binary, //nolint:noctx // Stop ends it
 		"-c", setup.Config, "--admin-address-path", adminFile, "--log-path", e.log, "-l", "warning",
 		"--disable-hot-restart", "--concurrency", "1", "--file-flush-interval-msec", "50",
-		"--drain-time-s", "1", "--drain-strategy", "immediate", "--parent-shutdown-time-s", "2"))
+		"--drain-time-s", strconv.Itoa(drain), "--drain-strategy", "immediate", "--parent-shutdown-time-s", strconv.Itoa(drain+1)))
 	if err != nil {
 		return nil, err
 	}
