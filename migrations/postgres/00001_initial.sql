@@ -72,6 +72,8 @@ CREATE TABLE credence.api_keys (
     updated_at    timestamptz NOT NULL,
     status_at     timestamptz,
     version       bigint      NOT NULL CHECK (version >= 0),
+    last_used_at  timestamptz, -- from usage; no part of the version
+    last_used_ip  inet,
     CHECK ((key_hash IS NULL) = (status = 'purged')),
     FOREIGN KEY (namespace, owner) REFERENCES credence.owners (namespace, name),
     FOREIGN KEY (namespace, plan) REFERENCES credence.plans (namespace, name)
@@ -84,6 +86,8 @@ CREATE INDEX api_keys_namespace ON credence.api_keys (namespace, key_id);
 CREATE INDEX api_keys_owner ON credence.api_keys (namespace, owner) WHERE owner IS NOT NULL;
 CREATE INDEX api_keys_plan ON credence.api_keys (namespace, plan) WHERE plan IS NOT NULL;
 CREATE INDEX api_keys_expires_at ON credence.api_keys (expires_at) WHERE expires_at IS NOT NULL;
+-- In the order in which a cache is warmed.
+CREATE INDEX api_keys_last_used_at ON credence.api_keys (last_used_at DESC NULLS LAST, created_at DESC);
 
 -- A rule without namespace refuses everywhere.
 CREATE TABLE credence.ip_blacklist (

@@ -78,6 +78,8 @@ CREATE TABLE api_keys (
     updated_at    INTEGER NOT NULL,
     status_at     INTEGER,
     version       INTEGER NOT NULL CHECK (version >= 0),
+    last_used_at  INTEGER, -- from usage; no part of the version
+    last_used_ip  TEXT,
     CHECK ((key_hash IS NULL) = (status = 'purged')),
     FOREIGN KEY (namespace, owner) REFERENCES owners (namespace, name),
     FOREIGN KEY (namespace, plan) REFERENCES plans (namespace, name)
@@ -88,6 +90,8 @@ CREATE INDEX api_keys_namespace ON api_keys (namespace, key_id);
 CREATE INDEX api_keys_owner ON api_keys (namespace, owner) WHERE owner IS NOT NULL;
 CREATE INDEX api_keys_plan ON api_keys (namespace, plan) WHERE plan IS NOT NULL;
 CREATE INDEX api_keys_expires_at ON api_keys (expires_at) WHERE expires_at IS NOT NULL;
+-- In the order in which a cache is warmed; NULL is the smallest value.
+CREATE INDEX api_keys_last_used_at ON api_keys (last_used_at DESC, created_at DESC);
 
 -- A rule without namespace refuses everywhere.
 CREATE TABLE ip_blacklist (

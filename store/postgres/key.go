@@ -162,6 +162,7 @@ func (w *writer) PurgeKey(ctx context.Context, keyID string, version int64, at t
 		`UPDATE credence.api_keys SET name = '', owner = NULL, key_type = '', status = 'purged', status_reason = '',
 			environment = '', plan = NULL, scopes = '{}', limits = '[]', quotas = '[]', networks = '{}', hosts = '{}',
 			methods = '{}', paths = '{}', labels = '{}', key_hash = NULL, pepper_id = '', checksum_id = '',
+			last_used_at = NULL, last_used_ip = NULL,
 			updated_at = $1, status_at = $1, version = version + 1
 		WHERE key_id = $2 AND version = $3`, timeOrNull(at), keyID, version)
 	if err := w.versioned(ctx, changed, err, keyVersion, keyID); err != nil {

@@ -182,6 +182,7 @@ func (w *writer) PurgeKey(ctx context.Context, keyID string, version int64, at t
 		`UPDATE api_keys SET name = '', owner = NULL, key_type = '', status = 'purged', status_reason = '',
 			environment = '', plan = NULL, scopes = '[]', limits = '[]', quotas = '[]', networks = '[]', hosts = '[]',
 			methods = '[]', paths = '[]', labels = '{}', key_hash = NULL, pepper_id = '', checksum_id = '',
+			last_used_at = NULL, last_used_ip = NULL,
 			updated_at = ?, status_at = ?, version = version + 1
 		WHERE key_id = ? AND version = ?`, micros(at), micros(at), keyID, version)
 	if err != nil {
