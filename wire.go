@@ -375,8 +375,12 @@ func (d *deployment) startControlPlane(w *work, l *listeners, service *managemen
 		return extauthz.Part{}, err
 	}
 	changes := d.store()
+	failures, err := jobs.NewFailures(d.registry)
+	if err != nil {
+		return extauthz.Part{}, err
+	}
 	keeping, err := jobs.NewHousekeeping(jobs.HousekeepingOptions{
-		Store: changes, Now: time.Now, Logger: d.logger, Changes: d.config.ChangesRetention,
+		Store: changes, Now: time.Now, Logger: d.logger, Failures: failures, Changes: d.config.ChangesRetention,
 	})
 	if err != nil {
 		return extauthz.Part{}, err
@@ -396,7 +400,7 @@ func (d *deployment) startControlPlane(w *work, l *listeners, service *managemen
 		listener = tls.NewListener(listener, config)
 	}
 	w.front.Go(func() error { return api.Serve(w.ctx, listener, handler, d.config.ShutdownGrace, d.logger) })
-	w.front.Go(func() error { return changes.RunJobs(w.ctx, jobs.Handlers(service, changes)) })
+	w.front.Go(func() error { return changes.RunJobs(w.ctx, failures.Counted(jobs.Handlers(service, changes))) })
 	w.front.Go(func() error { return leader.Run(w.ctx, keeping.Run) })
 	d.pushChanges(w)
 	return extauthz.Part{Name: "management_api", Check: func() error { return w.ctx.Err() }}, nil

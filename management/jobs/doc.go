@@ -36,4 +36,5 @@
 // A queued job whose handler answers an error is tried again with growing
 // pauses. A pass that fails is logged, does what it can of the rest, and runs
 // again at the next interval; nothing it leaves behind is needed by anybody.
+// [Failures] counts both.
 package jobs

@@ -33,9 +33,10 @@ const mostBatches = 20
 // HousekeepingOptions says how long what is kept. Zero durations take the
 // defaults.
 type HousekeepingOptions struct {
-	Store  keeper
-	Now    func() time.Time
-	Logger *slog.Logger
+	Store    keeper
+	Now      func() time.Time
+	Logger   *slog.Logger
+	Failures *Failures // counts passes that failed
 
 	Interval    time.Duration // between passes, varied by a tenth
 	Changes     time.Duration // a replica that was away longer starts anew
@@ -59,6 +60,8 @@ func NewHousekeeping(o HousekeepingOptions) (*Housekeeping, error) {
 		return nil, errors.New("housekeeping: option Now is missing")
 	case o.Logger == nil:
 		return nil, errors.New("housekeeping: option Logger is missing")
+	case o.Failures == nil:
+		return nil, errors.New("housekeeping: option Failures is missing")
 	}
 	for _, d := range []struct {
 		name     string
@@ -106,6 +109,7 @@ func (h *Housekeeping) pass(ctx context.Context) {
 	switch {
 	case ctx.Err() != nil: // told to end in the middle of it
 	case err != nil:
+		h.o.Failures.pass()
 		h.o.Logger.WarnContext(ctx, "housekeeping failed; trying again later",
 			slog.Duration("interval", h.o.Interval), slog.Any("error", err))
 	case result != HousekeepingResult{}:

@@ -20,6 +20,9 @@ func newHousekeeping(t *testing.T, o jobs.HousekeepingOptions) *jobs.Housekeepin
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	if o.Failures == nil {
+		o.Failures, _ = failures(t)
+	}
 	h, err := jobs.NewHousekeeping(o)
 	must(t, err)
 	return h
@@ -185,10 +188,12 @@ func TestAPassIsBounded(t *testing.T) {
 }
 
 func TestHousekeepingNamesTheOptionThatIsWrong(t *testing.T) {
-	whole := jobs.HousekeepingOptions{Store: scripted{}, Now: time.Now, Logger: slog.New(slog.DiscardHandler)}
+	counted, _ := failures(t)
+	whole := jobs.HousekeepingOptions{Store: scripted{}, Now: time.Now, Logger: slog.New(slog.DiscardHandler), Failures: counted}
 	for name, change := range map[string]func(o *jobs.HousekeepingOptions){
 		"Store": func(o *jobs.HousekeepingOptions) { o.Store = nil }, "Now": func(o *jobs.HousekeepingOptions) { o.Now = nil },
-		"Logger": func(o *jobs.HousekeepingOptions) { o.Logger = nil }, "Interval": func(o *jobs.HousekeepingOptions) { o.Interval = -1 },
+		"Failures": func(o *jobs.HousekeepingOptions) { o.Failures = nil },
+		"Logger":   func(o *jobs.HousekeepingOptions) { o.Logger = nil }, "Interval": func(o *jobs.HousekeepingOptions) { o.Interval = -1 },
 		"Changes": func(o *jobs.HousekeepingOptions) { o.Changes = -1 }, "Idempotency": func(o *jobs.HousekeepingOptions) { o.Idempotency = -1 },
 		"Quotas": func(o *jobs.HousekeepingOptions) { o.Quotas = -1 }, "Replicas": func(o *jobs.HousekeepingOptions) { o.Replicas = -1 },
 	} {
