@@ -16,11 +16,11 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files of the chart anew")
 
-func values(set string) string { return "test/gateways/testdata/helm/" + set + ".values.yaml" }
+func valuesOf(set string) string { return "test/gateways/testdata/helm/" + set + ".values.yaml" }
 
 func TestHelmFindsNothingToComplainAbout(t *testing.T) {
 	for _, set := range valueSets {
-		output(t, "", "helm", "lint", "--strict", "envoy/helm", "-f", values(set))
+		output(t, "", "helm", "lint", "--strict", "envoy/helm", "-f", valuesOf(set))
 	}
 }
 
@@ -34,7 +34,7 @@ func TestHelmMakesTheGoldenFiles(t *testing.T) {
 	location := schemas(t)
 	for _, set := range valueSets {
 		t.Run(set, func(t *testing.T) {
-			made := output(t, "", "helm", "template", "credence", "envoy/helm", "--namespace", "credence", "-f", values(set))
+			made := output(t, "", "helm", "template", "credence", "envoy/helm", "--namespace", "credence", "-f", valuesOf(set))
 			golden := filepath.Join("test/gateways/testdata/helm", set+".golden.yaml")
 			if *update {
 				if err := os.WriteFile(filepath.Join(root, golden), []byte(made), 0o600); err != nil {
@@ -65,7 +65,7 @@ func TestHelmRefusesValuesThatCannotWork(t *testing.T) {
 		"networkPolicy.database.port=postgres":             "port",
 		"management.terminationGracePeriodSeconds=forever": "terminationGracePeriodSeconds",
 	} {
-		out, err := runTool(t, "", "helm", "template", "credence", "envoy/helm", "-f", values("minimal"), "--set", set)
+		out, err := runTool(t, "", "helm", "template", "credence", "envoy/helm", "-f", valuesOf("minimal"), "--set", set)
 		if err == nil || !strings.Contains(out, want) {
 			t.Errorf("--set %q: error %v does not say %q:\n%s", set, err, want, out)
 		}
@@ -75,7 +75,7 @@ func TestHelmRefusesValuesThatCannotWork(t *testing.T) {
 // A release of another name still says whose its objects are.
 func TestHelmNamesTheObjectsOfARelease(t *testing.T) {
 	for release, want := range map[string]string{"credence": "name: credence-extauthz\n", "edge": "name: edge-credence-extauthz\n"} {
-		made := output(t, "", "helm", "template", release, "envoy/helm", "-f", values("minimal"), "--show-only", "templates/extauthz.yaml")
+		made := output(t, "", "helm", "template", release, "envoy/helm", "-f", valuesOf("minimal"), "--show-only", "templates/extauthz.yaml")
 		if !strings.Contains(made, want) {
 			t.Errorf("release %s: no %s", release, want)
 		}
@@ -89,7 +89,7 @@ func TestHelmNotesSayTheNextStep(t *testing.T) {
 			"credence-extauthz.shop.svc.cluster.local:9001", "credence-check-clients=true"},
 		"plaintext": {"http://127.0.0.1:8080", "make sure that it encrypts"},
 	} {
-		notes := output(t, "", "helm", "install", "credence", "envoy/helm", "--namespace", "shop", "-f", values(set), "--dry-run=client")
+		notes := output(t, "", "helm", "install", "credence", "envoy/helm", "--namespace", "shop", "-f", valuesOf(set), "--dry-run=client")
 		for _, w := range want {
 			if !strings.Contains(notes, w) {
 				t.Errorf("%s: the notes do not say %q:\n%s", set, w, notes)
