@@ -2,6 +2,7 @@ package limiter_test
 
 import (
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -56,8 +57,9 @@ func TestBudgetsThatComeBackAreAskedAgainAndToldWhatIsOwed(t *testing.T) {
 	kinds(t, func(t *testing.T, exact bool) {
 		t.Helper()
 		l := limit.Limit{Name: "hour", Limit: 100, Period: time.Hour}
-		away := true
-		f := newFleet(t, 2, exact, nil, func(int, int) fate { return fate{lost: away} })
+		var away atomic.Bool
+		away.Store(true)
+		f := newFleet(t, 2, exact, nil, func(int, int) fate { return fate{lost: away.Load()} })
 		sum := 0
 		spendUp := func() {
 			for i := range 400 {
@@ -70,7 +72,7 @@ func TestBudgetsThatComeBackAreAskedAgainAndToldWhatIsOwed(t *testing.T) {
 		if spendUp(); sum != 100 {
 			t.Errorf("%d admitted by both shares, want 100", sum)
 		}
-		away = false
+		away.Store(false)
 		<-time.After(2 * time.Second)
 		for i, r := range f.replicas {
 			if s := r.Stats().Shared; s.Away != 0 || s.Returned != 1 {

@@ -286,8 +286,9 @@ func (f *fleet) offer(l limit.Limit, perSecond float64, run time.Duration) (offe
 			break
 		}
 		<-time.After(time.Until(start.Add(due)))
+		replica := offered % len(f.replicas)
 		running.Go(func() {
-			if ok, _ := f.take(offered%len(f.replicas), 1, of("key:a", l)); ok {
+			if ok, _ := f.take(replica, 1, of("key:a", l)); ok {
 				mu.Lock()
 				defer mu.Unlock()
 				admitted = append(admitted, admission{time.Now(), 1})
