@@ -2,6 +2,7 @@ package gateways
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -98,11 +99,11 @@ func without(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
 		for key, inner := range v {
-			switch {
-			case key == "app.kubernetes.io/instance", key == "imagePullPolicy":
+			switch key {
+			case "app.kubernetes.io/instance", "imagePullPolicy":
 				delete(v, key)
-			case key == "image":
-				v[key], _, _ = strings.Cut(inner.(string), ":")
+			case "image":
+				v[key], _, _ = strings.Cut(fmt.Sprint(inner), ":")
 			default:
 				v[key] = without(inner)
 			}
@@ -121,7 +122,7 @@ func TestChartTakesOverWhatItsValuesSay(t *testing.T) {
 	c := o.deployments["credence-extauthz"].Spec.Template.Spec.Containers[0]
 	for flag, want := range map[string]string{
 		"check-tls-client-ca": "/tls/ca.crt", "check-tls-client-names": "spiffe://example.com/ns/gateways/sa/envoy,envoy.example.com",
-		"client-source": "header:x-client-ip", "drain-delay": "15s", "shutdown-grace": "20s",
+		"client-source": "header:x-client-ip", "drain-delay": "8s", "shutdown-grace": "20s",
 		"call-secret-file": "/call/call.secrets", "failure-limit": "20/m", "cache-size": "500000", "ceiling": "30m",
 	} {
 		if got := argument(c, flag, ""); got != want {

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	extauthz "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_authz/v3"
 	mutation "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/header_mutation/v3"
 	hcm "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
@@ -19,7 +20,6 @@ import (
 	security "istio.io/api/security/v1beta1"
 	"sigs.k8s.io/yaml"
 
-	core "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 )
 
 const istioFolder = "envoy/istio/"
@@ -137,7 +137,7 @@ func TestIstioProviderIsClosedWhenCredenceCannotBeAsked(t *testing.T) {
 	}
 	s := overlay(t).services["credence-check"]
 	host := s.Name + "." + s.Namespace + ".svc.cluster.local"
-	if p.GetService() != s.Namespace+"/"+host || p.GetPort() != uint32(s.Spec.Ports[0].Port) { //nolint:gosec // a port fits
+	if p.GetService() != s.Namespace+"/"+host || int32(p.GetPort()) != s.Spec.Ports[0].Port {
 		t.Errorf("asks %s:%d, the Service is %s", p.GetService(), p.GetPort(), host)
 	}
 	rule := istioSpec[*networking.DestinationRule](t, "credence/mesh.yaml", "credence-check")
@@ -217,9 +217,9 @@ func typed(t *testing.T, text []byte, into proto.Message) {
 // ofIstio is the filter that Istio makes of the provider, as far as it can say.
 func ofIstio(p *mesh.MeshConfig_ExtensionProvider) *extauthz.ExtAuthz {
 	return &extauthz.ExtAuthz{
-		TransportApiVersion: core.ApiVersion_V3,
-		Services: &extauthz.ExtAuthz_GrpcService{GrpcService: &core.GrpcService{
-			TargetSpecifier: &core.GrpcService_EnvoyGrpc_{EnvoyGrpc: &core.GrpcService_EnvoyGrpc{
+		TransportApiVersion: corev3.ApiVersion_V3,
+		Services: &extauthz.ExtAuthz_GrpcService{GrpcService: &corev3.GrpcService{
+			TargetSpecifier: &corev3.GrpcService_EnvoyGrpc_{EnvoyGrpc: &corev3.GrpcService_EnvoyGrpc{
 				ClusterName: "outbound|9001||" + p.GetEnvoyExtAuthzGrpc().GetService(),
 			}},
 			Timeout: durationpb.New(p.GetEnvoyExtAuthzGrpc().GetTimeout().AsDuration()),
@@ -315,7 +315,7 @@ func TestIstioGatewayTakesForgedHeadersAwayBeforeAnythingElse(t *testing.T) {
 	patchValue(t, patches[1], connection)
 	if !connection.GetNormalizePath().GetValue() || !connection.GetMergeSlashes() ||
 		connection.GetPathWithEscapedSlashesAction() != hcm.HttpConnectionManager_REJECT_REQUEST ||
-		connection.GetCommonHttpProtocolOptions().GetHeadersWithUnderscoresAction() != core.HttpProtocolOptions_REJECT_REQUEST {
+		connection.GetCommonHttpProtocolOptions().GetHeadersWithUnderscoresAction() != corev3.HttpProtocolOptions_REJECT_REQUEST {
 		t.Errorf("%v", connection)
 	}
 }

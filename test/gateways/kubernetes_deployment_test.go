@@ -125,7 +125,7 @@ func (n *node) start(name string) *harness.Credence {
 		n.t.Fatalf("%s: %v", name, err)
 	}
 	n.t.Cleanup(func() {
-		if err := c.Close(); err != nil {
+		if err := c.Stop(time.Minute); err != nil { // it drains first
 			n.t.Error(err)
 		}
 	})

@@ -33,11 +33,11 @@ func documents(t *testing.T, text string) [][]byte {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var any map[string]any
-		if err := yaml.Unmarshal(part[:n], &any); err != nil {
+		var holds map[string]any
+		if err := yaml.Unmarshal(part[:n], &holds); err != nil {
 			t.Fatalf("%v in\n%s", err, part[:n])
 		}
-		if len(any) > 0 {
+		if len(holds) > 0 {
 			parts = append(parts, part[:n])
 		}
 	}

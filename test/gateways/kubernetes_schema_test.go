@@ -4,6 +4,7 @@ package gateways
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -72,12 +73,11 @@ func filesOf(definition map[string]any) []string {
 		if !ok {
 			continue
 		}
-		group, version, kind := of["group"].(string), of["version"].(string), of["kind"].(string)
-		name := strings.ToLower(kind)
-		if group, _, _ = strings.Cut(group, "."); group != "" {
+		name := fmt.Sprint(of["kind"])
+		if group, _, _ := strings.Cut(fmt.Sprint(of["group"]), "."); group != "" {
 			name += "-" + group
 		}
-		files = append(files, name+"-"+version+".json")
+		files = append(files, strings.ToLower(name)+"-"+fmt.Sprint(of["version"])+".json")
 	}
 	return files
 }
