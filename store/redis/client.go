@@ -123,12 +123,21 @@ func (c *Client) CallWithin(ctx context.Context, budget time.Duration, fn func(c
 	}
 	if ctx.Err() == nil {
 		c.counts.failures.Add(1)
+		c.lookAround(ctx)
 		if c.circuit.failed(err, c.options.Now()) {
 			c.options.Logger.WarnContext(ctx, "redis is away, going on without it", slog.Any("error", err))
 			c.awaken()
 		}
 	}
 	return fmt.Errorf("%w: %w", ErrAway, err)
+}
+
+// lookAround has the library learn in the background who owns which slots. By
+// itself it goes on asking a primary that is gone for up to a minute.
+func (c *Client) lookAround(ctx context.Context) {
+	if cluster, ok := c.redis.(*redis.ClusterClient); ok {
+		cluster.ReloadState(ctx)
+	}
 }
 
 // safely turns a panic of the library into an error: what a hostile server
@@ -173,13 +182,23 @@ func (c *Client) probe(ctx context.Context) {
 	}
 }
 
-// prove writes something.
+// prove writes something. Of a Cluster every primary has to answer, too: one
+// that does not would open the circuit again at once.
 func (c *Client) prove(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, c.options.DialTimeout+c.options.Budget)
+	proving, cancel := context.WithTimeout(ctx, c.options.DialTimeout+c.options.Budget)
 	defer cancel()
-	return c.safely(ctx, func(ctx context.Context, r redis.UniversalClient) error {
+	err := c.safely(proving, func(ctx context.Context, r redis.UniversalClient) error {
+		if cluster, ok := r.(*redis.ClusterClient); ok {
+			if err := cluster.ForEachMaster(ctx, func(ctx context.Context, one *redis.Client) error { return one.Ping(ctx).Err() }); err != nil {
+				return err
+			}
+		}
 		return r.Set(ctx, c.Key("probe"), "1", time.Minute).Err()
 	})
+	if err != nil {
+		c.lookAround(ctx)
+	}
+	return err
 }
 
 // Close ends the probes and releases the connections; the client is of no use

@@ -119,19 +119,10 @@ func (c *Cluster) Owner(key string) *Server {
 	slot, owner := c.slot(key), (*Server)(nil)
 	c.until("an owner of "+key, func(ctx context.Context) error {
 		for _, n := range c.nodes {
-			if !n.alive() {
-				continue
+			if n.alive() {
+				owner = c.ownerBy(ctx, n, slot)
+				break
 			}
-			ranges, err := n.admin.ClusterSlots(ctx).Result()
-			if err != nil {
-				return err
-			}
-			for _, r := range ranges {
-				if int64(r.Start) <= slot && slot <= int64(r.End) && len(r.Nodes) > 0 {
-					owner = c.at(r.Nodes[0].Addr)
-				}
-			}
-			break
 		}
 		if owner == nil || !owner.alive() {
 			return errors.New("nobody has it")
@@ -169,21 +160,35 @@ func (c *Cluster) at(address string) *Server {
 // replica has taken over.
 func (c *Cluster) KillOwner(key string) {
 	c.tb.Helper()
-	old := c.Owner(key)
+	old, slot := c.Owner(key), c.slot(key)
 	if err := old.Kill(); err != nil {
 		c.tb.Fatal(err)
 	}
 	c.until("a new owner of "+key, func(ctx context.Context) error {
 		for _, n := range c.nodes {
-			if n != old && n.admin.ClusterCountKeysInSlot(ctx, 0).Err() == nil {
-				if info := n.admin.ClusterInfo(ctx).Val(); !strings.Contains(info, "cluster_state:ok") ||
-					!strings.Contains(info, "cluster_slots_ok:16384") {
-					return errors.New("not taken over yet")
-				}
+			if !n.alive() {
+				continue
+			}
+			if owner := c.ownerBy(ctx, n, slot); owner == nil || owner == old {
+				return fmt.Errorf("%s knows of no new owner", n.Address())
 			}
 		}
 		return nil
 	})
+}
+
+// ownerBy is the primary that has the slot as one node sees it, nil for none.
+func (c *Cluster) ownerBy(ctx context.Context, n *Server, slot int64) *Server {
+	ranges, err := n.admin.ClusterSlots(ctx).Result()
+	if err != nil {
+		return nil
+	}
+	for _, r := range ranges {
+		if int64(r.Start) <= slot && slot <= int64(r.End) && len(r.Nodes) > 0 {
+			return c.at(r.Nodes[0].Addr)
+		}
+	}
+	return nil
 }
 
 // MoveSlot gives the key's slot, with what lies in it, to another primary.
