@@ -85,8 +85,10 @@ func TestHelmNamesTheObjectsOfARelease(t *testing.T) {
 // The notes an operator sees say the next step with names that are there.
 func TestHelmNotesSayTheNextStep(t *testing.T) {
 	for set, want := range map[string][]string{
-		"minimal": {"exec deploy/credence-management -- /usr/local/bin/credence tokens bootstrap", "https://127.0.0.1:8080",
-			"credence-extauthz.shop.svc.cluster.local:9001", "credence-check-clients=true"},
+		"minimal": {
+			"exec deploy/credence-management -- /usr/local/bin/credence tokens bootstrap", "https://127.0.0.1:8080",
+			"credence-extauthz.shop.svc.cluster.local:9001", "credence-check-clients=true",
+		},
 		"plaintext": {"http://127.0.0.1:8080", "make sure that it encrypts"},
 	} {
 		notes := output(t, "", "helm", "install", "credence", "envoy/helm", "--namespace", "shop", "-f", valuesOf(set), "--dry-run=client")

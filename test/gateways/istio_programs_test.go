@@ -50,8 +50,10 @@ func analyze(t *testing.T, mesh string, change func(string) string) (string, err
 		authority.Write(t, path, []byte(change(repositoryFile(t, istioFolder+file))), os.FileMode(0o600))
 		files = append(files, path)
 	}
-	return runTool(t, "", "istioctl", append([]string{"analyze", "--use-kube=false", "--meshConfigFile", mesh,
-		"--failure-threshold", "Warning", "-A"}, files...)...)
+	return runTool(t, "", "istioctl", append([]string{
+		"analyze", "--use-kube=false", "--meshConfigFile", mesh,
+		"--failure-threshold", "Warning", "-A",
+	}, files...)...)
 }
 
 func TestIstioctlAnalyzesTheFilesTogetherWithoutAWarning(t *testing.T) {

@@ -19,7 +19,6 @@ import (
 	networking "istio.io/api/networking/v1alpha3"
 	security "istio.io/api/security/v1beta1"
 	"sigs.k8s.io/yaml"
-
 )
 
 const istioFolder = "envoy/istio/"
