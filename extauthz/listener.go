@@ -87,10 +87,11 @@ func (o TransportOptions) withDefaults() TransportOptions {
 	return o
 }
 
-// serverOptions are gRPC's; refused is told of clients that TLS turns away.
+// serverOptions are gRPC's; refused is told of clients that TLS turns away,
+// foreign, without TLS, of those that do not speak HTTP/2.
 // They leave MaxConcurrentStreams at its default: a low one refuses the burst
 // on a fresh connection, which Envoy counts as error.
-func (o TransportOptions) serverOptions(refused func(from net.Addr, why error)) []grpc.ServerOption {
+func (o TransportOptions) serverOptions(refused func(from net.Addr, why error), foreign func(from net.Addr, spoken string)) []grpc.ServerOption {
 	opts := []grpc.ServerOption{
 		grpc.ForceServerCodecV2(newCodec()),
 		grpc.MaxRecvMsgSize(o.MaxMessage),
@@ -107,9 +108,9 @@ func (o TransportOptions) serverOptions(refused func(from net.Addr, why error)) 
 		}),
 	}
 	if o.TLS != nil {
-		opts = append(opts, grpc.Creds(newHandshakes(o.TLS, refused)))
+		return append(opts, grpc.Creds(newHandshakes(o.TLS, refused)))
 	}
-	return opts
+	return append(opts, grpc.Creds(newGreetings(foreign)))
 }
 
 // Listen opens the address of a listener: "host:port" (port 0 picks a free

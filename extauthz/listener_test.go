@@ -2,7 +2,6 @@ package extauthz
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"net"
 	"os"
@@ -51,11 +50,6 @@ func TestTransportDefaults(t *testing.T) {
 	}
 	if never := (TransportOptions{MaxConnectionAge: -1}).withDefaults(); never.MaxConnectionAge != 0 {
 		t.Errorf("never: %+v", never)
-	}
-	plain := len(o.serverOptions(nil))
-	o.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
-	if with := len(o.serverOptions(nil)); with != plain+1 {
-		t.Errorf("%d options, with credentials %d", plain, with)
 	}
 }
 

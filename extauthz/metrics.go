@@ -21,6 +21,7 @@ type metrics struct {
 	unreadable          prometheus.Counter
 	strays              prometheus.Counter
 	handshakes          prometheus.Counter
+	greetings           map[string]prometheus.Counter // by what was spoken
 	late                prometheus.Counter
 	noStatus            prometheus.Counter
 	panics              prometheus.Counter
@@ -53,8 +54,15 @@ func newMetrics(reg prometheus.Registerer, s Sources, now func() time.Time) (*me
 		panics: counter("credence_check_panics_total", "Panics during a Check; failed RPCs."),
 	}
 	m.resolve(checks, lookups)
+	greetings := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "credence_check_not_http2_total", Help: "Connections without TLS that did not begin with HTTP/2, by what they spoke.",
+	}, []string{"spoken"})
+	m.greetings = map[string]prometheus.Counter{}
+	for _, spoken := range []string{spokenHTTP1, spokenTLS, spokenOther} {
+		m.greetings[spoken] = greetings.WithLabelValues(spoken)
+	}
 	all := append([]prometheus.Collector{
-		checks, lookups, m.duration, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		checks, lookups, greetings, m.duration, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "credence_checks_in_flight", Help: "Checks being answered now.",
 		}, func() float64 { return float64(m.inFlight.Load()) }), m.malformed, m.unreadable, m.strays, m.handshakes, m.late, m.noStatus, m.panics,
 	}, gauges(s, now)...)

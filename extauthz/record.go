@@ -24,6 +24,7 @@ type recorder struct {
 	failures   seldom
 	strays     seldom
 	handshakes seldom
+	greetings  seldom
 }
 
 func newRecorder(l *slog.Logger, o RecordOptions, now func() time.Time) *recorder {
@@ -73,6 +74,15 @@ func (r *recorder) handshake(peer string, why error) {
 	if n := r.handshakes.add(r.now()); n > 0 {
 		r.logger.Warn("tls handshakes refused",
 			slog.String("peer", peer), slog.Any("error", why), slog.Uint64("handshakes", n))
+	}
+}
+
+// greeting says that a client spoke something else than HTTP/2, as handshake
+// does.
+func (r *recorder) greeting(peer, spoken string) {
+	if n := r.greetings.add(r.now()); n > 0 {
+		r.logger.Warn("clients do not speak http/2",
+			slog.String("peer", peer), slog.String("spoken", spoken), slog.Uint64("connections", n))
 	}
 }
 

@@ -70,7 +70,7 @@ func New(o Options) (*Server, error) {
 		drain: o.Drain.withDefaults(),
 	}
 	s.loaded.Store(o.Ready == nil)
-	s.grpc = grpc.NewServer(o.Transport.withDefaults().serverOptions(s.refuseHandshake)...)
+	s.grpc = grpc.NewServer(o.Transport.withDefaults().serverOptions(s.refuseHandshake, s.refuseGreeting)...)
 	s.grpc.RegisterService(checkService(), s)
 	grpc_health_v1.RegisterHealthServer(s.grpc, s.health)
 	return s, nil

@@ -1,7 +1,7 @@
 package doctor
 
-// Lines for Envoy, as they stand in envoy/envoy.yaml; a test has Envoy read
-// them.
+// Lines for Envoy. A test reads them as strictly as Envoy does, with its own
+// types and rules.
 const (
 	// envoyHTTP2 belongs into the cluster of the Check server.
 	envoyHTTP2 = `typed_extension_protocol_options:

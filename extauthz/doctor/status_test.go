@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"slices"
@@ -72,6 +73,7 @@ func TestChecksSoFarTellWhatIsInFrontOfTheServer(t *testing.T) {
 		keyless  int // Checks before, without a key
 		keyed    int // and with one
 		distrust bool
+		first    string // what a foreign client says
 		flags    []string
 		want     []string
 	}{
@@ -96,6 +98,8 @@ func TestChecksSoFarTellWhatIsInFrontOfTheServer(t *testing.T) {
 			options: extauthz.Options{Transport: secure(t, signs.Server(t, time.Now()), "")}, keyed: 1, flags: trust,
 			want: []string{"no_checks", "tls_refused_clients"},
 		},
+		"callers without HTTP/2":               {first: "POST /check HTTP/1.1\r\nHost: credence\r\n\r\n", want: []string{"no_checks", "http1_to_grpc"}},
+		"callers with TLS where there is none": {first: "\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00", want: []string{"no_checks", "http1_to_grpc"}},
 		"callers that do not trust it": {
 			options: extauthz.Options{Transport: secure(t, signs.Server(t, time.Now()), "")}, distrust: true, flags: trust,
 			want: []string{"no_checks", "tls_refused_clients"},
@@ -107,6 +111,14 @@ func TestChecksSoFarTellWhatIsInFrontOfTheServer(t *testing.T) {
 			checks(t, c.keyed, probe.Target{Address: check}, text)
 			if c.distrust {
 				checks(t, 1, probe.Target{Address: check, TLS: &tls.Config{MinVersion: tls.VersionTLS12}}, "")
+			}
+			if c.first != "" {
+				conn, err := net.Dial("tcp", check)
+				must(t, err)
+				_, err = conn.Write([]byte(c.first))
+				must(t, err)
+				_, _ = io.Copy(io.Discard, conn) // until it hangs up
+				must(t, conn.Close())
 			}
 			r, err := run(t, doctor.CommandOptions{}, append([]string{"--target", check, "--status-addr", at}, c.flags...)...)
 			if got := codes(r); !slices.Equal(got, c.want) {
