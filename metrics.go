@@ -28,6 +28,8 @@ func dataPlaneSources(keys *cache.Cache, refused *blacklist.Blacklist, counts *l
 			{Name: "credence_cache_evictions_total", Help: "Keys that made room for others.", Total: true, Value: of(func(s cache.Stats) int64 { return s.Evictions })},
 			{Name: "credence_cache_invalidations_total", Help: "Keys removed from memory because they changed.", Total: true, Value: of(func(s cache.Stats) int64 { return s.Invalidations })},
 			{Name: "credence_cache_refused_fills_total", Help: "Answers of the store that were not kept because the key changed meanwhile.", Total: true, Value: of(func(s cache.Stats) int64 { return s.RefusedFills })},
+			{Name: "credence_cache_warmed_total", Help: "Keys put into memory before anybody asked for them.", Total: true, Value: of(func(s cache.Stats) int64 { return s.Warmed })},
+			{Name: "credence_cache_warm_errors_total", Help: "Times that warming the cache broke off.", Total: true, Value: of(func(s cache.Stats) int64 { return s.WarmErrors })},
 			{Name: "credence_store_lookups_total", Help: "Keys looked up in the store.", Total: true, Value: of(func(s cache.Stats) int64 { return s.Lookups })},
 			{Name: "credence_store_lookup_errors_total", Help: "Look-ups in the store that failed.", Total: true, Value: of(func(s cache.Stats) int64 { return s.LookupErrors })},
 			{Name: "credence_store_lookups_refused_total", Help: "Look-ups turned away because too many were under way.", Total: true, Value: of(func(s cache.Stats) int64 { return s.Busy })},

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -17,12 +16,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"credence/extauthz"
-	"credence/extauthz/blacklist"
-	"credence/extauthz/cache"
-	"credence/extauthz/feed"
-	"credence/extauthz/fleet"
-	"credence/extauthz/limiter"
-	"credence/extauthz/pipeline"
 	"credence/management"
 	"credence/management/api"
 	"credence/management/jobs"
@@ -242,119 +235,6 @@ func (d *deployment) start(w *work, l *listeners, service *management.Service) e
 		return extauthz.ServeStatus(w.lasting, l.status, extauthz.StatusHandler(d.registry, parts...))
 	})
 	return l.announce(w.ctx, d.config.DataDir, d.logger)
-}
-
-// startDataPlane builds what answers Checks, from the store outward.
-func (d *deployment) startDataPlane(w *work, l *listeners) (extauthz.Part, error) {
-	answers, err := answerOptions(d.config)
-	if err != nil {
-		return extauthz.Part{}, err
-	}
-	encode, err := extauthz.Encoder(answers)
-	if err != nil {
-		return extauthz.Part{}, err
-	}
-	source, err := d.shareThroughRedis(w)
-	if err != nil {
-		return extauthz.Part{}, err
-	}
-	keys, err := cache.New(cache.Options{
-		Encode: encode, Store: source.keys, Secrets: d.secrets, Now: time.Now, Size: d.config.CacheSize,
-		TTL: d.config.CacheTTL, NegativeTTL: d.config.NegativeTTL, Ceiling: d.config.Ceiling,
-	})
-	if err != nil {
-		return extauthz.Part{}, err
-	}
-	refused, err := blacklist.New(blacklist.Options{Store: d.backend})
-	if err != nil {
-		return extauthz.Part{}, err
-	}
-	id, err := store.NewID(store.ReplicaIDPrefix, time.Now(), rand.Reader)
-	if err != nil {
-		return extauthz.Part{}, err
-	}
-	counts, err := d.newLimiter(id)
-	if err != nil {
-		return extauthz.Part{}, err
-	}
-	replicas, err := fleet.New(fleet.Options{
-		Registry: d.backend, ID: id, Sharers: []fleet.Sharer{counts}, Now: time.Now, Logger: d.logger,
-	})
-	if err != nil {
-		return extauthz.Part{}, err
-	}
-	follower, err := d.newFollower(l, id, source.feed, append(source.first, keys, refused, replicas)...)
-	if err != nil {
-		return extauthz.Part{}, err
-	}
-	d.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "credence_replicas_live", Help: "Replicas among which limits are shared, this one included.",
-	}, func() float64 { return float64(replicas.Live()) }))
-	server, err := d.newCheckServer(l.transport, keys, refused, counts, follower)
-	if err != nil {
-		return extauthz.Part{}, err
-	}
-	overHTTP, err := d.newForward(w.ctx, l, server)
-	if err != nil {
-		return extauthz.Part{}, err
-	}
-	d.logger.InfoContext(w.ctx, "client address", slog.String("taken_from", d.config.ClientSource))
-	w.back.Go(func() error { return follower.Run(w.lasting) })
-	w.back.Go(func() error { return keys.Run(w.lasting) })
-	w.back.Go(func() error { return replicas.Run(w.lasting) })
-	w.front.Go(func() error {
-		err := d.serveChecks(w.ctx, l, server, overHTTP)
-		closing, cancel := context.WithTimeout(w.lasting, 5*time.Second)
-		defer cancel()
-		return errors.Join(err, counts.Close(closing))
-	})
-	return server.Ready(), nil
-}
-
-func (d *deployment) newFollower(l *listeners, id string, changes store.ChangeFeed, subscribers ...feed.Subscriber) (*feed.Follower, error) {
-	name, err := os.Hostname()
-	if err != nil {
-		name = "unknown"
-	}
-	return feed.New(feed.Options{
-		Feed: changes, Registry: d.backend, Subscribers: subscribers, Now: time.Now, Logger: d.logger,
-		Poll: d.config.FeedPoll,
-		Replica: store.Replica{
-			ID: id, Name: name, Address: listenAddress(l.check), Version: version(), StartedAt: time.Now(), Ceiling: d.config.Ceiling,
-		},
-	})
-}
-
-func (d *deployment) newCheckServer(t transport, keys *cache.Cache, refused *blacklist.Blacklist, counts *limiter.Limiter, follower *feed.Follower) (*extauthz.Server, error) {
-	options, err := pipelineOptions(d.config)
-	if err != nil {
-		return nil, err
-	}
-	options.Secrets, options.Keys, options.Blacklist, options.Limiter = d.secrets, keys, refused, counts
-	decisions, err := pipeline.New(options)
-	if err != nil {
-		return nil, usageError{err}
-	}
-	answers, err := answerOptions(d.config)
-	if err != nil {
-		return nil, err
-	}
-	record := extauthz.RecordOptions{}
-	if d.config.LogChecks {
-		record.Every = 1
-	}
-	age := d.config.MaxConnectionAge
-	if age == 0 {
-		age = -1 // never
-	}
-	return extauthz.New(extauthz.Options{
-		Pipeline: decisions, Logger: d.logger, Now: time.Now, Registerer: d.registry, Ready: follower.Ready(),
-		Answer: answers, Record: record,
-		Transport:   extauthz.TransportOptions{MaxConnectionAge: age, TLS: serverTLS(t.check)},
-		CallSecrets: t.callSecrets,
-		Drain:       extauthz.DrainOptions{Delay: d.config.DrainDelay, Timeout: d.config.ShutdownGrace},
-		Sources:     dataPlaneSources(keys, refused, counts, follower, d.config.Ceiling),
-	})
 }
 
 // startControlPlane starts the management API and the jobs. parts are what

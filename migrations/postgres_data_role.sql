@@ -28,7 +28,7 @@ GRANT USAGE ON SCHEMA credence TO credence_data;
 -- To find a key with the limits of its plan and its owner.
 GRANT SELECT (key_id, namespace, name, owner, key_type, status, status_reason, environment, plan, scopes, limits, quotas,
     networks, hosts, methods, paths, labels, not_before, expires_at, key_hash, pepper_id, checksum_id, created_at, updated_at,
-    status_at, version) ON credence.api_keys TO credence_data;
+    status_at, version, last_used_at) ON credence.api_keys TO credence_data;
 GRANT SELECT (namespace, name, limits, quotas) ON credence.plans TO credence_data;
 GRANT SELECT (namespace, name, limits, quotas) ON credence.owners TO credence_data;
 
@@ -50,3 +50,6 @@ GRANT EXECUTE ON FUNCTION credence.put_replica TO credence_data;
 -- To reserve blocks of quotas and give back the rest.
 GRANT EXECUTE ON FUNCTION credence.reserve_quota TO credence_data;
 GRANT EXECUTE ON FUNCTION credence.return_quota TO credence_data;
+
+-- To deliver what it has counted.
+GRANT EXECUTE ON FUNCTION credence.ship_usage TO credence_data;

@@ -66,6 +66,11 @@ type Key struct {
 	UpdatedAt    time.Time
 	StatusAt     time.Time // when Status was last set
 	Version      int64
+	// LastUsedAt and LastUsedIP come from usage, to a minute: zero and invalid
+	// until the first use. No change of a key writes them, the version does not
+	// count them, and only a [KeyReader] answers them.
+	LastUsedAt time.Time
+	LastUsedIP netip.Addr
 }
 
 // Expired reports whether the key's life has ended at now. The end itself is
@@ -86,6 +91,8 @@ type KeyFilter struct {
 	Label      [2]string // keys that carry this label and value
 	ExpiresBy  time.Time // keys whose life ends before this
 	ExpiredAt  time.Time // keys whose life has ended at this instant
+	// UnusedSince: keys that were made before this and not used since.
+	UnusedSince time.Time
 }
 
 // KeyReader reads keys for the control plane.
@@ -143,4 +150,13 @@ type KeyFinder interface {
 	// when there is none. It MUST answer revoked and disabled keys too: the
 	// reason is the caller's to give. Purged keys are not found.
 	FindKey(ctx context.Context, hashes []credential.Hash) (KeyRecord, error)
+}
+
+// UsedKeyReader reads the keys that are most likely to be asked for, to warm a
+// cache with.
+type UsedKeyReader interface {
+	// UsedKeys MUST hand at most that many active keys, each once, to each: the
+	// one used last first, then those that were never used, newest first. It
+	// MUST NOT hold all of them in memory, and MUST stop with each's error.
+	UsedKeys(ctx context.Context, most int, each func(KeyRecord) error) error
 }

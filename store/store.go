@@ -15,6 +15,7 @@ type Reader interface {
 	TokenReader
 	AuditReader
 	IdempotencyReader
+	UsageReader
 }
 
 // Writer is everything a transaction can change. Backends implement it; only
@@ -36,10 +37,12 @@ type Writer interface {
 // DataPlane is everything the data plane needs of a database.
 type DataPlane interface {
 	KeyFinder
+	UsedKeyReader
 	BlacklistReader
 	ChangeFeed
 	ReplicaRegistry
 	QuotaCounters
+	UsageSink
 }
 
 // Transactor runs transactions.
@@ -57,6 +60,7 @@ type Backend interface {
 	Transactor
 	JobRunner
 	Leases
+	UsageIngest
 	Deployment
 	// Close releases everything; the backend is of no use afterwards.
 	Close() error

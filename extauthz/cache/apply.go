@@ -10,9 +10,13 @@ import (
 )
 
 // Load empties the cache: what was read before the head of the feed is not
-// continued by the feed.
+// continued by the feed. It is warmed again in the background.
 func (c *Cache) Load(context.Context) error {
 	c.Restart()
+	select {
+	case c.loaded <- struct{}{}:
+	default:
+	}
 	return nil
 }
 

@@ -39,8 +39,11 @@ type Cache struct {
 	started  time.Time
 	caughtUp atomic.Pointer[instant] // nil: not in step with the feed
 	away     atomic.Pointer[instant] // the store's last failure; nil since it last answered
-	lookups  chan struct{}           // holds a value for each look-up at the store
-	refresh  chan *entry             // entries in use that near the end of their TTL
+	loaded   chan struct{}           // holds a value when the feed has begun anew
+	warmed   chan struct{}
+	warmOnce sync.Once
+	lookups  chan struct{} // holds a value for each look-up at the store
+	refresh  chan *entry   // entries in use that near the end of their TTL
 
 	known  *ring[*entry]   // written under mu
 	absent *ring[*absence] // written under mu
@@ -82,6 +85,8 @@ func New(o Options) (*Cache, error) {
 		options: o,
 		started: o.Now(),
 		counts:  newCounts(),
+		loaded:  make(chan struct{}, 1),
+		warmed:  make(chan struct{}),
 		lookups: make(chan struct{}, o.Lookups),
 		refresh: make(chan *entry, 4*o.Lookups),
 		known:   newRing[*entry](o.Size),

@@ -78,6 +78,9 @@ func (c *Cache) lookUp(ctx context.Context, digest credential.Digest, f *flight)
 	defer cancel()
 
 	hashes := c.options.Secrets.Candidates(digest, make([]credential.Hash, 0, credential.MaxCandidates))
+	if c.waiting(digest, hashes, f) != nil {
+		return
+	}
 	for range maxReads {
 		since, readAt := c.noteBefore(), c.now()
 		key, age, err := c.read(ctx, hashes)

@@ -33,6 +33,12 @@ type Options struct {
 	Store   store.KeyFinder // or an AgedFinder
 	Secrets Candidates
 	Now     func() time.Time
+	// Warm hands out the keys that the cache begins with; nil for none.
+	Warm store.UsedKeyReader
+	// WarmTimeout is the longest that may take; 30 seconds.
+	WarmTimeout time.Duration
+	// Report is told of errors that no caller sees; nil for nobody.
+	Report func(ctx context.Context, err error)
 	// Encode is called once for each key that was read, before anybody sees
 	// it; nil for none.
 	Encode func(*pipeline.Key)
@@ -96,6 +102,7 @@ func (o *Options) Validate() error {
 		{"LookupWait", o.LookupWait},
 		{"LookupTimeout", o.LookupTimeout},
 		{"StaleWait", o.StaleWait},
+		{"WarmTimeout", o.WarmTimeout},
 	} {
 		if d.value < 0 {
 			return fmt.Errorf("cache options: %s: %s is negative; give a time, or 0 for the default", d.name, d.value)
@@ -134,10 +141,14 @@ func (o *Options) withDefaults() Options {
 		{&full.LookupWait, 100 * time.Millisecond},
 		{&full.LookupTimeout, 2 * time.Second},
 		{&full.StaleWait, 50 * time.Millisecond},
+		{&full.WarmTimeout, warmTimeout},
 	} {
 		if *d.value == 0 {
 			*d.value = d.standard
 		}
+	}
+	if full.Report == nil {
+		full.Report = func(context.Context, error) {}
 	}
 	return full
 }

@@ -6,16 +6,18 @@ import (
 	"time"
 )
 
-// Run reads entries in use again before their TTL ends, until ctx ends, and
-// answers nil when no look-up is in flight any more. Find starts none from
-// then on, so end it after the last Check was answered. Without Run the cache works, but the first request after each TTL
-// waits for the store.
+// Run warms the cache, and reads entries in use again before their TTL ends,
+// until ctx ends, and answers nil when no look-up is in flight any more. Find
+// starts none from then on, so end it after the last Check was answered.
+// Without Run the cache works, but the first request after each TTL waits for
+// the store.
 func (c *Cache) Run(ctx context.Context) error {
 	var workers sync.WaitGroup
 	// A quarter of the look-ups at most: requests that wait come first.
 	for range max(c.options.Lookups/4, 1) {
 		workers.Go(func() { c.refreshEntries(ctx) })
 	}
+	workers.Go(func() { c.warmWhenLoaded(ctx) })
 	workers.Wait()
 	c.mu.Lock()
 	c.closed = true

@@ -19,6 +19,8 @@ type Stats struct {
 	RefusedFills  int64 // answers read again because something changed meanwhile
 	Evictions     int64 // entries that made room for others
 	Invalidations int64 // entries removed because something changed
+	Warmed        int64 // entries that were there before anybody asked
+	WarmErrors    int64 // times that warming broke off
 	Size          int   // positive entries
 	NegativeSize  int   // negative entries
 	InFlight      int   // look-ups in flight
@@ -30,7 +32,7 @@ type counts struct {
 	hits *xsync.Counter
 
 	staleHits, negativeHits, misses, shared, lookups, lookupErrors, busy,
-	refusedFills, evictions, invalidations atomic.Int64
+	refusedFills, evictions, invalidations, warmed, warmErrors atomic.Int64
 }
 
 func newCounts() counts { return counts{hits: xsync.NewCounter()} }
@@ -47,6 +49,7 @@ func (c *Cache) Stats() Stats {
 		LookupErrors: c.counts.lookupErrors.Load(), Busy: c.counts.busy.Load(),
 		RefusedFills: c.counts.refusedFills.Load(), Evictions: c.counts.evictions.Load(),
 		Invalidations: c.counts.invalidations.Load(),
-		Size:          c.known.size(), NegativeSize: c.absent.size(), InFlight: inFlight,
+		Warmed:        c.counts.warmed.Load(), WarmErrors: c.counts.warmErrors.Load(),
+		Size: c.known.size(), NegativeSize: c.absent.size(), InFlight: inFlight,
 	}
 }

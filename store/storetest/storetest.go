@@ -52,6 +52,7 @@ func groups() []group {
 		{"namespace", namespacePromises()},
 		{"key", keyPromises()},
 		{"key_finder", finderPromises()},
+		{"key_used", usedKeyPromises()},
 		{"plan", planPromises()},
 		{"owner", ownerPromises()},
 		{"blacklist", blacklistPromises()},
@@ -64,6 +65,7 @@ func groups() []group {
 		{"quota", quotaPromises()},
 		{"idempotency", idempotencyPromises()},
 		{"job", jobPromises()},
+		{"usage", usagePromises()},
 		{"store", storePromises()},
 		{"tx", txPromises()},
 	}

@@ -27,6 +27,7 @@ var mayImport = map[string][]string{
 	"extauthz/fleet":     {"store"},
 	"extauthz/blacklist": {"store"},
 	"extauthz/limiter":   {"extauthz/pipeline", "store", "store/limit"},
+	"extauthz/usage":     {"extauthz/pipeline", "store", "store/sketch"},
 
 	// Control plane. The CLI is a client of the HTTP API and nothing else.
 	"management":        {"management/audit", "store", "store/credential", "store/limit"},
@@ -41,19 +42,21 @@ var mayImport = map[string][]string{
 
 	// The contract, its leaves, and the backends, which never import each
 	// other or a consumer.
-	"store":            {"store/credential", "store/limit"},
+	"store":            {"store/credential", "store/limit", "store/sketch"},
 	"store/credential": {"store/secretfile"},
 	"store/limit":      {},
-	"store/seal":       {"store/secretfile"},
+	// How many addresses there were, for whoever counts, stores or reads usage.
+	"store/sketch": {},
+	"store/seal":   {"store/secretfile"},
 	// Budgets in memory, for tests of those that draw from them.
 	"store/limit/limittest": {"store/limit"},
 	"store/secretfile":      {},
 	// TLS files, for the listeners and clients of both planes.
 	"store/certfile":  {"store/secretfile"},
-	"store/sqlite":    {"store", "store/credential", "store/limit", "migrations"},
-	"store/postgres":  {"store", "store/credential", "store/limit", "migrations"},
+	"store/sqlite":    {"store", "store/credential", "store/limit", "store/sketch", "migrations"},
+	"store/postgres":  {"store", "store/credential", "store/limit", "store/sketch", "migrations"},
 	"store/redis":     {"store", "store/credential", "store/limit"},
-	"store/storetest": {"store", "store/credential", "store/limit", "store/seal"},
+	"store/storetest": {"store", "store/credential", "store/limit", "store/seal", "store/sketch"},
 	// Databases for tests, copied from one that was migrated once.
 	"store/sqlite/sqlitetest": {"store/sqlite"},
 	"migrations":              {},
@@ -81,6 +84,7 @@ var mayImport = map[string][]string{
 	"test/link": {},
 	// A deployment of real processes, for tests and benchmarks.
 	"test/stage":            {"management/client", "store/credential", "test/harness", "test/pgserver"},
+	"test/bench/check":      {"store", "store/credential", "store/limit", "store/seal", "store/sqlite", "test/harness"},
 	"test/bench/limits":     {"extauthz/limiter", "extauthz/pipeline", "store", "store/limit", "store/redis", "test/link"},
 	"test/bench/revocation": {"management/client", "test/harness", "test/pgserver", "test/stage"},
 	// Certificates for the tests of whoever needs some.
@@ -112,7 +116,7 @@ var livesIn = map[string][]string{
 	// One wrapper each.
 	"github.com/tink-crypto/tink-go/v2": {"store/seal"},
 	"github.com/gaissmai/bart":          {"extauthz/blacklist"},
-	"github.com/puzpuzpuz/xsync/v4":     {"extauthz/cache", "extauthz/limiter"},
+	"github.com/puzpuzpuz/xsync/v4":     {"extauthz/cache", "extauthz/limiter", "extauthz/usage"},
 	"github.com/danielgtaylor/huma/v2":  {"management/api"},
 	"github.com/mattn/go-isatty":        {"management/cli"},
 
