@@ -214,6 +214,68 @@ CREATE TABLE credence.quota_counters (
 
 CREATE INDEX quota_counters_end_at ON credence.quota_counters (end_at);
 
+-- What the data plane counts. key_id is '' for Checks without a key and
+-- 'other' for keys beyond what a replica counts one by one, so it is no
+-- foreign key; a row is about the minutes from minute on, more than one where
+-- a replica that could not deliver folded them.
+CREATE TABLE credence.usage_minute (
+    key_id     text COLLATE "C" NOT NULL,
+    minute     timestamptz NOT NULL,
+    reason     text COLLATE "C" NOT NULL CHECK (reason <> ''),
+    minutes    integer     NOT NULL CHECK (minutes >= 1),
+    namespace  text COLLATE "C" NOT NULL,
+    owner      text COLLATE "C" NOT NULL,
+    plan       text COLLATE "C" NOT NULL,
+    checks     bigint      NOT NULL CHECK (checks >= 0),
+    latency_us bigint      NOT NULL CHECK (latency_us >= 0),
+    addresses  bit(1024)   NOT NULL,
+    PRIMARY KEY (key_id, minute, reason)
+);
+
+CREATE INDEX usage_minute_minute ON credence.usage_minute (minute);
+
+CREATE TABLE credence.usage_failing (
+    minute    timestamptz NOT NULL,
+    reason    text COLLATE "C" NOT NULL CHECK (reason <> ''),
+    address   inet        NOT NULL,
+    checks    bigint      NOT NULL CHECK (checks >= 0),
+    uncertain bigint      NOT NULL CHECK (uncertain >= 0),
+    PRIMARY KEY (minute, reason, address)
+);
+
+-- Which batches of usage a replica has delivered: all up to sequence, and
+-- those of usage_ahead. applied_at is the time of the newest of the former.
+CREATE TABLE credence.usage_replicas (
+    replica_id  text COLLATE "C" NOT NULL PRIMARY KEY CHECK (replica_id <> ''),
+    holder_hash bytea       CHECK (octet_length(holder_hash) = 32),
+    sequence    bigint      NOT NULL CHECK (sequence >= 0),
+    applied_at  timestamptz NOT NULL,
+    received_at timestamptz NOT NULL,
+    ended_at    timestamptz
+);
+
+CREATE INDEX usage_replicas_running ON credence.usage_replicas (received_at) WHERE ended_at IS NULL;
+
+CREATE TABLE credence.usage_ahead (
+    replica_id  text COLLATE "C" NOT NULL REFERENCES credence.usage_replicas (replica_id) ON DELETE CASCADE,
+    sequence    bigint      NOT NULL,
+    at          timestamptz NOT NULL,
+    received_at timestamptz NOT NULL,
+    PRIMARY KEY (replica_id, sequence)
+);
+
+CREATE INDEX usage_ahead_received_at ON credence.usage_ahead (received_at);
+
+CREATE TABLE credence.usage_gaps (
+    replica_id text COLLATE "C" NOT NULL CHECK (replica_id <> ''),
+    from_at    timestamptz NOT NULL,
+    to_at      timestamptz NOT NULL CHECK (to_at >= from_at),
+    cause      text        NOT NULL CHECK (cause IN ('killed', 'lost')),
+    PRIMARY KEY (replica_id, from_at, cause)
+);
+
+CREATE INDEX usage_gaps_to_at ON credence.usage_gaps (to_at);
+
 CREATE TABLE credence.idempotency_keys (
     actor           text COLLATE "C" NOT NULL CHECK (actor <> ''),
     idempotency_key text COLLATE "C" NOT NULL CHECK (idempotency_key <> ''),
@@ -231,7 +293,7 @@ CREATE TABLE credence.deployment (
     fingerprint  text NOT NULL CHECK (fingerprint <> '')
 );
 
--- The three functions below are all that the role credence_data can change.
+-- The functions below are all that the role credence_data can change.
 -- They run with the rights of the schema's owner, so each names what it
 -- touches in full and takes no search path from its caller.
 
@@ -295,6 +357,157 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
     UPDATE credence.quota_counters AS q SET used = greatest(0, q.used - $4)
     WHERE q.subject = $1 AND q.name = $2 AND q.start_at = $3 AND $4 > 0;
+$$;
+-- +goose StatementEnd
+
+-- take_usage_turn claims the number of a batch: true the first time. The row
+-- of the replica stays locked until the end, so its batches take turns.
+-- +goose StatementBegin
+CREATE FUNCTION credence.take_usage_turn(token bytea, batch jsonb) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    id   text := batch ->> 'replica';
+    seq  bigint := (batch ->> 'sequence')::bigint;
+    at   timestamptz := (batch ->> 'at')::timestamptz;
+    done credence.usage_replicas;
+BEGIN
+    INSERT INTO credence.usage_replicas (replica_id, holder_hash, sequence, applied_at, received_at)
+    VALUES (id, sha256(token), 0, (batch ->> 'started')::timestamptz, clock_timestamp()) ON CONFLICT DO NOTHING;
+    SELECT * INTO STRICT done FROM credence.usage_replicas AS r WHERE r.replica_id = id FOR UPDATE;
+    IF token IS NOT NULL AND done.holder_hash IS DISTINCT FROM sha256(token) THEN
+        RAISE EXCEPTION 'the replica belongs to another process' USING ERRCODE = 'unique_violation';
+    END IF;
+    IF seq <= done.sequence THEN
+        RETURN false;
+    END IF;
+    INSERT INTO credence.usage_ahead (replica_id, sequence, at, received_at) VALUES (id, seq, at, clock_timestamp())
+    ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    -- Whoever delivers is alive.
+    DELETE FROM credence.usage_gaps AS g WHERE g.replica_id = id AND g.cause = 'killed';
+    UPDATE credence.usage_replicas AS r SET received_at = clock_timestamp(),
+        ended_at = CASE WHEN coalesce((batch ->> 'final')::boolean, false) THEN at END WHERE r.replica_id = id;
+    PERFORM credence.advance_usage(id, done.sequence);
+    RETURN true;
+END
+$$;
+-- +goose StatementEnd
+
+-- advance_usage moves the number up to which all batches have come.
+-- +goose StatementBegin
+CREATE FUNCTION credence.advance_usage(id text, behind bigint) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    reached bigint := behind;
+    last    timestamptz;
+    next    timestamptz;
+BEGIN
+    LOOP
+        DELETE FROM credence.usage_ahead AS a WHERE a.replica_id = id AND a.sequence = reached + 1 RETURNING a.at INTO next;
+        EXIT WHEN NOT FOUND;
+        reached := reached + 1;
+        last := next;
+    END LOOP;
+    IF reached > behind THEN
+        UPDATE credence.usage_replicas AS r SET sequence = reached, applied_at = last WHERE r.replica_id = id;
+    END IF;
+END
+$$;
+-- +goose StatementEnd
+
+-- apply_usage adds a batch unless it was added before. Rows are written in one
+-- order by all, so that two batches never wait for each other; keys that
+-- somebody else holds are passed over, their next use will be told, too.
+-- +goose StatementBegin
+CREATE FUNCTION credence.apply_usage(token bytea, batch jsonb) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT credence.take_usage_turn(token, batch) THEN
+        RETURN;
+    END IF;
+    INSERT INTO credence.usage_minute AS u
+        (key_id, minute, reason, minutes, namespace, owner, plan, checks, latency_us, addresses)
+    SELECT t.key_id, t.minute, t.reason, t.minutes, coalesce(k.namespace, ''), coalesce(k.owner, ''), coalesce(k.plan, ''),
+        t.checks, t.latency_us, ('x' || t.addresses)::bit(1024)
+    FROM jsonb_to_recordset(batch -> 'keys') AS t (key_id text, minute timestamptz, reason text, minutes integer,
+        checks bigint, latency_us bigint, addresses text)
+    LEFT JOIN credence.api_keys AS k ON k.key_id = t.key_id COLLATE "C"
+    ORDER BY t.key_id COLLATE "C", t.minute, t.reason COLLATE "C"
+    ON CONFLICT ON CONSTRAINT usage_minute_pkey DO UPDATE SET minutes = greatest(u.minutes, excluded.minutes),
+        checks = u.checks + excluded.checks, latency_us = u.latency_us + excluded.latency_us,
+        addresses = u.addresses | excluded.addresses;
+    INSERT INTO credence.usage_failing AS f (minute, reason, address, checks, uncertain)
+    SELECT t.minute, t.reason, t.address, t.checks, t.uncertain
+    FROM jsonb_to_recordset(batch -> 'failing') AS t (minute timestamptz, reason text, address inet, checks bigint, uncertain bigint)
+    ORDER BY t.minute, t.reason COLLATE "C", t.address
+    ON CONFLICT ON CONSTRAINT usage_failing_pkey DO UPDATE SET
+        checks = f.checks + excluded.checks, uncertain = f.uncertain + excluded.uncertain;
+    WITH due AS (
+        SELECT k.id, t.at, t.address
+        FROM jsonb_to_recordset(batch -> 'used') AS t (key_id text, at timestamptz, address inet)
+        JOIN credence.api_keys AS k ON k.key_id = t.key_id COLLATE "C"
+        WHERE k.status <> 'purged' AND (k.last_used_at IS NULL OR k.last_used_at <= t.at - interval '1 minute')
+        FOR NO KEY UPDATE OF k SKIP LOCKED)
+    UPDATE credence.api_keys AS k SET last_used_at = due.at, last_used_ip = due.address FROM due WHERE k.id = due.id;
+END
+$$;
+-- +goose StatementEnd
+
+-- record_usage_gaps answers how many gaps are new. Of a replica whose later
+-- batches came before the instant, what is missing in between is given up.
+-- +goose StatementBegin
+CREATE FUNCTION credence.record_usage_gaps(silent_since timestamptz) RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found_gaps bigint;
+    behind     credence.usage_replicas;
+    first      credence.usage_ahead;
+BEGIN
+    WITH dead AS (
+        UPDATE credence.usage_replicas AS u SET ended_at = greatest(u.applied_at, (
+            SELECT coalesce(r.left_at, r.seen_at) FROM credence.replicas AS r WHERE r.replica_id = u.replica_id))
+        WHERE u.ended_at IS NULL AND u.received_at < silent_since AND NOT EXISTS (
+            SELECT FROM credence.replicas AS r WHERE r.replica_id = u.replica_id AND r.left_at IS NULL AND r.seen_at >= silent_since)
+        RETURNING u.replica_id, u.applied_at, u.ended_at)
+    INSERT INTO credence.usage_gaps (replica_id, from_at, to_at, cause)
+    SELECT dead.replica_id, dead.applied_at, dead.ended_at, 'killed' FROM dead ON CONFLICT DO NOTHING;
+    GET DIAGNOSTICS found_gaps = ROW_COUNT;
+    LOOP
+        SELECT u.* INTO behind FROM credence.usage_replicas AS u
+        WHERE u.replica_id = (SELECT a.replica_id FROM credence.usage_ahead AS a WHERE a.received_at < silent_since LIMIT 1)
+        FOR UPDATE;
+        EXIT WHEN NOT FOUND;
+        SELECT a.* INTO STRICT first FROM credence.usage_ahead AS a
+        WHERE a.replica_id = behind.replica_id ORDER BY a.sequence LIMIT 1;
+        INSERT INTO credence.usage_gaps AS g (replica_id, from_at, to_at, cause)
+        VALUES (behind.replica_id, behind.applied_at, greatest(behind.applied_at, first.at), 'lost')
+        ON CONFLICT ON CONSTRAINT usage_gaps_pkey DO UPDATE SET to_at = greatest(g.to_at, excluded.to_at);
+        found_gaps := found_gaps + 1;
+        PERFORM credence.advance_usage(behind.replica_id, first.sequence - 1);
+    END LOOP;
+    RETURN found_gaps;
+END
+$$;
+-- +goose StatementEnd
+
+-- ship_usage is how a replica delivers by itself. As with put_replica, only the
+-- process that knows the token delivers for its replica.
+-- +goose StatementBegin
+CREATE FUNCTION credence.ship_usage(token bytea, batch jsonb) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF token IS NULL THEN
+        RAISE EXCEPTION 'no token' USING ERRCODE = 'null_value_not_allowed';
+    END IF;
+    PERFORM credence.apply_usage(token, batch);
+END
 $$;
 -- +goose StatementEnd
 

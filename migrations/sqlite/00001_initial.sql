@@ -209,6 +209,63 @@ CREATE TABLE quota_counters (
 
 CREATE INDEX quota_counters_end_at ON quota_counters (end_at);
 
+-- What the data plane counts. key_id is '' for Checks without a key and
+-- 'other' for keys beyond what a replica counts one by one, so it is no
+-- foreign key; a row is about the minutes from minute on, more than one where
+-- a replica that could not deliver folded them.
+CREATE TABLE usage_minute (
+    key_id     TEXT    NOT NULL,
+    minute     INTEGER NOT NULL,
+    reason     TEXT    NOT NULL CHECK (reason <> ''),
+    minutes    INTEGER NOT NULL CHECK (minutes >= 1),
+    namespace  TEXT    NOT NULL,
+    owner      TEXT    NOT NULL,
+    plan       TEXT    NOT NULL,
+    checks     INTEGER NOT NULL CHECK (checks >= 0),
+    latency_us INTEGER NOT NULL CHECK (latency_us >= 0),
+    addresses  BLOB    NOT NULL CHECK (length(addresses) = 128),
+    PRIMARY KEY (key_id, minute, reason)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX usage_minute_minute ON usage_minute (minute);
+
+CREATE TABLE usage_failing (
+    minute    INTEGER NOT NULL,
+    reason    TEXT    NOT NULL CHECK (reason <> ''),
+    address   TEXT    NOT NULL,
+    checks    INTEGER NOT NULL CHECK (checks >= 0),
+    uncertain INTEGER NOT NULL CHECK (uncertain >= 0),
+    PRIMARY KEY (minute, reason, address)
+) STRICT, WITHOUT ROWID;
+
+-- Which batches of usage a replica has delivered: all up to sequence, and
+-- those of usage_ahead. applied_at is the time of the newest of the former.
+CREATE TABLE usage_replicas (
+    replica_id  TEXT    NOT NULL PRIMARY KEY CHECK (replica_id <> ''),
+    sequence    INTEGER NOT NULL CHECK (sequence >= 0),
+    applied_at  INTEGER NOT NULL,
+    received_at INTEGER NOT NULL,
+    ended_at    INTEGER
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE usage_ahead (
+    replica_id  TEXT    NOT NULL REFERENCES usage_replicas (replica_id) ON DELETE CASCADE,
+    sequence    INTEGER NOT NULL,
+    at          INTEGER NOT NULL,
+    received_at INTEGER NOT NULL,
+    PRIMARY KEY (replica_id, sequence)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE usage_gaps (
+    replica_id TEXT    NOT NULL CHECK (replica_id <> ''),
+    from_at    INTEGER NOT NULL,
+    to_at      INTEGER NOT NULL CHECK (to_at >= from_at),
+    cause      TEXT    NOT NULL CHECK (cause IN ('killed', 'lost')),
+    PRIMARY KEY (replica_id, from_at, cause)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX usage_gaps_to_at ON usage_gaps (to_at);
+
 CREATE TABLE idempotency_keys (
     actor           TEXT    NOT NULL CHECK (actor <> ''),
     idempotency_key TEXT    NOT NULL CHECK (idempotency_key <> ''),

@@ -47,8 +47,11 @@ func tidyKey(k *store.Key) {
 	}
 }
 
+// shownColumns are those that a reader of keys answers.
+const shownColumns = keyColumns + ", k.last_used_at, k.last_used_ip"
+
 func scanKey(r row, k *store.Key) error {
-	err := r.Scan(keyDestinations(k)...)
+	err := r.Scan(append(keyDestinations(k), instant{&k.LastUsedAt}, address{&k.LastUsedIP})...)
 	tidyKey(k)
 	return err
 }
@@ -56,7 +59,7 @@ func scanKey(r row, k *store.Key) error {
 // Key implements [store.KeyReader].
 func (r reader) Key(ctx context.Context, keyID string) (store.Key, error) {
 	var k store.Key
-	err := r.q.row(ctx, "SELECT "+keyColumns+" FROM credence.api_keys AS k WHERE k.key_id = $1", []any{keyID},
+	err := r.q.row(ctx, "SELECT "+shownColumns+" FROM credence.api_keys AS k WHERE k.key_id = $1", []any{keyID},
 		func(r row) error { return scanKey(r, &k) })
 	if err != nil {
 		return store.Key{}, fmt.Errorf("key %q: %w", keyID, err)
@@ -70,7 +73,7 @@ func (r reader) Keys(ctx context.Context, filter store.KeyFilter, page store.Pag
 	if page.After != "" {
 		c.add("k.key_id < " + c.arg(string(page.After)))
 	}
-	query := c.query("SELECT "+keyColumns+" FROM credence.api_keys AS k", "k.key_id DESC", page.Size()+1)
+	query := c.query("SELECT "+shownColumns+" FROM credence.api_keys AS k", "k.key_id DESC", page.Size()+1)
 	found, err := listRows(ctx, r.q, query, c.args, scanKey)
 	if err != nil {
 		return nil, "", fmt.Errorf("keys: %w", err)
@@ -111,6 +114,9 @@ func keyConditions(f *store.KeyFilter) *conditions {
 	}
 	if !f.ExpiredAt.IsZero() {
 		c.add("k.expires_at <= " + c.arg(timeOrNull(f.ExpiredAt)))
+	}
+	if !f.UnusedSince.IsZero() {
+		c.add("coalesce(k.last_used_at, k.created_at) < " + c.arg(timeOrNull(f.UnusedSince)))
 	}
 	return &c
 }

@@ -47,11 +47,11 @@ ORDER BY 1`
 func allowed() []string {
 	may := []string{
 		"database CONNECT", "database TEMPORARY", "schema public USAGE", "member of credence_data", "schema credence USAGE",
-		"function put_replica", "function reserve_quota", "function return_quota",
+		"function put_replica", "function reserve_quota", "function return_quota", "function ship_usage",
 	}
 	for table, columns := range map[string]string{
 		"api_keys": `key_id namespace name owner key_type status status_reason environment plan scopes limits quotas networks hosts
-			methods paths labels not_before expires_at key_hash pepper_id checksum_id created_at updated_at status_at version`,
+			methods paths labels not_before expires_at key_hash pepper_id checksum_id created_at updated_at status_at version last_used_at`,
 		"plans":            "namespace name limits quotas",
 		"owners":           "namespace name limits quotas",
 		"ip_blacklist":     "id namespace network reason ends_at created_by created_at",
@@ -192,6 +192,9 @@ func TestTheWholeDataPlaneRunsAsItsRole(t *testing.T) {
 		t.Errorf("granted %d, used %d", granted, used)
 	}
 	ok(plane.ReturnQuota(ctx, window, 5))
+	ok(plane.AddUsage(ctx, store.UsageBatch{
+		Replica: replica.ID, Sequence: 1, Started: k.CreatedAt, At: k.CreatedAt, Used: []store.KeyLastUse{{KeyID: k.KeyID, At: k.CreatedAt}},
+	}))
 	ok(data.Ping(ctx))
 }
 
@@ -212,6 +215,10 @@ func TestTheDataPlanesRoleIsRefusedEverythingElse(t *testing.T) {
 		"read tokens":            func() error { _, _, err := data.Tokens(ctx, store.Page{}); return err },
 		"read owners' contacts":  func() error { _, _, err := data.Owners(ctx, nil, store.Page{}); return err },
 		"remove replicas":        func() error { _, err := data.RemoveReplicas(ctx, time.Now()); return err },
+		"ingest for others":      func() error { return data.IngestUsage(ctx, store.UsageBatch{Replica: "rep_1", Sequence: 1}) },
+		"read usage":             func() error { _, err := data.UsageMinutes(ctx, "", time.Now(), time.Now(), 1); return err },
+		"record usage gaps":      func() error { _, err := data.RecordUsageGaps(ctx, time.Now()); return err },
+		"remove usage":           func() error { _, err := data.RemoveUsage(ctx, time.Now()); return err },
 		"remove quotas":          func() error { _, err := data.RemoveQuotas(ctx, time.Now()); return err },
 		"claim the secrets":      func() error { _, err := data.ClaimSecrets(ctx, store.SecretsFileSecrets, "sha256:aa"); return err },
 		"read who made requests": func() error { _, err := data.Idempotency(ctx, "a", "b"); return err },
@@ -253,6 +260,19 @@ func TestAReplicaCannotReportInAnothersName(t *testing.T) {
 	if err != nil || len(got) != 1 || got[0] != row {
 		t.Errorf("replicas %v, %v; want %v", got, err, row)
 	}
+}
+
+// It could otherwise use up the numbers of another's batches, which would then
+// be taken for delivered.
+func TestAReplicaCannotDeliverUsageInAnothersName(t *testing.T) {
+	_, one, address := planes(t)
+	other := open(t, options(server.Login(t, address, "credence_data")))
+	now := time.Now()
+	if err := one.AddUsage(t.Context(), store.UsageBatch{Replica: "rep_1", Sequence: 1, Started: now, At: now}); err != nil {
+		t.Fatal(err)
+	}
+	forged := store.UsageBatch{Replica: "rep_1", Sequence: 2, Started: now, At: now}
+	refused(t, other.AddUsage(t.Context(), forged), store.ErrConflict, "another process")
 }
 
 func TestALoginWithoutTheRoleIsToldWhatItLacks(t *testing.T) {

@@ -47,12 +47,17 @@ func keyDestinations(k *store.Key) []any {
 	}
 }
 
-func scanKey(r row, k *store.Key) error { return r.Scan(keyDestinations(k)...) }
+// shownColumns are those that a reader of keys answers.
+const shownColumns = keyColumns + ", k.last_used_at, k.last_used_ip"
+
+func scanKey(r row, k *store.Key) error {
+	return r.Scan(append(keyDestinations(k), instant{&k.LastUsedAt}, address{&k.LastUsedIP})...)
+}
 
 // Key implements [store.KeyReader].
 func (r reader) Key(ctx context.Context, keyID string) (store.Key, error) {
 	var k store.Key
-	err := scanKey(r.q.QueryRowContext(ctx, "SELECT "+keyColumns+" FROM api_keys AS k WHERE k.key_id = ?", keyID), &k)
+	err := scanKey(r.q.QueryRowContext(ctx, "SELECT "+shownColumns+" FROM api_keys AS k WHERE k.key_id = ?", keyID), &k)
 	if err != nil {
 		return store.Key{}, fmt.Errorf("key %q: %w", keyID, translate(err))
 	}
@@ -65,7 +70,7 @@ func (r reader) Keys(ctx context.Context, filter store.KeyFilter, page store.Pag
 	if page.After != "" {
 		c.add("k.key_id < ?", string(page.After))
 	}
-	query := c.query("SELECT "+keyColumns+" FROM api_keys AS k", " ORDER BY k.key_id DESC LIMIT ?")
+	query := c.query("SELECT "+shownColumns+" FROM api_keys AS k", " ORDER BY k.key_id DESC LIMIT ?")
 	found, err := listRows(ctx, r.q, query, append(c.args, page.Size()+1), scanKey)
 	if err != nil {
 		return nil, "", fmt.Errorf("keys: %w", err)
@@ -106,6 +111,9 @@ func keyConditions(f *store.KeyFilter) *conditions {
 	}
 	if !f.ExpiredAt.IsZero() {
 		c.add("k.expires_at <= ?", micros(f.ExpiredAt))
+	}
+	if !f.UnusedSince.IsZero() {
+		c.add("ifnull(k.last_used_at, k.created_at) < ?", micros(f.UnusedSince))
 	}
 	return &c
 }

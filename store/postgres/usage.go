@@ -1,0 +1,200 @@
+package postgres
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"credence/store"
+	"credence/store/sketch"
+)
+
+// usageBatch is a batch as the functions at the server read it.
+type usageBatch struct {
+	Replica  string         `json:"replica"`
+	Sequence int64          `json:"sequence"`
+	Started  time.Time      `json:"started"`
+	At       time.Time      `json:"at"`
+	Final    bool           `json:"final"`
+	Keys     []usageKey     `json:"keys"`
+	Used     []usageUsed    `json:"used"`
+	Failing  []usageFailing `json:"failing"`
+}
+
+type usageKey struct {
+	KeyID     string    `json:"key_id"`
+	Minute    time.Time `json:"minute"`
+	Reason    string    `json:"reason"`
+	Minutes   int       `json:"minutes"`
+	Checks    int64     `json:"checks"`
+	LatencyUS int64     `json:"latency_us"`
+	Addresses string    `json:"addresses"` // hexadecimal
+}
+
+type usageUsed struct {
+	KeyID   string      `json:"key_id"`
+	At      time.Time   `json:"at"`
+	Address *netip.Addr `json:"address"`
+}
+
+type usageFailing struct {
+	Minute    time.Time  `json:"minute"`
+	Reason    string     `json:"reason"`
+	Address   netip.Addr `json:"address"`
+	Checks    int64      `json:"checks"`
+	Uncertain int64      `json:"uncertain"`
+}
+
+// usageJSON is the argument of the functions. Lists are never null there.
+func usageJSON(b *store.UsageBatch) (string, error) {
+	out := usageBatch{
+		Replica: b.Replica, Sequence: b.Sequence, Started: b.Started.UTC(), At: b.At.UTC(), Final: b.Final,
+		Keys: make([]usageKey, 0, len(b.Keys)), Used: make([]usageUsed, 0, len(b.Used)), Failing: make([]usageFailing, 0, len(b.Failing)),
+	}
+	for i := range b.Keys {
+		k := &b.Keys[i]
+		out.Keys = append(out.Keys, usageKey{
+			KeyID: k.KeyID, Minute: k.Minute.UTC(), Reason: k.Reason, Minutes: k.Minutes, Checks: k.Checks,
+			LatencyUS: k.Latency.Microseconds(), Addresses: hex.EncodeToString(k.Addresses.Bytes()),
+		})
+	}
+	for i := range b.Used {
+		u := usageUsed{KeyID: b.Used[i].KeyID, At: b.Used[i].At.UTC()}
+		if b.Used[i].Address.IsValid() {
+			u.Address = &b.Used[i].Address
+		}
+		out.Used = append(out.Used, u)
+	}
+	for _, f := range b.Failing {
+		out.Failing = append(out.Failing, usageFailing{
+			Minute: f.Minute.UTC(), Reason: f.Reason, Address: f.Address, Checks: f.Checks, Uncertain: f.Uncertain,
+		})
+	}
+	raw, err := json.Marshal(out)
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", store.ErrInvalid, err)
+	}
+	return string(raw), nil
+}
+
+// AddUsage implements [store.UsageSink]. A replica that another process made
+// is [store.ErrConflict].
+func (db *DB) AddUsage(ctx context.Context, b store.UsageBatch) error {
+	batch, err := usageJSON(&b)
+	if err == nil {
+		_, err = db.q.exec(ctx, "SELECT credence.ship_usage($1, $2::jsonb)", db.holder[:], batch)
+	}
+	if err != nil {
+		return fmt.Errorf("add usage %d of %q: %w", b.Sequence, b.Replica, err)
+	}
+	return nil
+}
+
+// IngestUsage implements [store.UsageIngest].
+func (db *DB) IngestUsage(ctx context.Context, b store.UsageBatch) error {
+	batch, err := usageJSON(&b)
+	if err == nil {
+		_, err = db.q.exec(ctx, "SELECT credence.apply_usage(NULL, $1::jsonb)", batch)
+	}
+	if err != nil {
+		return fmt.Errorf("ingest usage %d of %q: %w", b.Sequence, b.Replica, err)
+	}
+	return nil
+}
+
+// RecordUsageGaps implements [store.UsageIngest].
+func (db *DB) RecordUsageGaps(ctx context.Context, silentSince time.Time) (int, error) {
+	var n int
+	err := db.q.value(ctx, "SELECT credence.record_usage_gaps($1)", []any{timeOrNull(silentSince)}, &n)
+	if err != nil {
+		return 0, fmt.Errorf("record usage gaps: %w", err)
+	}
+	return n, nil
+}
+
+// RemoveUsage implements [store.UsageIngest].
+func (db *DB) RemoveUsage(ctx context.Context, before time.Time) (int, error) {
+	total := 0
+	for _, statement := range []string{
+		`DELETE FROM credence.usage_minute WHERE (key_id, minute, reason) IN (SELECT key_id, minute, reason
+			FROM credence.usage_minute WHERE minute < $1 ORDER BY minute LIMIT $2)`,
+		`DELETE FROM credence.usage_failing WHERE (minute, reason, address) IN (SELECT minute, reason, address
+			FROM credence.usage_failing WHERE minute < $1 ORDER BY minute LIMIT $2)`,
+		`DELETE FROM credence.usage_gaps WHERE (replica_id, from_at, cause) IN (SELECT replica_id, from_at, cause
+			FROM credence.usage_gaps WHERE to_at < $1 ORDER BY to_at LIMIT $2)`,
+		`DELETE FROM credence.usage_replicas WHERE replica_id IN (SELECT replica_id
+			FROM credence.usage_replicas WHERE ended_at < $1 AND received_at < $1 ORDER BY ended_at LIMIT $2)`,
+	} {
+		n, err := db.q.exec(ctx, statement, timeOrNull(before), store.RemoveBatch)
+		if err != nil {
+			return total, fmt.Errorf("remove usage: %w", err)
+		}
+		total += n
+	}
+	return total, nil
+}
+
+// UsageMinutes implements [store.UsageReader].
+func (r reader) UsageMinutes(ctx context.Context, keyID string, from, until time.Time, limit int) ([]store.UsageMinute, error) {
+	found, err := listRows(ctx, r.q,
+		`SELECT key_id, minute, reason, minutes, namespace, owner, plan, checks, latency_us, addresses FROM credence.usage_minute
+		WHERE key_id = $1 AND minute >= $2 AND minute < $3 ORDER BY minute, reason LIMIT $4`,
+		[]any{keyID, timeOrNull(from), timeOrNull(until), limit},
+		func(r row, u *store.UsageMinute) error {
+			var latency int64
+			err := r.Scan(&u.KeyID, instant{&u.Minute}, &u.Reason, &u.Minutes, &u.Namespace, &u.Owner, &u.Plan,
+				&u.Checks, &latency, addresses{&u.Addresses})
+			u.Latency = time.Duration(latency) * time.Microsecond
+			return err
+		})
+	if err != nil {
+		return nil, fmt.Errorf("usage of %q: %w", keyID, err)
+	}
+	return found, nil
+}
+
+// FailingAddresses implements [store.UsageReader].
+func (r reader) FailingAddresses(ctx context.Context, from, until time.Time, limit int) ([]store.FailingAddress, error) {
+	found, err := listRows(ctx, r.q,
+		`SELECT minute, reason, address, checks, uncertain FROM credence.usage_failing
+		WHERE minute >= $1 AND minute < $2 ORDER BY minute, reason, checks DESC, address LIMIT $3`,
+		[]any{timeOrNull(from), timeOrNull(until), limit},
+		func(r row, f *store.FailingAddress) error {
+			return r.Scan(instant{&f.Minute}, &f.Reason, address{&f.Address}, &f.Checks, &f.Uncertain)
+		})
+	if err != nil {
+		return nil, fmt.Errorf("failing addresses: %w", err)
+	}
+	return found, nil
+}
+
+// UsageGaps implements [store.UsageReader].
+func (r reader) UsageGaps(ctx context.Context, from, until time.Time, limit int) ([]store.UsageGap, error) {
+	found, err := listRows(ctx, r.q,
+		`SELECT replica_id, from_at, to_at, cause FROM credence.usage_gaps
+		WHERE to_at >= $1 AND from_at < $2 ORDER BY from_at, replica_id LIMIT $3`,
+		[]any{timeOrNull(from), timeOrNull(until), limit},
+		func(r row, g *store.UsageGap) error {
+			return r.Scan(&g.Replica, instant{&g.From}, instant{&g.To}, &g.Cause)
+		})
+	if err != nil {
+		return nil, fmt.Errorf("usage gaps: %w", err)
+	}
+	return found, nil
+}
+
+// addresses scans a sketch.
+type addresses struct{ to *sketch.Sketch }
+
+// ScanBits implements [pgtype.BitsScanner].
+func (c addresses) ScanBits(v pgtype.Bits) error {
+	if !v.Valid || c.to.SetBytes(v.Bytes) != nil {
+		return fmt.Errorf("%w: column holds %d bits instead of a sketch", store.ErrCorrupt, v.Len)
+	}
+	return nil
+}
