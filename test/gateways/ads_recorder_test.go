@@ -68,8 +68,8 @@ func (d *deployment) startRecorder() *recorder {
 	return r
 }
 
-// values are those of all entries of a header, byte for byte.
-func values(h *corev3.HeaderMap, name string) []string {
+// headerValues are those of all entries of a header, byte for byte.
+func headerValues(h *corev3.HeaderMap, name string) []string {
 	var all []string
 	for _, header := range h.GetHeaders() {
 		if header.GetKey() == name {
@@ -107,7 +107,7 @@ func sayEverything(t *testing.T, kind served) {
 	for name, want := range map[string][]string{
 		"x-api-key": {"one", "two\xff"}, "x-client-ip": {"127.0.0.77"}, "x.other.name": {"kept"},
 	} {
-		if got := values(request.GetHeaderMap(), name); !slices.Equal(got, want) {
+		if got := headerValues(request.GetHeaderMap(), name); !slices.Equal(got, want) {
 			t.Errorf("Credence is told %s = %q, want %q", name, got, want)
 		}
 	}
