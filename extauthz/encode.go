@@ -48,7 +48,7 @@ func appendKeyPolicy(b []byte, k *pipeline.Key) []byte {
 			return b
 		}
 		outcomes = append(outcomes, pipeline.LimitOutcome{
-			Name: q.Label, Quota: true, Limit: q.Quota.Limit, Period: 24 * time.Hour, // days are of UTC
+			Name: q.Label, Quota: true, Limit: q.Limit, Period: 24 * time.Hour, // days are of UTC
 		})
 	}
 	return appendLimitField(b, tagOKResponseHeaders, "ratelimit-policy", outcomes, appendPolicy)

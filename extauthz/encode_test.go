@@ -55,7 +55,7 @@ func outcomesOf(t *rapid.T, k *pipeline.Key, now time.Time) []pipeline.LimitOutc
 	for i := range k.Quotas {
 		q := &k.Quotas[i]
 		start, end := q.Window(now)
-		all = append(all, pipeline.LimitOutcome{Name: q.Label, Quota: true, Limit: q.Quota.Limit, Period: end.Sub(start)})
+		all = append(all, pipeline.LimitOutcome{Name: q.Label, Quota: true, Limit: q.Limit, Period: end.Sub(start)})
 	}
 	for i := range all {
 		all[i].Remaining = rapid.Int64Range(0, all[i].Limit).Draw(t, "remaining")
@@ -115,7 +115,7 @@ func TestMetadataFieldsAreAClosedList(t *testing.T) {
 			t.Errorf("asked for %s alone, the metadata are %v", name, object)
 		}
 	}
-	if m := answered(t, newTestAnswerer(t, AnswerOptions{Metadata: []string{}}), getOrders(), acceptKey); m.DynamicMetadata != nil {
+	if m := answered(t, newTestAnswerer(t, AnswerOptions{Metadata: []string{}}), getOrders(), acceptKey); m.GetDynamicMetadata() != nil {
 		t.Errorf("asked for none, the metadata are %v", m.GetDynamicMetadata())
 	}
 }

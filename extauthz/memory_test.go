@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"credence/extauthz/cache"
-
 	"credence/store"
 	"credence/store/credential"
 	"credence/store/limit"

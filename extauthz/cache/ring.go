@@ -63,7 +63,7 @@ func (r *ring[E]) full() (victim E, full bool) {
 
 // add inserts what is not in the ring yet; there is room.
 func (r *ring[E]) add(e E) {
-	e.at().slot = int32(len(r.slots)) //nolint:gosec // sizes are bounded far below
+	e.at().slot = int32(len(r.slots))
 	r.slots = append(r.slots, e)
 	r.byDigest.Store(e.at().digest, e)
 }
@@ -71,7 +71,7 @@ func (r *ring[E]) add(e E) {
 // remove takes out what is in the ring; the last slot takes its place.
 func (r *ring[E]) remove(e E) {
 	r.byDigest.Delete(e.at().digest)
-	i, last := e.at().slot, int32(len(r.slots)-1) //nolint:gosec // as in add
+	i, last := e.at().slot, int32(len(r.slots)-1)
 	r.slots[i] = r.slots[last]
 	r.slots[i].at().slot = i
 	var none E

@@ -154,9 +154,7 @@ func (t *target) openLoop(ctx context.Context, conns []*grpc.ClientConn, rate in
 	go func() {
 		defer close(due)
 		for i := range n {
-			if wait := time.Until(start.Add(time.Duration(i) * pause)); wait > 0 {
-				time.Sleep(wait)
-			}
+			<-time.After(time.Until(start.Add(time.Duration(i) * pause)))
 			due <- i
 		}
 	}()
