@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"credence/test/harness"
@@ -29,9 +30,9 @@ func tool(t *testing.T, name string) string {
 	return path
 }
 
-// run runs a program in the root of the repository, with input on its standard
-// input, and answers what it wrote.
-func runTool(t *testing.T, input, name string, args ...string) (string, error) {
+// both runs a program in the root of the repository, with input on its standard
+// input, and answers what it wrote to standard output and standard error.
+func both(t *testing.T, input, name string, args ...string) (out, problems string, err error) {
 	t.Helper()
 	root, err := harness.Root()
 	if err != nil {
@@ -41,21 +42,26 @@ func runTool(t *testing.T, input, name string, args ...string) (string, error) {
 	cmd.Dir = root
 	// No cluster, and no settings of the person who runs the tests.
 	cmd.Env = append(os.Environ(), "HOME="+t.TempDir(), "KUBECONFIG="+filepath.Join(t.TempDir(), "none"))
-	cmd.Stdin = bytes.NewReader([]byte(input))
-	var out, problems bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &problems
-	if err := cmd.Run(); err != nil {
-		return out.String() + problems.String(), err
-	}
-	return out.String(), nil
+	cmd.Stdin = strings.NewReader(input)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err = cmd.Run()
+	return stdout.String(), stderr.String(), err
 }
 
-// output is runTool for a program that has to succeed.
+// runTool answers everything that a program wrote, in no order.
+func runTool(t *testing.T, input, name string, args ...string) (string, error) {
+	t.Helper()
+	out, problems, err := both(t, input, name, args...)
+	return out + problems, err
+}
+
+// output is the standard output of a program that has to succeed.
 func output(t *testing.T, input, name string, args ...string) string {
 	t.Helper()
-	out, err := runTool(t, input, name, args...)
+	out, problems, err := both(t, input, name, args...)
 	if err != nil {
-		t.Fatalf("%s %v: %v\n%s", name, args, err, out)
+		t.Fatalf("%s %v: %v\n%s%s", name, args, err, out, problems)
 	}
 	return out
 }
