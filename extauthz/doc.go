@@ -82,6 +82,19 @@
 //	flood of unknown keys     503 over the bound on      while it lasts                unavailable                   TestLookUpsAtTheStoreAreBounded
 //	                          look-ups; known keys
 //	                          as before
+//	redis gone or slow        as before; limits by the    until it takes writes again   none here; redis_up, and a    TestRedisGoneIsNoticedInMetricsOnly
+//	                          replica's share                                           note in /readyz
+//	redis hangs               as before, at most          three calls, then nobody      none here; redis_failures_    TestACallEndsWithItsBudgetWhateverHangs
+//	                          redis-budget later          waits                         total
+//	redis empty               as before                   once                          none here; redis_losses_total TestARedisThatComesBackEmptyIsUsedAgain
+//	redis fails over          as redis gone               until there is a new primary  none here; redis_up           TestTheClientFollowsASentinelFailover,
+//	                                                                                                                  TestTheClientFollowsSlotsAndPrimariesOfACluster
+//	redis cut off from one    as redis gone, there only   while it lasts                none here; redis_up           TestAReplicaThatIsCutOffIsAloneInThat
+//	redis answers nonsense    as redis gone               while it lasts                none here; redis_up           TestAHostileServerIsAsGoodAsNone
+//	redis replays or forges   as before; the store is     each                          none here; shared_key_        TestNothingThatRedisAnswersIsOlderThanWhatTheReplicaHasApplied
+//	                          asked                                                     lookups_total
+//	redis floods with pushes  as before; a read of the    while it lasts                none here; redis_push_wakes_  TestAFloodOfForgedPushesBecomesNoFloodOfPolls
+//	                          feed a second                                             total
 //	feed not read             as before                  up to the ceiling, then 503   feed_age_seconds              TestNothingIsAnsweredAfterTheCeiling
 //	store cannot be written   as before                  a minute and the ceiling,     feed_age_seconds              TestReadsCountOnlyWhileReportsAreStored
 //	                                                     then 503

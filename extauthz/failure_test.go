@@ -150,7 +150,7 @@ func failures(t *testing.T) []failure {
 // exists and a metric that does.
 func TestFailureTableIsTrue(t *testing.T) {
 	var tests strings.Builder
-	for _, folder := range []string{".", "*", "../test/e2e", "../test/outage"} {
+	for _, folder := range []string{".", "*", "../test/e2e", "../test/outage", "../test/fleet", "../store/redis"} {
 		files, err := filepath.Glob(filepath.Join(folder, "*_test.go"))
 		must(t, err)
 		for _, f := range files {

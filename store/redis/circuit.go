@@ -57,8 +57,8 @@ func (c *circuit) close(now time.Time) (away time.Duration) {
 }
 
 // state is a copy of what is known.
-func (c *circuit) state() (open bool, since time.Time, cause error, losses int64) {
+func (c *circuit) state() (open bool, since time.Time, losses int64, cause error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.open, c.since, c.cause, c.losses
+	return c.open, c.since, c.losses, c.cause
 }

@@ -21,7 +21,7 @@ type Stats struct {
 
 // Stats answers the state and the counters.
 func (c *Client) Stats() Stats {
-	open, since, _, losses := c.circuit.state()
+	open, since, losses, _ := c.circuit.state()
 	return Stats{
 		Up: !open, Since: since, Losses: losses,
 		Calls: c.counts.calls.Load(), Failures: c.counts.failures.Load(), Refused: c.counts.refused.Load(),
@@ -30,7 +30,7 @@ func (c *Client) Stats() Stats {
 
 // Note says in a line what is wrong with Redis, for people; "" for nothing.
 func (c *Client) Note() string {
-	open, since, cause, _ := c.circuit.state()
+	open, since, _, cause := c.circuit.state()
 	if !open {
 		return ""
 	}

@@ -78,9 +78,9 @@ func layoutOf(t reflect.Type) []byte {
 		seen[t] = true
 		switch t.Kind() { //nolint:exhaustive // the other kinds hold nothing
 		case reflect.Struct:
-			for i := range t.NumField() {
-				text.WriteString(" " + t.Field(i).Name + ":")
-				describe(t.Field(i).Type)
+			for field := range t.Fields() {
+				text.WriteString(" " + field.Name + ":")
+				describe(field.Type)
 			}
 			text.WriteString(";")
 		case reflect.Slice, reflect.Array, reflect.Pointer:
@@ -120,7 +120,7 @@ func (s *entrySeal) aead(name entryName) (cipher.AEAD, error) {
 // seal encrypts an entry for its name. errTooLarge means that it is not to be
 // shared.
 func (s *entrySeal) seal(name entryName, e *sharedEntry) ([]byte, error) {
-	plain, err := json.Marshal(e)
+	plain, err := json.Marshal(e) //nolint:musttag // read by programs of the same layout only
 	if err != nil {
 		return nil, fmt.Errorf("seal shared entry: %w", err)
 	}
@@ -153,7 +153,7 @@ func (s *entrySeal) open(name entryName, sealed []byte) (*sharedEntry, error) {
 		return nil, errEntry
 	}
 	var e sharedEntry
-	if err := json.Unmarshal(plain, &e); err != nil {
+	if err := json.Unmarshal(plain, &e); err != nil { //nolint:musttag // as in seal
 		return nil, errEntry
 	}
 	return &e, nil

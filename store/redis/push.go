@@ -191,7 +191,7 @@ func (f *Feed) Run(ctx context.Context) error {
 		}
 		pause = min(2*pause, probeMaxPause)
 	}
-	return nil
+	return nil //nolint:nilerr // ctx has ended, and with it the subscription
 }
 
 // follow subscribes and receives until that breaks. heard is true when the
@@ -214,16 +214,13 @@ func (f *Feed) follow(ctx context.Context) (heard bool, err error) {
 	quiet := false
 	for {
 		message, err := subscription.ReceiveTimeout(ctx, pushHeartbeat)
-		switch {
-		case err == nil:
+		if isTimeout(err) && heard && !quiet { // a silence may be only that
+			quiet, message = true, nil
+			err = subscription.Ping(ctx)
+		} else {
 			quiet = false
-		case isTimeout(err) && heard && !quiet: // a silence may be only that
-			quiet = true
-			if err := subscription.Ping(ctx); err != nil {
-				return heard, fmt.Errorf("heartbeat: %w", err)
-			}
-			continue
-		default:
+		}
+		if err != nil {
 			return heard, err
 		}
 		switch m := message.(type) {

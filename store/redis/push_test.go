@@ -123,7 +123,7 @@ func TestAFloodOfForgedPushesBecomesNoFloodOfPolls(t *testing.T) {
 		reads := follower(ctx, f, store.Position{})
 		for i := range 60_000 { // a minute of a thousand a second
 			f.receive(strconv.Itoa(1000 + i))
-			time.Sleep(time.Millisecond)
+			<-time.After(time.Millisecond)
 			synctest.Wait()
 		}
 		// The first few come while the gap grows from 5 ms to a second.
@@ -145,7 +145,7 @@ func TestPushesThatBringChangesWakeAtOnce(t *testing.T) {
 		for i := range 100 {
 			feed.commit()
 			f.receive(strconv.Itoa(i + 1))
-			time.Sleep(pushGap)
+			<-time.After(pushGap)
 			synctest.Wait()
 			if *reads != i+1 {
 				t.Fatalf("%d reads after %d pushes", *reads, i+1)

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // slots is how many slots a Cluster has.
@@ -147,9 +149,9 @@ func (c *Cluster) slot(key string) int64 {
 	return 0
 }
 
-func (c *Cluster) at(address string) *Server {
+func (c *Cluster) at(port int64) *Server {
 	for _, n := range c.nodes {
-		if n.Address() == address {
+		if int64(n.port) == port {
 			return n
 		}
 	}
@@ -179,13 +181,16 @@ func (c *Cluster) KillOwner(key string) {
 
 // ownerBy is the primary that has the slot as one node sees it, nil for none.
 func (c *Cluster) ownerBy(ctx context.Context, n *Server, slot int64) *Server {
-	ranges, err := n.admin.ClusterSlots(ctx).Result()
+	shards, err := n.admin.ClusterShards(ctx).Result()
 	if err != nil {
 		return nil
 	}
-	for _, r := range ranges {
-		if int64(r.Start) <= slot && slot <= int64(r.End) && len(r.Nodes) > 0 {
-			return c.at(r.Nodes[0].Addr)
+	for _, shard := range shards {
+		has := slices.ContainsFunc(shard.Slots, func(r redis.SlotRange) bool { return r.Start <= slot && slot <= r.End })
+		for _, node := range shard.Nodes {
+			if has && node.Role == "master" && node.Health == "online" {
+				return c.at(node.Port)
+			}
 		}
 	}
 	return nil

@@ -110,17 +110,24 @@ func (s *Sentinels) All() []*Server { return slices.Concat(s.watch, s.nodes) }
 // Master is the server that the Sentinels say is the master now.
 func (s *Sentinels) Master() *Server {
 	s.tb.Helper()
-	m, err := s.watch[0].sentinel(s.tb.Context(), "master", MasterName).Result()
+	n, err := s.master(s.tb.Context())
 	if err != nil {
 		s.tb.Fatalf("ask a Sentinel: %v", err)
 	}
+	return n
+}
+
+func (s *Sentinels) master(ctx context.Context) (*Server, error) {
+	m, err := s.watch[0].sentinel(ctx, "master", MasterName).Result()
+	if err != nil {
+		return nil, err
+	}
 	for _, n := range s.nodes {
 		if strconv.Itoa(n.port) == m["port"] {
-			return n
+			return n, nil
 		}
 	}
-	s.tb.Fatalf("the master at port %s is none of ours", m["port"])
-	return nil
+	return nil, fmt.Errorf("the master at port %s is none of ours", m["port"])
 }
 
 // Failover kills the master and waits until the Sentinels have made the
@@ -132,10 +139,14 @@ func (s *Sentinels) Failover() *Server {
 		s.tb.Fatal(err)
 	}
 	err := s.until("another master", func(ctx context.Context) error {
-		if s.Master() == old {
+		now, err := s.master(ctx)
+		if err != nil {
+			return err
+		}
+		if now == old {
 			return errors.New("still the old one")
 		}
-		return s.Master().admin.Set(ctx, "after-failover", "1", 0).Err() // it takes writes
+		return now.admin.Set(ctx, "after-failover", "1", 0).Err() // it takes writes
 	})
 	if err != nil {
 		s.tb.Fatal(err)
