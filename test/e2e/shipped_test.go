@@ -65,6 +65,7 @@ func TestTheShippedConfigurationFailsClosed(t *testing.T) {
 		harness.HCMPlace + "/path_with_escaped_slashes_action":                                        "REJECT_REQUEST",
 		harness.HCMPlace + "/common_http_protocol_options/headers_with_underscores_action":            "REJECT_REQUEST",
 		harness.ExtAuthzPlace + "/grpc_service/retry_policy/retry_back_off/base_interval":             "0.02s",
+		harness.ExtAuthzPlace + "/grpc_service/retry_policy/retry_back_off/max_interval":              "10s",
 		harness.CredencePlace + "/common_lb_config/healthy_panic_threshold/value":                     0,
 		harness.RoutesPlace + "/everything/match/prefix":                                              "/",
 		harness.RoutesPlace + "/public/typed_per_filter_config/envoy.filters.http.ext_authz/disabled": true,
