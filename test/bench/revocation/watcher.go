@@ -40,12 +40,16 @@ func newWatcher(r *harness.Credence) (*watcher, error) {
 func (w *watcher) warm(ctx context.Context, keys []key) error {
 	w.keys, w.seen = keys, make([]sighting, len(keys))
 	for n := range keys {
-		answer, err := w.prober.Check(ctx, keys[n].text)
+		// All replicas look everything up at once: some answers are 503.
+		err := harness.Until(ctx, harness.Patience, "a replica that starts", func() error {
+			answer, err := w.prober.Check(ctx, keys[n].text)
+			if err == nil && answer.Status != http.StatusOK {
+				err = fmt.Errorf("answered %d %s for a new key", answer.Status, answer.Reason)
+			}
+			return err
+		})
 		if err != nil {
-			return fmt.Errorf("a replica that starts: %w", err)
-		}
-		if answer.Status != http.StatusOK {
-			return fmt.Errorf("a replica that starts answers %d %s for a new key", answer.Status, answer.Reason)
+			return err
 		}
 	}
 	return nil
