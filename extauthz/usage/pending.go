@@ -1,0 +1,204 @@
+package usage
+
+import (
+	"cmp"
+	"maps"
+	"net/netip"
+	"slices"
+	"time"
+
+	"credence/store"
+)
+
+// pending is what waits to be delivered. Its size is bounded; it belongs to
+// who delivers.
+type pending struct {
+	most    int // rows by key, and keys with a last use
+	names   []string
+	buckets []*bucket // oldest first, each with at least one row
+	size    int       // rows in all of them
+	used    map[string]store.KeyLastUse
+	failing map[failKey]heavy
+
+	folded  int64 // rows that were summed with another minute's
+	spilled int64 // Checks that lost their key
+	dropped int64 // refusals whose address was dropped
+}
+
+// bucket is the minutes from first to last.
+type bucket struct {
+	first, last int64
+	rows        map[rowKey]*taken
+}
+
+type rowKey struct {
+	keyID string
+	what  outcome
+}
+
+type failKey struct {
+	minute  int64
+	what    outcome
+	network netip.Addr
+}
+
+// mostFailing bounds the failing addresses that wait.
+const mostFailing = 4096
+
+func newPending(most int, names []string) *pending {
+	return &pending{most: most, names: names, used: map[string]store.KeyLastUse{}, failing: map[failKey]heavy{}}
+}
+
+func (p *pending) empty() bool { return p.size == 0 && len(p.used) == 0 && len(p.failing) == 0 }
+
+// add sums what was counted.
+func (p *pending) add(minute int64, key rowKey, t *taken) {
+	b := p.bucket(minute)
+	row := b.rows[key]
+	if row == nil {
+		row = &taken{}
+		b.rows[key] = row
+		p.size++
+	}
+	row.add(t)
+}
+
+func (t *taken) add(other *taken) {
+	t.checks += other.checks
+	t.latency += other.latency
+	t.addresses.Merge(&other.addresses)
+}
+
+// bucket answers that of the minute. It is one of the last as a rule.
+func (p *pending) bucket(minute int64) *bucket {
+	at := len(p.buckets)
+	for at > 0 && p.buckets[at-1].first > minute {
+		at--
+	}
+	if at > 0 && minute <= p.buckets[at-1].last {
+		return p.buckets[at-1]
+	}
+	b := &bucket{first: minute, last: minute, rows: map[rowKey]*taken{}}
+	p.buckets = slices.Insert(p.buckets, at, b)
+	return b
+}
+
+// bound folds the oldest minutes until what waits is within its size, and has
+// keys give up their names when one minute alone is too much.
+func (p *pending) bound() {
+	for p.size > p.most && len(p.buckets) > 1 {
+		into, from := p.buckets[0], p.buckets[1]
+		for key, row := range from.rows {
+			if there := into.rows[key]; there != nil {
+				there.add(row)
+				p.size--
+				p.folded++
+			} else {
+				into.rows[key] = row
+			}
+		}
+		into.last = from.last
+		p.buckets = slices.Delete(p.buckets, 1, 2)
+	}
+	if p.size > p.most {
+		p.spill()
+	}
+	if len(p.failing) > mostFailing {
+		p.lighten()
+	}
+}
+
+// spill is for the only bucket that is left.
+func (p *pending) spill() {
+	b := p.buckets[0]
+	for key, row := range b.rows {
+		if key.keyID == "" || key.keyID == store.UsageOther {
+			continue
+		}
+		delete(b.rows, key)
+		p.size--
+		p.spilled += row.checks
+		other := rowKey{store.UsageOther, key.what}
+		if b.rows[other] == nil {
+			b.rows[other] = &taken{}
+			p.size++
+		}
+		b.rows[other].add(row)
+		if p.size <= p.most {
+			return
+		}
+	}
+}
+
+// lighten drops the lighter half of the failing addresses.
+func (p *pending) lighten() {
+	keys := slices.SortedFunc(maps.Keys(p.failing), func(a, b failKey) int {
+		return cmp.Compare(p.failing[a].checks, p.failing[b].checks)
+	})
+	for _, k := range keys[:len(keys)/2] {
+		p.dropped += p.failing[k].checks - p.failing[k].uncertain
+		delete(p.failing, k)
+	}
+}
+
+func (p *pending) use(keyID string, at time.Time, from netip.Addr) {
+	if _, known := p.used[keyID]; known || len(p.used) < p.most {
+		p.used[keyID] = store.KeyLastUse{KeyID: keyID, At: at.UTC(), Address: from.Unmap().WithZone("")}
+	}
+}
+
+func (p *pending) fail(minute int64, what outcome, h heavy) {
+	k := failKey{minute, what, h.network}
+	sum := p.failing[k]
+	p.failing[k] = heavy{checks: sum.checks + h.checks, uncertain: sum.uncertain + h.uncertain}
+}
+
+// cut moves a batch out of what waits, the oldest minutes first.
+func (p *pending) cut(b *store.UsageBatch) {
+	for len(p.buckets) > 0 && len(b.Keys) < batchRows {
+		from := p.buckets[0]
+		for key, row := range from.rows {
+			if len(b.Keys) == batchRows {
+				break
+			}
+			b.Keys = append(b.Keys, store.KeyUsage{
+				Minute: instant(from.first), Minutes: int(from.last-from.first) + 1, KeyID: key.keyID, Reason: p.names[key.what],
+				Checks: row.checks, Latency: row.latency, Addresses: row.addresses,
+			})
+			delete(from.rows, key)
+			p.size--
+		}
+		if len(from.rows) == 0 {
+			p.buckets = slices.Delete(p.buckets, 0, 1)
+		}
+	}
+	for id, u := range p.used {
+		if len(b.Used) == batchRows {
+			break
+		}
+		b.Used = append(b.Used, u)
+		delete(p.used, id)
+	}
+	for k, h := range p.failing {
+		if len(b.Failing) == batchRows {
+			break
+		}
+		b.Failing = append(b.Failing, store.FailingAddress{
+			Minute: instant(k.minute), Reason: p.names[k.what], Address: k.network,
+			Checks: h.checks - h.uncertain, Uncertain: h.uncertain,
+		})
+		delete(p.failing, k)
+	}
+}
+
+// oldest is the beginning of what waits; now when nothing does.
+func (p *pending) oldest(now time.Time) time.Time {
+	if len(p.buckets) > 0 {
+		if first := instant(p.buckets[0].first); first.Before(now) {
+			return first
+		}
+	}
+	return now
+}
+
+func instant(minute int64) time.Time { return time.Unix(60*minute, 0).UTC() }
