@@ -19,8 +19,7 @@ type watcher struct {
 	keys   []key
 
 	mu      sync.Mutex
-	pending []int // keys whose refusal is waited for
-	next    int   // whose turn it is
+	pending []int // keys whose refusal is waited for, the one asked for longest ago first
 	seen    []sighting
 	failure error // why it has stopped; nil while it runs
 }
@@ -101,8 +100,9 @@ func (w *watcher) pick() int {
 	if len(w.pending) == 0 {
 		return rand.IntN(len(w.keys)) //nolint:gosec // spreads load; nobody gains by guessing it
 	}
-	w.next = (w.next + 1) % len(w.pending)
-	return w.pending[w.next]
+	n := w.pending[0]
+	w.pending = append(w.pending[1:], n)
+	return n
 }
 
 func (w *watcher) note(n int, answer stage.Answer, err error, at time.Time) error {
