@@ -30,7 +30,7 @@ WITHOUT_ENVOY = $$(go list ./... | grep -Ev '/test/(e2e|demo|fleet|forward|gatew
 # All packages but those whose tests start any other program.
 ALONE = $$(go list ./... | grep -Ev '/(test/(e2e|demo|fleet|forward|gateways|outage|pgserver|redisserver)|store/postgres|store/redis)$$')
 
-.PHONY: help demo run build test test-short test-all test-envoy-matrix test-gateways lint bench bench-revocation bench-limits fuzz tools generate verify tools-test tools-store tools-lint tools-proxies tools-gateways
+.PHONY: help demo run build test test-short test-all test-envoy-matrix test-gateways lint bench bench-stages bench-revocation bench-limits fuzz tools generate verify tools-test tools-store tools-lint tools-proxies tools-gateways
 
 help: ## list what can be made
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z][a-z-]*:.*## / { printf "  %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,7 @@ test-all: tools-store test-envoy-matrix ## what make test leaves out: the Envoy 
 	  else echo "test-gateways is left out: its programs are not built (make tools-gateways, half an hour or more)"; fi
 	test/tools/fuzz.sh 5s
 	$(MAKE) --no-print-directory bench-limits ARGS="-short -time 6s -wait 1s -check"
+	$(MAKE) --no-print-directory bench ARGS="-keys 1,1000 -rounds 1 -round 200ms"
 	go test -run '^$$' -bench . -benchtime 1x -timeout 10m $(WITHOUT_ENVOY)
 
 test-envoy-matrix: ## the end-to-end tests on every supported Envoy
@@ -78,7 +79,11 @@ lint: tools-lint ## golangci-lint, go vet, go fix and go.mod
 	go fix -diff ./...
 	go mod tidy -diff
 
-bench: tools-store ## ns, bytes and allocations of every benchmark (BENCH=regexp BENCHTIME=1s)
+bench: tools-test tools-store ## what a Check costs next to a server that does nothing (ARGS="-keys 1,100000,1000000 -rounds 5")
+	@go build -o .tools/bench-check ./test/bench/check
+	@.tools/bench-check $(ARGS)
+
+bench-stages: tools-store ## ns, bytes and allocations of every stage (BENCH=regexp BENCHTIME=1s)
 	go test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem -timeout 30m $(WITHOUT_ENVOY)
 
 bench-revocation: tools-store ## how long a revoked key is still accepted by 20 replicas (ARGS="-replicas 20 -keys 1000 -rate 2000")

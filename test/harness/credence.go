@@ -110,7 +110,7 @@ func (c *Credence) ready(ctx context.Context, addresses string) error {
 		if err := json.Unmarshal(text, &at); err != nil {
 			return fmt.Errorf("addresses.json: %w", err)
 		}
-		if at.Check != "" {
+		if at.Check != "" && !strings.HasPrefix(at.Check, "unix:") {
 			if c.Check, err = netip.ParseAddrPort(at.Check); err != nil {
 				return fmt.Errorf("addresses.json: check: %w", err)
 			}

@@ -10,6 +10,8 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"google.golang.org/grpc/credentials"
+
 	"credence/test/harness"
 )
 
@@ -20,6 +22,7 @@ type bench struct {
 	folder string
 	binary string
 	stops  []func() error
+	creds  credentials.TransportCredentials // of servers started next; nil: plaintext
 }
 
 func (b *bench) close() error {
@@ -46,6 +49,14 @@ func (b *bench) run(ctx context.Context) (err error) {
 		if err := b.checks(ctx); err != nil {
 			return err
 		}
+	}
+	if b.plan.parts["settings"] {
+		if err := b.settings(ctx); err != nil {
+			return err
+		}
+	}
+	if b.plan.parts["envoy"] {
+		return b.behindEnvoy(ctx)
 	}
 	return nil
 }
@@ -132,6 +143,15 @@ func (b *bench) latency(ctx context.Context, subjects []*subject) error {
 		}
 	}
 	return w.Flush()
+}
+
+// middle is the round with the median processor time of the server, or of
+// Envoy where there is none.
+func (g *gateway) middle() gatewaySample {
+	sorted := slices.SortedFunc(slices.Values(g.rounds), func(a, b gatewaySample) int {
+		return int(a.envoy + a.server - b.envoy - b.server)
+	})
+	return sorted[len(sorted)/2]
 }
 
 // middle is the round with the median processor time.

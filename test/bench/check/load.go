@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -59,7 +60,11 @@ func (t *target) dial(n int) ([]*grpc.ClientConn, error) {
 	}
 	conns := make([]*grpc.ClientConn, 0, n)
 	for range n {
-		conn, err := grpc.NewClient("passthrough:///"+t.address, grpc.WithTransportCredentials(creds),
+		address := "passthrough:///" + t.address
+		if strings.HasPrefix(t.address, "unix:") {
+			address = t.address
+		}
+		conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(creds),
 			grpc.WithDefaultCallOptions(grpc.ForceCodecV2(raw{})),
 			grpc.WithInitialWindowSize(1<<20), grpc.WithInitialConnWindowSize(1<<20))
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -87,7 +88,7 @@ func (b *bench) credenceSubject(ctx context.Context, name string, n int, flags .
 	}
 	b.stops = append(b.stops, c.Close)
 	s := &subject{
-		name: name, pid: c.PID(), target: target{address: c.Check.String(), keys: texts},
+		name: name, pid: c.PID(), target: target{address: checkAddress(c, flags), creds: b.creds, keys: texts},
 	}
 	if err := b.connect(s); err != nil {
 		return nil, err
@@ -107,6 +108,14 @@ func (b *bench) refusal(of *subject) (*subject, error) {
 	s := &subject{name: "credence, refused", pid: of.pid, target: of.target}
 	s.keys, s.code = []credential.Text{key}, uint64(codes.Unauthenticated)
 	return s, b.connect(s)
+}
+
+// checkAddress is where the server listens: a Unix socket has no port.
+func checkAddress(c *harness.Credence, flags []string) string {
+	if i := slices.Index(flags, "--check-addr"); i >= 0 {
+		return flags[i+1]
+	}
+	return c.Check.String()
 }
 
 // connect makes the message and the connections.
