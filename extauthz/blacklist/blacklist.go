@@ -108,6 +108,49 @@ func (b *Blacklist) Apply(ctx context.Context, changes []store.Change) error {
 // an empty blacklist would let everybody in meanwhile.
 func (b *Blacklist) Restart() {}
 
+// Rules answers the rules held, for a later process, in no order. Only what
+// refuses is in them.
+func (b *Blacklist) Rules() []store.BlacklistRule {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	all := make([]store.BlacklistRule, 0, len(b.rules))
+	for id, r := range b.rules {
+		all = append(all, r.kept(id))
+	}
+	return all
+}
+
+// Rule answers the rule of the id; false when none is held.
+func (b *Blacklist) Rule(id string) (store.BlacklistRule, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	r, held := b.rules[id]
+	if !held {
+		return store.BlacklistRule{}, false
+	}
+	return r.kept(id), true
+}
+
+// Resume begins with rules that were kept, instead of [Blacklist.Load].
+func (b *Blacklist) Resume(kept []store.BlacklistRule, read time.Time) error {
+	rules, scopes := make(map[string]rule, len(kept)), make(map[string]struct{})
+	for i := range kept {
+		r, err := ruleOf(&kept[i])
+		if err != nil {
+			return err
+		}
+		rules[kept[i].ID], scopes[r.namespace] = r, struct{}{}
+	}
+	if len(rules) > b.maxRules {
+		return b.tooMany()
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.publish(rules, scopes, &snapshot{})
+	b.caughtUp.Store(&read)
+	return nil
+}
+
 // CaughtUp notes how fresh the rules are.
 func (b *Blacklist) CaughtUp(at time.Time) { b.caughtUp.Store(&at) }
 

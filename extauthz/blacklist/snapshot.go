@@ -37,6 +37,15 @@ func ruleOf(r *store.BlacklistRule) (rule, error) {
 	return rule{namespace: r.Namespace, network: network.Masked(), end: endOf(r.EndsAt)}, nil
 }
 
+// kept is a rule of which ruleOf makes the same again.
+func (r rule) kept(id string) store.BlacklistRule {
+	k := store.BlacklistRule{ID: id, Namespace: r.namespace, Network: r.network}
+	if r.end != never {
+		k.EndsAt = time.Unix(0, r.end).UTC()
+	}
+	return k
+}
+
 func endOf(t time.Time) int64 {
 	// Unix nanoseconds end in the year 2262; what lies beyond does not end.
 	if t.IsZero() || t.Year() > 2261 {

@@ -78,13 +78,17 @@ func (c *Cache) lookUp(ctx context.Context, digest credential.Digest, f *flight)
 	defer cancel()
 
 	hashes := c.options.Secrets.Candidates(digest, make([]credential.Hash, 0, credential.MaxCandidates))
-	if c.waiting(digest, hashes, f) != nil {
+	if c.waiting(digest, hashes, f, c.options.TTL) != nil {
 		return
 	}
 	for range maxReads {
 		since, readAt := c.noteBefore(), c.now()
 		key, age, err := c.read(ctx, hashes)
 		if err != nil {
+			// Nobody had asked for it before the store went away.
+			if c.inStep(c.now()) && standIn(err) && c.waiting(digest, hashes, f, c.options.TTL+c.options.Ceiling) != nil {
+				return
+			}
 			c.land(digest, f, fmt.Errorf("look up key: %w", err))
 			return
 		}

@@ -108,14 +108,14 @@ func (c *Cache) preload(records []store.KeyRecord, since noted, readAt instant) 
 }
 
 // waiting moves the entry that waits under one of the hashes to its digest and
-// answers its key; nil when there is none that may be used.
-func (c *Cache) waiting(digest credential.Digest, hashes []credential.Hash, f *flight) *pipeline.Key {
+// answers its key; nil when there is none that is younger than most.
+func (c *Cache) waiting(digest credential.Digest, hashes []credential.Hash, f *flight, most time.Duration) *pipeline.Key {
 	now := c.now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, h := range hashes {
 		e, ok := c.known.get(credential.Digest(h))
-		if !ok || credential.Digest(h) == digest || e.key.Hash != h || elapsed(e.readAt, now) >= c.options.TTL {
+		if !ok || credential.Digest(h) == digest || e.key.Hash != h || elapsed(e.readAt, now) >= most {
 			continue
 		}
 		if old, ok := c.known.get(digest); ok {

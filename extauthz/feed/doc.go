@@ -36,6 +36,14 @@
 //     feed does not continue ([store.ErrFeedGap]), or a revision is missing,
 //     every subscriber restarts and is loaded again.
 //
+// A replica that starts from a snapshot ([Resumed]) begins in the middle:
+//
+//	its row > what was not in the snapshot loads > changes after its position
+//
+// Until then the row of the process that wrote the snapshot stands for it: it
+// has not signed off, has reported nothing that the snapshot does not know
+// ([Keeper]), and says until when one of its kind may still decide.
+//
 // # What happens when things fail
 //
 //	store fails or hangs    each call has a deadline; tried again after a pause
@@ -49,5 +57,6 @@
 //	                        but the ceiling draws nearer. At the start: not
 //	                        ready until one is stored
 //	process ends            the replica's row says so (LeftAt); after a crash it
-//	                        goes silent instead
+//	                        goes silent instead, and so it does when it leaves a
+//	                        snapshot behind because the store is away
 package feed

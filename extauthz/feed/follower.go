@@ -30,6 +30,7 @@ type Follower struct {
 
 	// Only the goroutine that follows touches these.
 	loaded  bool
+	away    bool // resumed, and not in the registry yet
 	failing bool
 }
 
@@ -48,6 +49,12 @@ func New(o Options) (*Follower, error) {
 	f := &Follower{options: o.withDefaults(), ready: make(chan struct{}), moved: make(chan struct{}, 1)}
 	f.applied.Store(&store.Position{})
 	f.lastRead.Store(&time.Time{})
+	if r := o.Resumed; r != nil {
+		f.loaded, f.away = true, true
+		f.applied.Store(&r.Position)
+		f.lastRead.Store(&r.LastRead)
+		close(f.ready)
+	}
 	return f, nil
 }
 
@@ -133,6 +140,12 @@ func (f *Follower) step(ctx context.Context) (more bool, err error) {
 	if !f.loaded {
 		return false, f.load(ctx)
 	}
+	if f.away {
+		if err := f.rejoin(ctx); err != nil {
+			return false, err
+		}
+		f.away = false
+	}
 	more, err = f.read(ctx)
 	if !errors.Is(err, store.ErrFeedGap) {
 		return more, err
@@ -165,6 +178,22 @@ func (f *Follower) load(ctx context.Context) error {
 	case <-f.ready:
 	default:
 		close(f.ready)
+	}
+	return nil
+}
+
+// rejoin makes a replica that has started from a snapshot known before it
+// learns anything, and loads what was not in the snapshot.
+func (f *Follower) rejoin(ctx context.Context) error {
+	if err := f.register(ctx); err != nil {
+		return fmt.Errorf("rejoin: %w", err)
+	}
+	loading, cancel := context.WithTimeout(ctx, f.options.LoadTimeout)
+	defer cancel()
+	for _, s := range f.options.Resumed.Later {
+		if err := s.Load(loading); err != nil {
+			return fmt.Errorf("rejoin: %w", err)
+		}
 	}
 	return nil
 }

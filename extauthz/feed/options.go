@@ -28,6 +28,27 @@ type Subscriber interface {
 	CaughtUp(at time.Time)
 }
 
+// Keeper holds what a later process may start from, on disk, beside what the
+// subscribers hold in memory.
+type Keeper interface {
+	// Keep MUST see to it that whoever starts from what is kept knows all that
+	// the subscribers have applied by now. No position is reported before.
+	Keep() error
+	// Forget MUST see to it that nobody starts from what is kept. It is called
+	// before the replica signs off: from then on nobody waits for it.
+	Forget() error
+}
+
+// Resumed is a state in which the subscribers are already when the Follower is
+// made: they have it from a snapshot.
+type Resumed struct {
+	Position store.Position
+	LastRead time.Time // the instant of the snapshot; a start does not renew it
+	// Later are the subscribers that have nothing of it. They are loaded when
+	// the store answers, before anything is read.
+	Later []Subscriber
+}
+
 // Options are what a Follower needs. Zero durations take the defaults named
 // beside them.
 type Options struct {
@@ -40,7 +61,13 @@ type Options struct {
 	// Subscribers apply each batch in this order. The key cache goes first, so
 	// that a revocation waits for nobody.
 	Subscribers []Subscriber
-	Now         func() time.Time
+	// Resumed has the Follower go on from a position instead of loading; nil
+	// for a Follower that loads.
+	Resumed *Resumed
+	// Keeper is told before a position is reported and before the replica
+	// signs off; nil for none.
+	Keeper Keeper
+	Now    func() time.Time
 	Logger      *slog.Logger
 
 	Poll        time.Duration // between two reads; 1 second, varied by a tenth

@@ -59,6 +59,18 @@ func (f *Follower) signOff(ctx context.Context) {
 	if !f.reports.tried {
 		return
 	}
+	if f.options.Keeper != nil {
+		// Who signs off is not waited for. Where the store seems away, and the
+		// row could not say so anyway, what is kept is worth more.
+		if f.failing || f.away {
+			f.options.Logger.WarnContext(ctx, "replica does not sign off: the store is away, and its snapshot stays of use")
+			return
+		}
+		if err := f.options.Keeper.Forget(); err != nil {
+			f.options.Logger.WarnContext(ctx, "replica does not sign off: its snapshot is still there", slog.Any("error", err))
+			return
+		}
+	}
 	// The row must say so although ctx is over; put has its own deadline.
 	ctx = context.WithoutCancel(ctx)
 	if err := f.put(ctx, f.options.Now()); err != nil {
@@ -73,8 +85,14 @@ func (f *Follower) put(ctx context.Context, leftAt time.Time) error {
 	defer f.reports.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, f.options.Timeout)
 	defer cancel()
-	row := f.options.Replica
-	row.Applied, row.LastRead, row.SeenAt, row.LeftAt = f.Applied(), f.LastRead(), f.options.Now(), leftAt
+	row, applied := f.options.Replica, f.Applied()
+	if f.options.Keeper != nil && leftAt.IsZero() {
+		// After the position was looked up: what is kept covers it.
+		if err := f.options.Keeper.Keep(); err != nil {
+			return fmt.Errorf("put replica %s: what it has applied would be forgotten: %w", row.ID, err)
+		}
+	}
+	row.Applied, row.LastRead, row.SeenAt, row.LeftAt = applied, f.LastRead(), f.options.Now(), leftAt
 	if row.StartedAt.IsZero() {
 		row.StartedAt = row.SeenAt
 	}

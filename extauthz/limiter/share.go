@@ -11,3 +11,9 @@ func (l *Limiter) SetShare(rank, replicas int) {
 		l.share.Store(&share{rank, replicas})
 	}
 }
+
+// Share is what SetShare said last; 0 of 1 before.
+func (l *Limiter) Share() (rank, replicas int) {
+	now := l.share.Load()
+	return now.rank, now.replicas
+}
