@@ -4,11 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
-
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/anypb"
-	"google.golang.org/protobuf/types/known/durationpb"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
@@ -16,6 +13,9 @@ import (
 	filev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/file/v3"
 	extauthzv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_authz/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/durationpb"
 )
 
 // Wiring says where the parts of a test are.
@@ -62,7 +62,7 @@ func (r *Resources) Rewire(w Wiring) error {
 func ChangeHCM(l *listenerv3.Listener, change func(*hcmv3.HttpConnectionManager) error) error {
 	chains := l.GetFilterChains()
 	if l.GetDefaultFilterChain() != nil {
-		chains = append(chains[:len(chains):len(chains)], l.GetDefaultFilterChain())
+		chains = append(slices.Clip(chains), l.GetDefaultFilterChain())
 	}
 	changed := false
 	for _, chain := range chains {

@@ -5,11 +5,10 @@ import (
 	"errors"
 	"fmt"
 
+	adminv3 "github.com/envoyproxy/go-control-plane/envoy/admin/v3"
 	"go.yaml.in/yaml/v3"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/types/known/anypb"
-
-	adminv3 "github.com/envoyproxy/go-control-plane/envoy/admin/v3"
 )
 
 // Translated decodes what `egctl x translate --to xds` prints for one Gateway.

@@ -42,18 +42,24 @@ const drain = 5 * time.Second
 // deploy starts all parts.
 func deploy(t *testing.T, kind served) *deployment {
 	t.Helper()
-	d := &deployment{t: t, kind: kind, folder: t.TempDir()}
-	if kind.secured {
-		d.signs = newAuthority(t)
-	}
+	d := prepare(t, kind)
 	d.startCredence()
 	t.Cleanup(func() {
 		if err := d.credence.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	d.echo = startEcho(t)
 	d.startEnvoy(d.credence.Check)
+	return d
+}
+
+// prepare starts nothing but the upstream.
+func prepare(t *testing.T, kind served) *deployment {
+	t.Helper()
+	d := &deployment{t: t, kind: kind, folder: t.TempDir(), echo: startEcho(t)}
+	if kind.secured {
+		d.signs = newAuthority(t)
+	}
 	return d
 }
 

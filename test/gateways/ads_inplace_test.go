@@ -13,7 +13,7 @@ import (
 // makes a changed cluster anew and ends what it has asked over the old one.
 // The door stays closed.
 func TestChangingTheClusterOfCredenceInPlaceEndsItsChecks(t *testing.T) {
-	d := &deployment{t: t, kind: xds(), folder: t.TempDir(), echo: startEcho(t)}
+	d := prepare(t, xds())
 	r := d.startRecorder()
 	r.hold = make(chan struct{})
 	t.Cleanup(func() { close(r.hold) }) // before the server waits for its calls

@@ -5,18 +5,16 @@ import (
 	"net"
 	"net/netip"
 	"slices"
-	"testing"
 	"time"
 
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	"google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/health"
 	"google.golang.org/grpc/health/grpc_health_v1"
-
-	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
-	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
-	"google.golang.org/genproto/googleapis/rpc/status"
 
 	"credence/test/harness"
 )
@@ -82,11 +80,8 @@ func headerValues(h *corev3.HeaderMap, name string) []string {
 // sayEverything proves that the gateway hides nothing from Credence: header
 // lines one by one and byte by byte, the client's address in Envoy's words,
 // what the route demands, and forged names, so that they can be removed.
-func sayEverything(t *testing.T, kind served) {
-	d := &deployment{t: t, kind: kind, folder: t.TempDir(), echo: startEcho(t)}
-	if kind.secured {
-		d.signs = newAuthority(t)
-	}
+func sayEverything(d *deployment) {
+	t := d.t
 	r := d.startRecorder()
 	d.startEnvoy(r.at)
 	visit := harness.Visit{To: d.envoy.Address, From: "127.0.0.77", Path: "/orders/1?a=b", Headers: [][2]string{

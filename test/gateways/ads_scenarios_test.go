@@ -35,8 +35,9 @@ func believed(e *harness.Echoed, name string) []string {
 // scenarios are what every gateway must keep, whoever wrote its configuration:
 // those of test/e2e that need nothing but a client.
 func scenarios(t *testing.T, kind served) {
+	t.Helper()
 	d := deploy(t, kind)
-	for name, scenario := range map[string]func(*testing.T, *deployment){
+	for name, scenario := range map[string]func(*deployment){
 		"a good key passes, as nobody but itself":    forgedIdentity,
 		"a request without a key is refused":         noKey,
 		"a revoked key is refused":                   revokedKey,
@@ -45,13 +46,24 @@ func scenarios(t *testing.T, kind served) {
 		"a public route lets nobody forge":           publicRoute,
 		"names with underscores and %2F are refused": ambiguousSpelling,
 	} {
-		t.Run(name, func(t *testing.T) { scenario(t, d) })
+		d.run(name, scenario)
 	}
 	// Last: it stops Credence.
-	t.Run("without Credence nothing passes, and it recovers", func(t *testing.T) { outage(t, d) })
+	d.run("without Credence nothing passes, and it recovers", outage)
 }
 
-func forgedIdentity(t *testing.T, d *deployment) {
+// run is a test of its own on the same deployment.
+func (d *deployment) run(name string, scenario func(*deployment)) {
+	whole := d.t
+	defer func() { d.t = whole }()
+	whole.Run(name, func(t *testing.T) {
+		d.t = t
+		scenario(d)
+	})
+}
+
+func forgedIdentity(d *deployment) {
+	t := d.t
 	k := d.newKey(t)
 	want := map[string][]string{
 		"x-credence-key-id": {k.id}, "x-credence-namespace": {"default"}, "x-credence-type": {"service"},
@@ -100,7 +112,8 @@ func wantProblem(t *testing.T, r *harness.Reply, challenge, want string) {
 	}
 }
 
-func noKey(t *testing.T, d *deployment) {
+func noKey(d *deployment) {
+	t := d.t
 	before := d.echo.Requests()
 	wantProblem(t, d.wantStatus(t, http.StatusUnauthorized, "/none"), `Bearer realm="credence"`,
 		`{"type":"about:blank","title":"Unauthorized","status":401,`+
@@ -110,7 +123,8 @@ func noKey(t *testing.T, d *deployment) {
 	}
 }
 
-func revokedKey(t *testing.T, d *deployment) {
+func revokedKey(d *deployment) {
+	t := d.t
 	k := d.newKey(t)
 	d.wantStatus(t, http.StatusOK, "/revoked", k.header())
 	d.cli(t, "keys", "revoke", k.id, "--reason", "test", "--yes", "--wait", "10s")
@@ -119,7 +133,8 @@ func revokedKey(t *testing.T, d *deployment) {
 		`{"type":"about:blank","title":"Unauthorized","status":401,"detail":"The API key is not valid.","code":"invalid_api_key"}`)
 }
 
-func twoCredentials(t *testing.T, d *deployment) {
+func twoCredentials(d *deployment) {
+	t := d.t
 	k, other := d.newKey(t), d.newKey(t)
 	before := d.echo.Requests()
 	for name, headers := range map[string][][2]string{
@@ -130,7 +145,9 @@ func twoCredentials(t *testing.T, d *deployment) {
 		"two bearers":         {{"authorization", "Bearer " + k.text}, {"authorization", "Bearer " + other.text}},
 		"other case and name": {k.header(), {"X-API-Key", other.text}},
 	} {
-		var problem struct{ Code string }
+		var problem struct {
+			Code string `json:"code"`
+		}
 		r := d.wantStatus(t, http.StatusBadRequest, "/two", headers...)
 		if err := json.Unmarshal([]byte(r.Body), &problem); err != nil || problem.Code != "ambiguous_api_key" {
 			t.Errorf("%s: body %q, error %v; want ambiguous_api_key", name, r.Body, err)
@@ -141,7 +158,8 @@ func twoCredentials(t *testing.T, d *deployment) {
 	}
 }
 
-func scopedRoute(t *testing.T, d *deployment) {
+func scopedRoute(d *deployment) {
+	t := d.t
 	reader, other := d.newKey(t, "--scope", "orders:read"), d.newKey(t, "--scope", "orders:write")
 	d.wantStatus(t, http.StatusOK, "/orders/1", reader.header())
 	d.wantStatus(t, http.StatusForbidden, "/orders/1", other.header())
@@ -153,7 +171,8 @@ func scopedRoute(t *testing.T, d *deployment) {
 
 // Nobody looks at a request of a route that is switched off, so the gateway
 // itself takes away what the upstream believes in.
-func publicRoute(t *testing.T, d *deployment) {
+func publicRoute(d *deployment) {
+	t := d.t
 	headers := [][2]string{{"x-api-key", "some key"}, {"Authorization", "Bearer some key"}, {"x-other", "kept"}}
 	for _, h := range identityHeaders() {
 		headers = append(headers, [2]string{h, "forged"}, [2]string{h, "forged again"}, [2]string{"x." + h[2:], "forged"})
@@ -169,7 +188,8 @@ func publicRoute(t *testing.T, d *deployment) {
 	}
 }
 
-func ambiguousSpelling(t *testing.T, d *deployment) {
+func ambiguousSpelling(d *deployment) {
+	t := d.t
 	k := d.newKey(t)
 	before := d.echo.Requests()
 	d.wantStatus(t, http.StatusBadRequest, "/spelling", k.header(), [2]string{"x_credence_key_id", "forged"})
@@ -180,7 +200,8 @@ func ambiguousSpelling(t *testing.T, d *deployment) {
 }
 
 // An outage is 503 without a body, from Envoy itself; no denial looks so.
-func outage(t *testing.T, d *deployment) {
+func outage(d *deployment) {
+	t := d.t
 	k := d.newKey(t)
 	d.wantStatus(t, http.StatusOK, "/up", k.header())
 	d.credence.Kill()

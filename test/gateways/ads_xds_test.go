@@ -4,15 +4,13 @@ import (
 	"errors"
 	"testing"
 
-	"google.golang.org/protobuf/encoding/prototext"
-	"google.golang.org/protobuf/proto"
-
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
-
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/encoding/prototext"
+	"google.golang.org/protobuf/proto"
 
 	"credence/test/ads"
 	"credence/test/harness"
@@ -37,7 +35,7 @@ func xds() served {
 func TestAnEnvoyThatHasEverythingOverXDSKeepsThePromises(t *testing.T) { scenarios(t, xds()) }
 
 func TestAnEnvoyThatHasEverythingOverXDSHidesNothingFromCredence(t *testing.T) {
-	sayEverything(t, xds())
+	sayEverything(prepare(t, xds()))
 }
 
 func TestTheXDSBootstrapIsOneThatEnvoyAccepts(t *testing.T) {

@@ -7,15 +7,14 @@ import (
 	"strings"
 	"testing"
 
-	"google.golang.org/protobuf/proto"
-	"sigs.k8s.io/yaml"
-
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	extauthzv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/ext_authz/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
+	"google.golang.org/protobuf/proto"
+	"sigs.k8s.io/yaml"
 
 	"credence/test/ads"
 )
@@ -61,7 +60,7 @@ func envoyGateway() served {
 func TestAnEnvoyOfEnvoyGatewayKeepsThePromises(t *testing.T) { scenarios(t, envoyGateway()) }
 
 func TestAnEnvoyOfEnvoyGatewayHidesNothingFromCredence(t *testing.T) {
-	sayEverything(t, envoyGateway())
+	sayEverything(prepare(t, envoyGateway()))
 }
 
 func TestTheRecordedTranslationIsOfTheShippedFiles(t *testing.T) {

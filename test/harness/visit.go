@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"time"
 )
 
 // Visit is one HTTP/1 request on a connection of its own, written exactly as
@@ -34,7 +33,9 @@ type Reply struct {
 
 // Make sends the request and reads the reply, within [Patience].
 func (v Visit) Make(ctx context.Context) (*Reply, error) {
-	dialer := net.Dialer{Timeout: Patience}
+	ctx, cancel := context.WithTimeout(ctx, Patience)
+	defer cancel()
+	var dialer net.Dialer
 	if v.From != "" {
 		dialer.LocalAddr = &net.TCPAddr{IP: net.ParseIP(v.From)}
 	}
@@ -43,8 +44,10 @@ func (v Visit) Make(ctx context.Context) (*Reply, error) {
 		return nil, err
 	}
 	defer conn.Close() //nolint:errcheck // the reply was read
-	if err := conn.SetDeadline(time.Now().Add(Patience)); err != nil {
-		return nil, err
+	if deadline, ok := ctx.Deadline(); ok {
+		if err := conn.SetDeadline(deadline); err != nil {
+			return nil, err
+		}
 	}
 	method := cmp.Or(v.Method, http.MethodGet)
 	var head strings.Builder
