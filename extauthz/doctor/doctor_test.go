@@ -110,7 +110,7 @@ func run(t *testing.T, o doctor.CommandOptions, args ...string) (doctor.Report, 
 	}
 	cmd := doctor.Command(o)
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true
-	cmd.SetArgs(append(args, "-o", "json"))
+	cmd.SetArgs(append([]string{"-o", "json", "--timeout", "30s"}, args...)) // how fast this machine is, is no finding
 	err := cmd.ExecuteContext(t.Context())
 	var r doctor.Report
 	if out.Len() > 0 {
@@ -122,11 +122,12 @@ func run(t *testing.T, o doctor.CommandOptions, args ...string) (doctor.Report, 
 	return r, err
 }
 
-// codes are the findings that are not well.
+// codes are the findings that are not well. How long a Check took says
+// something about the machine only.
 func codes(r doctor.Report) []string {
 	var all []string
 	for _, f := range r.Findings {
-		if f.Level != doctor.OK {
+		if f.Level != doctor.OK && f.Code != "slow" {
 			all = append(all, f.Code)
 		}
 	}
@@ -312,8 +313,8 @@ func TestSlowCheckIsWorthKnowing(t *testing.T) {
 	clock := func() time.Time { now = now.Add(time.Second); return now }
 	r, err := run(t, doctor.CommandOptions{Now: clock}, "--target", serve(t, extauthz.Options{}))
 	must(t, err)
-	if got := codes(r); !slices.Equal(got, []string{"slow"}) {
-		t.Errorf("found %v", got)
+	if last := r.Findings[len(r.Findings)-1]; last.Level != doctor.Note || last.Code != "slow" {
+		t.Errorf("found %+v", last)
 	}
 }
 

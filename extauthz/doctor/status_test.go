@@ -186,7 +186,7 @@ func TestReplicasThatFallBehindAreNamed(t *testing.T) {
 	_, behind := replica(t, extauthz.Options{Sources: feedOf(7, time.Now())})
 	_, silent := replica(t, extauthz.Options{Sources: feedOf(12, time.Now().Add(-10*time.Minute))})
 	_, stopped := replica(t, extauthz.Options{Sources: feedOf(12, time.Now().Add(-2*time.Hour))})
-	r, err := run(t, doctor.CommandOptions{}, "--target", check, "--timeout", "500ms",
+	r, err := run(t, doctor.CommandOptions{}, "--target", check, "--timeout", "3s",
 		"--status-addr", ahead, "--status-addr", behind, "--status-addr", silent, "--status-addr", stopped)
 	var got []string
 	for _, f := range r.Findings {
