@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"credence/extauthz/pipeline"
 	"credence/store"
 	"credence/store/credential"
 )
@@ -33,6 +34,12 @@ type Options struct {
 	Drain     DrainOptions
 	Record    RecordOptions
 	Sources   Sources
+	Usage     counter // *usage.Counter; nil counts nothing
+}
+
+// counter counts Checks by key. It waits for nobody.
+type counter interface {
+	Count(d *pipeline.Decision, at time.Time, took time.Duration)
 }
 
 // Sources are the numbers that other parts of the data plane know; each may

@@ -39,6 +39,7 @@ type Server struct {
 	callers  callers
 	answers  *answerer
 	metrics  *metrics
+	usage    counter // nil counts nothing
 	record   *recorder
 	logger   *slog.Logger
 	now      func() time.Time
@@ -64,7 +65,7 @@ func New(o Options) (*Server, error) {
 		return nil, fmt.Errorf("check server: %w", err)
 	}
 	s := &Server{
-		pipeline: o.Pipeline, callers: newCallers(o.CallSecrets), answers: answers, metrics: m,
+		pipeline: o.Pipeline, callers: newCallers(o.CallSecrets), answers: answers, metrics: m, usage: o.Usage,
 		record: newRecorder(o.Logger, o.Record, o.Now), logger: o.Logger, now: o.Now,
 		checks: newCheckPool(), health: newHealthServer(), ready: o.Ready,
 		drain: o.Drain.withDefaults(),
@@ -157,6 +158,9 @@ func (s *Server) finish(ctx context.Context, c *check, start time.Time) (any, er
 	}
 	took := s.now().Sub(start)
 	s.metrics.observe(c, took)
+	if s.usage != nil {
+		s.usage.Count(&c.decision, start, took)
+	}
 	s.record.check(ctx, c, took)
 	return c, nil
 }

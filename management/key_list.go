@@ -20,7 +20,9 @@ type KeyList struct {
 	Scope      string
 	Label      string // "name=value"
 	ExpiresBy  time.Time
-	Page       PageInput
+	// UnusedSince lists keys that were made before it and not used since.
+	UnusedSince time.Time
+	Page        PageInput
 }
 
 // KeyPage is a part of a list of keys, newest first.
@@ -56,7 +58,7 @@ func (in *KeyList) filter(now time.Time) (store.KeyFilter, store.Page, error) {
 	p := &problems{now: now}
 	f := store.KeyFilter{
 		Owner: in.Owner, Plan: in.Plan, NamePrefix: in.NamePrefix, Scope: in.Scope,
-		ExpiresBy: p.instant("expires_by", in.ExpiresBy),
+		ExpiresBy: p.instant("expires_by", in.ExpiresBy), UnusedSince: p.instant("unused_since", in.UnusedSince),
 	}
 	if in.KeyType != "" {
 		f.KeyType = p.keyType(in.KeyType)

@@ -234,7 +234,7 @@ func TestEveryCheckIsCountedExactlyOnceWhateverTheSinkDoes(t *testing.T) {
 			return kind > 1, map[int]error{0: errAway, 1: errAway, 2: errAway}[kind]
 		}
 		size := rapid.IntRange(2, 12).Draw(rt, "size")
-		c := newCounter(t, l, at.now, func(o *Options) { o.Size = size })
+		c := newCounter(t, l, at.now, func(o *Options) { o.Size, o.Every = size, time.Microsecond })
 		model := map[string]int64{}
 		reasons := []pipeline.Reason{pipeline.ReasonAllowed, pipeline.ReasonRateLimited, pipeline.ReasonRevoked}
 		for range rapid.IntRange(1, 150).Draw(rt, "steps") {

@@ -41,7 +41,8 @@ func keyList(ctx context.Context, c call, in *client.KeyListInput) (client.List[
 	}
 	found, err := c.service.KeyList(ctx, c.actor, management.KeyList{
 		Namespace: in.Namespace, Owner: in.Owner, Plan: in.Plan, KeyType: in.KeyType, Status: in.Status,
-		NamePrefix: in.NamePrefix, Scope: in.Scope, Label: in.Label, ExpiresBy: in.ExpiresBefore, Page: page,
+		NamePrefix: in.NamePrefix, Scope: in.Scope, Label: in.Label, ExpiresBy: in.ExpiresBefore,
+		UnusedSince: in.UnusedSince, Page: page,
 	})
 	now := c.now()
 	return list(c, found.Items, found.Next, err, func(k store.Key) client.Key { return wireKey(k, now) })
@@ -143,6 +144,10 @@ func statusChange(c call, in *client.KeyStatusInput) management.KeyStatusChange 
 }
 
 func wireKey(k store.Key, now time.Time) client.Key {
+	usedFrom := ""
+	if k.LastUsedIP.IsValid() {
+		usedFrom = k.LastUsedIP.String()
+	}
 	return client.Key{
 		KeyID: k.KeyID, Namespace: k.Namespace, Name: k.Name, Owner: k.Owner, KeyType: string(k.KeyType),
 		Status: string(k.Status), StatusReason: k.StatusReason, StatusAt: k.StatusAt, Expired: k.Expired(now),
@@ -151,6 +156,7 @@ func wireKey(k store.Key, now time.Time) client.Key {
 		Networks: mapped(k.Networks, netip.Prefix.String),
 		Hosts:    words(k.Hosts), Methods: words(k.Methods), Paths: words(k.Paths), Labels: wireLabels(k.Labels),
 		NotBefore: k.NotBefore, ExpiresAt: k.ExpiresAt, CreatedAt: k.CreatedAt, UpdatedAt: k.UpdatedAt, Version: k.Version,
+		LastUsedAt: k.LastUsedAt, LastUsedIP: usedFrom,
 	}
 }
 

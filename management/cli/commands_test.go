@@ -34,6 +34,7 @@ labels       team=a
 expires      2030-02-01 03:04:05Z (in 30d)
 created      2030-01-02 03:04:05Z (now)
 updated      2030-01-02 03:04:05Z (now)
+last used    never
 key text     crd_live_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
 `, created.out)
 	if !strings.Contains(created.err, "shown this once") {
@@ -44,6 +45,13 @@ key text     crd_live_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
 KEY ID                          NAME    NAMESPACE  OWNER  STATUS  PLAN  EXPIRES
 key_xxxxxxxxxxxxxxxxxxxxxxxxxx  orders  default    -      active  -     in 30d
 `, o.ok("keys", "list"))
+	golden(t, `
+KEY ID                          NAME    NAMESPACE  OWNER  STATUS  PLAN  LAST USED
+key_xxxxxxxxxxxxxxxxxxxxxxxxxx  orders  default    -      active  -     never
+`, o.ok("keys", "list", "--unused-since", "2030-01-03T00:00:00Z"))
+	if left := o.ok("keys", "list", "--unused-since", "90d"); strings.Contains(left, "key_") {
+		t.Errorf("a new key is listed as unused: %s", left)
+	}
 
 	o.ok("keys", "update", id, "--limit", "20/s", "--label", "tier=gold", "--remove-label", "team", "--expires", "never", "--quota", "")
 	k := o.key(id)

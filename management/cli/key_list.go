@@ -12,11 +12,12 @@ import (
 
 func keyList(c *command) *cobra.Command {
 	var in client.KeyListInput
-	var before string
+	var before, unused string
 	cmd := &cobra.Command{
 		Use: "list", Short: "list keys, newest first",
 		Example: `  credence keys list
   credence keys list --owner team-a --status active
+  credence keys list --unused-since 90d
   credence keys list --expires-before 2030-01-31T00:00:00Z -o json`,
 	}
 	page := pagingFlags(cmd)
@@ -30,9 +31,13 @@ func keyList(c *command) *cobra.Command {
 	f.StringVar(&in.Scope, "scope", "", "only keys that hold this scope")
 	f.StringVar(&in.Label, "label", "", "only keys that carry this label, written name=value")
 	f.StringVar(&before, "expires-before", "", "only keys whose life ends before this instant (RFC 3339) or within this length (30d)")
+	f.StringVar(&unused, "unused-since", "", "only keys made before this instant (RFC 3339) or this length ago (90d), and not used since")
 	return c.verb(cmd, 0, func(ctx context.Context, api *client.Client, _ []string) error {
 		var err error
 		if in.ExpiresBefore, err = c.horizon("expires-before", before); err != nil {
+			return err
+		}
+		if in.UnusedSince, err = c.past("unused-since", unused); err != nil {
 			return err
 		}
 		list, err := gather(ctx, page, func(ctx context.Context, p client.PageInput) (client.List[client.Key], error) {
@@ -42,8 +47,12 @@ func keyList(c *command) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return showList(c, list, "KEY ID\tNAME\tNAMESPACE\tOWNER\tSTATUS\tPLAN\tEXPIRES", func(k client.Key) []string {
-			return []string{k.KeyID, clip(k.Name), k.Namespace, k.Owner, keyStatus(k), k.Plan, first(c.whenShort(k.ExpiresAt), "never")}
+		last, at := "EXPIRES", func(k client.Key) time.Time { return k.ExpiresAt }
+		if unused != "" { // there is no room for both
+			last, at = "LAST USED", func(k client.Key) time.Time { return k.LastUsedAt }
+		}
+		return showList(c, list, "KEY ID\tNAME\tNAMESPACE\tOWNER\tSTATUS\tPLAN\t"+last, func(k client.Key) []string {
+			return []string{k.KeyID, clip(k.Name), k.Namespace, k.Owner, keyStatus(k), k.Plan, first(c.whenShort(at(k)), "never")}
 		})
 	})
 }
@@ -59,4 +68,18 @@ func (c *command) horizon(flag, value string) (time.Time, error) {
 	}
 	d, err := time.ParseDuration(end.length)
 	return c.Now().Add(d), err
+}
+
+// past is an instant, or a length before now.
+func (c *command) past(flag, value string) (time.Time, error) {
+	end, err := lifetime(flag, value)
+	if err != nil || end.length == "" {
+		return end.instant, err
+	}
+	ahead, err := c.horizon(flag, value)
+	if err != nil {
+		return time.Time{}, err
+	}
+	now := c.Now()
+	return now.Add(now.Sub(ahead)), nil
 }

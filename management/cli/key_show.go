@@ -45,6 +45,8 @@ func (c *command) keyLines(k client.Key) [][2]string {
 		{"expires", first(c.when(k.ExpiresAt), "never")},
 		{"created", c.when(k.CreatedAt)},
 		{"updated", c.when(k.UpdatedAt)},
+		{"last used", first(c.when(k.LastUsedAt), "never")},
+		{"last used from", k.LastUsedIP},
 	}
 }
 

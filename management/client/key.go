@@ -27,6 +27,8 @@ type Key struct {
 	ExpiresAt    time.Time         `json:"expires_at,omitzero" doc:"The key is refused from this instant on; absent for never"`
 	CreatedAt    time.Time         `json:"created_at"`
 	UpdatedAt    time.Time         `json:"updated_at"`
+	LastUsedAt   time.Time         `json:"last_used_at,omitzero" doc:"When a request with the key was last let through, to a minute; absent for never"`
+	LastUsedIP   string            `json:"last_used_ip,omitempty" doc:"The client address of that request, where it was known"`
 	Version      int64             `json:"version" doc:"Grows with every change; the ETag is made of it"`
 }
 
@@ -107,6 +109,7 @@ type KeyListInput struct {
 	Scope         string    `query:"scope" doc:"Only keys that hold this scope"`
 	Label         string    `query:"label" doc:"Only keys that carry this label, written name=value"`
 	ExpiresBefore time.Time `query:"expires_before" doc:"Only keys whose life ends before this instant (RFC 3339)"`
+	UnusedSince   time.Time `query:"unused_since" doc:"Only keys that were made before this instant and not used since (RFC 3339)"`
 	PageInput
 }
 
