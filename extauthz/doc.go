@@ -73,7 +73,7 @@
 //	slow, or a standby        not in memory                                                                          TestBehindAPoolerUnderLoadNothingIsLostWhenItsServerIsRestarted
 //	one replica cut off       as before                  up to the ceiling, then 503   feed_age_seconds              TestAReplicaThatIsCutOffFromPostgreSQLStopsAtItsCeiling
 //	Redis gone, limits        by each replica's share    until it answers twice        limits_judged_total           TestWithBudgetsAwayEachReplicaKeepsToItsShareAndNobodyWaitsLong
-//	Redis forgets limits      one burst more of each     each time                     none                          TestBudgetsThatForgetCostAtMostOneMoreBurst
+//	Redis forgets limits      one burst more of each     every time                    none                          TestBudgetsThatForgetCostAtMostOneMoreBurst
 //	Redis lies about limits   bounded for each replica   while it lasts                limits_redis_nonsense_total   TestBudgetsThatLieLoosenALimitAtMostThisFar
 //	store hangs, known key    as before, once a second   up to the ceiling             check_duration_seconds        TestAStoreThatHangsHoldsAKnownKeyUpOnceAndShortly
 //	                          after 50 ms

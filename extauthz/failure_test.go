@@ -146,19 +146,28 @@ func failures(t *testing.T) []failure {
 	return rows
 }
 
-// TestFailureTableIsTrue: every row of the table in doc.go names a test that
-// exists and a metric that does.
-func TestFailureTableIsTrue(t *testing.T) {
-	var tests strings.Builder
-	for _, folder := range []string{".", "*", "../test/e2e", "../test/outage", "../test/fleet", "../store/redis"} {
-		files, err := filepath.Glob(filepath.Join(folder, "*_test.go"))
+// sources is the text of the files in the folders whose names end so.
+func sources(t *testing.T, end string, folders ...string) string {
+	t.Helper()
+	var all strings.Builder
+	for _, folder := range folders {
+		files, err := filepath.Glob(filepath.Join(folder, "*"+end))
 		must(t, err)
 		for _, f := range files {
 			text, err := os.ReadFile(f)
 			must(t, err)
-			tests.Write(text)
+			all.Write(text)
 		}
 	}
+	return all.String()
+}
+
+// TestFailureTableIsTrue: every row of the table in doc.go names a test that
+// exists and a metric that does.
+func TestFailureTableIsTrue(t *testing.T) {
+	tests := sources(t, "_test.go", ".", "*", "../test/e2e", "../test/outage", "../test/fleet", "../store/redis")
+	// What package main and Redis count is not in the plane of these tests.
+	others := sources(t, ".go", "..", "../store/redis")
 	shown := gathered(t, newPlane(t, nil).registry)
 	metric := func(word string) bool {
 		for name := range shown {
@@ -167,7 +176,7 @@ func TestFailureTableIsTrue(t *testing.T) {
 				return true
 			}
 		}
-		return false
+		return strings.Contains(others, `"credence_`+word+`"`)
 	}
 	rows := failures(t)
 	if len(rows) < 20 {
@@ -178,7 +187,7 @@ func TestFailureTableIsTrue(t *testing.T) {
 			t.Errorf("%s: no test", row.what)
 		}
 		for _, name := range row.tests {
-			if !strings.Contains(tests.String(), "func "+name+"(t ") {
+			if !strings.Contains(tests, "func "+name+"(t ") {
 				t.Errorf("%s: %s does not exist", row.what, name)
 			}
 		}
