@@ -17,6 +17,7 @@ import (
 	"credence/extauthz/fleet"
 	"credence/extauthz/limiter"
 	"credence/extauthz/pipeline"
+	"credence/extauthz/usage"
 	"credence/store"
 )
 
@@ -28,6 +29,7 @@ type dataPlane struct {
 	keys     *cache.Cache
 	refused  *blacklist.Blacklist
 	counts   *limiter.Limiter
+	usage    *usage.Counter // nil when nothing is counted
 	replicas *fleet.Watcher
 	follower *feed.Follower
 	server   *extauthz.Server
@@ -53,11 +55,16 @@ func (d *deployment) startDataPlane(w *work, l *listeners) (extauthz.Part, error
 	w.back.Go(func() error { return p.follower.Run(w.lasting) })
 	w.back.Go(func() error { return p.keys.Run(w.lasting) })
 	w.back.Go(func() error { return p.replicas.Run(w.lasting) })
+	if p.usage != nil {
+		w.back.Go(func() error { return p.usage.Run(w.lasting) })
+	}
 	w.front.Go(func() error {
 		err := d.serveChecks(w.ctx, l, p.server, overHTTP)
 		closing, cancel := context.WithTimeout(w.lasting, 5*time.Second)
 		defer cancel()
-		return errors.Join(err, p.counts.Close(closing))
+		err = errors.Join(err, p.counts.Close(closing))
+		d.closeUsage(w.lasting, p.usage)
+		return err
 	})
 	return p.server.Ready(), nil
 }
@@ -90,6 +97,9 @@ func (d *deployment) buildState(w *work, p *dataPlane) (err error) {
 		return err
 	}
 	if p.counts, err = d.newLimiter(p.id); err != nil {
+		return err
+	}
+	if p.usage, err = d.newUsage(p.id); err != nil {
 		return err
 	}
 	p.replicas, err = fleet.New(fleet.Options{
@@ -136,7 +146,7 @@ func (d *deployment) buildServer(w *work, l *listeners, p *dataPlane) error {
 	d.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "credence_replicas_live", Help: "Replicas among which limits are shared, this one included.",
 	}, func() float64 { return float64(p.replicas.Live()) }))
-	p.server, err = extauthz.New(extauthz.Options{
+	o := extauthz.Options{
 		Pipeline: decisions, Logger: d.logger, Now: time.Now, Registerer: d.registry,
 		Ready:  w.all(p.follower.Ready(), p.keys.Warmed()),
 		Answer: p.answers, Record: record,
@@ -144,7 +154,11 @@ func (d *deployment) buildServer(w *work, l *listeners, p *dataPlane) error {
 		CallSecrets: l.transport.callSecrets,
 		Drain:       extauthz.DrainOptions{Delay: d.config.DrainDelay, Timeout: d.config.ShutdownGrace},
 		Sources:     dataPlaneSources(p.keys, p.refused, p.counts, p.follower, d.config.Ceiling),
-	})
+	}
+	if p.usage != nil {
+		o.Usage = p.usage
+	}
+	p.server, err = extauthz.New(o)
 	return err
 }
 

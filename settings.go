@@ -61,6 +61,9 @@ type config struct {
 
 	Limiter string // "": leased with Redis, memory without
 
+	Usage          string // "": redis with Redis, store without
+	UsageRetention time.Duration
+
 	MaxConnectionAge time.Duration
 	DrainDelay       time.Duration
 	ShutdownGrace    time.Duration
@@ -105,7 +108,7 @@ func (s *setting) variable() string { return "CREDENCE_" + strings.ToUpper(s.fil
 // settings is the one table of the configuration. Flags, variables, file
 // keys, help texts and `config print` are all made from it.
 func settings() []setting {
-	return slices.Concat(placeSettings(), transportSettings(), clientSettings(), keySettings(), stateSettings(), redisSettings(), limiterSettings(), runSettings())
+	return slices.Concat(placeSettings(), transportSettings(), clientSettings(), keySettings(), stateSettings(), redisSettings(), limiterSettings(), usageSettings(), runSettings())
 }
 
 func placeSettings() []setting {

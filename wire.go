@@ -275,13 +275,20 @@ func (d *deployment) startControlPlane(w *work, l *listeners, service *managemen
 	if err != nil {
 		return extauthz.Part{}, err
 	}
+	usages, err := d.newUsagePass(changes, failures)
+	if err != nil {
+		return extauthz.Part{}, err
+	}
+	if err := d.takeUsage(w, holder); err != nil {
+		return extauthz.Part{}, err
+	}
 	listener := l.api
 	if config := serverTLS(l.transport.api); config != nil {
 		listener = tls.NewListener(listener, config)
 	}
 	w.front.Go(func() error { return api.Serve(w.ctx, listener, handler, d.config.ShutdownGrace, d.logger) })
 	w.front.Go(func() error { return changes.RunJobs(w.ctx, failures.Counted(jobs.Handlers(service, changes))) })
-	w.front.Go(func() error { return leader.Run(w.ctx, keeping.Run) })
+	w.front.Go(func() error { return leader.Run(w.ctx, keeping.Run, usages.Run) })
 	d.pushChanges(w)
 	return extauthz.Part{Name: "management_api", Check: func() error { return w.ctx.Err() }}, nil
 }

@@ -10,8 +10,11 @@ import (
 	"credence/store"
 )
 
-// passHousekeeping is the label of housekeeping beside the kinds of jobs.
-const passHousekeeping = "housekeeping"
+// The labels of passes, beside the kinds of jobs.
+const (
+	passHousekeeping = "housekeeping"
+	passUsage        = "usage"
+)
 
 // Failures counts what failed, by kind: each try of a queued job, and each
 // pass. What is tried again until it works counts every time, so that a job
@@ -27,6 +30,7 @@ func NewFailures(registerer prometheus.Registerer) (*Failures, error) {
 		return nil, fmt.Errorf("count failures of jobs: %w", err)
 	}
 	f.total.WithLabelValues(passHousekeeping)
+	f.total.WithLabelValues(passUsage)
 	return f, nil
 }
 
@@ -52,4 +56,4 @@ func (f *Failures) Counted(handlers map[string]store.JobHandler) map[string]stor
 }
 
 // pass counts a pass that failed.
-func (f *Failures) pass() { f.total.WithLabelValues(passHousekeeping).Inc() }
+func (f *Failures) pass(kind string) { f.total.WithLabelValues(kind).Inc() }

@@ -109,7 +109,7 @@ func (h *Housekeeping) pass(ctx context.Context) {
 	switch {
 	case ctx.Err() != nil: // told to end in the middle of it
 	case err != nil:
-		h.o.Failures.pass()
+		h.o.Failures.pass(passHousekeeping)
 		h.o.Logger.WarnContext(ctx, "housekeeping failed; trying again later",
 			slog.Duration("interval", h.o.Interval), slog.Any("error", err))
 	case result != HousekeepingResult{}:

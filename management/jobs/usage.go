@@ -1,0 +1,130 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"credence/store"
+)
+
+// usageKeeper is what the usage pass works on. [store.Store] fulfils it.
+type usageKeeper interface {
+	RecordUsageGaps(ctx context.Context, silentSince time.Time) (int, error)
+	RemoveUsage(ctx context.Context, before time.Time) (int, error)
+}
+
+// What the usage pass does when the options do not say otherwise.
+const (
+	DefaultUsageInterval = 30 * time.Second
+	// DefaultUsageSilence is many times what a replica takes between two
+	// batches or two reports, and more than clocks may be apart.
+	DefaultUsageSilence = 5 * time.Minute
+	DefaultUsageKept    = 7 * 24 * time.Hour
+)
+
+// UsageOptions says how usage is kept. Zero durations take the defaults.
+type UsageOptions struct {
+	Store    usageKeeper
+	Now      func() time.Time
+	Logger   *slog.Logger
+	Failures *Failures // counts passes that failed
+
+	Interval time.Duration // between passes, varied by a tenth
+	Silence  time.Duration // of a replica that is taken for dead, or of a batch for lost
+	Kept     time.Duration // usage by the minute, and gaps
+}
+
+// Usage records what usage was lost, and removes what is old. Both may run
+// twice at once.
+type Usage struct {
+	o    UsageOptions
+	gaps atomic.Int64
+}
+
+// NewUsage answers an error that names the option that is missing or below
+// zero.
+func NewUsage(o UsageOptions) (*Usage, error) {
+	switch {
+	case o.Store == nil:
+		return nil, errors.New("usage pass: option Store is missing")
+	case o.Now == nil:
+		return nil, errors.New("usage pass: option Now is missing")
+	case o.Logger == nil:
+		return nil, errors.New("usage pass: option Logger is missing")
+	case o.Failures == nil:
+		return nil, errors.New("usage pass: option Failures is missing")
+	}
+	for _, d := range []struct {
+		name     string
+		value    *time.Duration
+		fallback time.Duration
+	}{
+		{"Interval", &o.Interval, DefaultUsageInterval},
+		{"Silence", &o.Silence, DefaultUsageSilence},
+		{"Kept", &o.Kept, DefaultUsageKept},
+	} {
+		if *d.value < 0 {
+			return nil, fmt.Errorf("usage pass: option %s is %v; give a duration above zero, or 0 for %v", d.name, *d.value, d.fallback)
+		}
+		if *d.value == 0 {
+			*d.value = d.fallback
+		}
+	}
+	return &Usage{o: o}, nil
+}
+
+// UsageResult is what a pass did.
+type UsageResult struct {
+	Gaps    int // that are new
+	Removed int // rows
+}
+
+// Gaps is how many gaps this process has recorded since its start.
+func (u *Usage) Gaps() int64 { return u.gaps.Load() }
+
+// Run runs a pass at once and then at intervals, until ctx ends. It answers
+// nil then.
+func (u *Usage) Run(ctx context.Context) error {
+	for {
+		result, err := u.RunOnce(ctx)
+		switch {
+		case ctx.Err() != nil: // told to end in the middle of it
+		case err != nil:
+			u.o.Failures.pass(passUsage)
+			u.o.Logger.WarnContext(ctx, "usage pass failed; trying again later",
+				slog.Duration("interval", u.o.Interval), slog.Any("error", err))
+		case result.Gaps > 0:
+			u.o.Logger.WarnContext(ctx, "usage of some replicas was lost; the gaps are recorded", slog.Int("gaps", result.Gaps))
+		}
+		if !pause(ctx, u.o.Interval) {
+			return nil
+		}
+	}
+}
+
+// RunOnce runs one pass.
+func (u *Usage) RunOnce(ctx context.Context) (UsageResult, error) {
+	var result UsageResult
+	now := u.o.Now()
+	gaps, err := u.o.Store.RecordUsageGaps(ctx, now.Add(-u.o.Silence))
+	if err != nil {
+		return result, fmt.Errorf("usage pass: %w", err)
+	}
+	result.Gaps = gaps
+	u.gaps.Add(int64(gaps))
+	for range mostBatches {
+		n, err := u.o.Store.RemoveUsage(ctx, now.Add(-u.o.Kept))
+		result.Removed += n
+		if err != nil {
+			return result, fmt.Errorf("usage pass: %w", err)
+		}
+		if n < store.RemoveBatch {
+			break
+		}
+	}
+	return result, nil
+}

@@ -1,0 +1,100 @@
+package jobs_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"credence/management/jobs"
+	"credence/store"
+)
+
+func newUsage(t *testing.T, o jobs.UsageOptions) *jobs.Usage {
+	t.Helper()
+	o.Logger = slog.New(slog.DiscardHandler)
+	if o.Failures == nil {
+		o.Failures, _ = failures(t)
+	}
+	u, err := jobs.NewUsage(o)
+	must(t, err)
+	return u
+}
+
+// TestAReplicaThatWasKilledLeavesAGapAndOneThatSignedOffDoesNot on a real
+// store.
+func TestAReplicaThatWasKilledLeavesAGapAndOneThatSignedOffDoesNot(t *testing.T) {
+	c := &clock{now: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)}
+	s, _ := open(t, c.Now)
+	u := newUsage(t, jobs.UsageOptions{Store: s, Now: c.Now})
+	for _, replica := range []string{"rep_killed", "rep_stopped"} {
+		must(t, s.PutReplica(t.Context(), store.Replica{ID: replica, StartedAt: c.Now(), SeenAt: c.Now().Add(4 * time.Second)}))
+		must(t, s.AddUsage(t.Context(), store.UsageBatch{
+			Replica: replica, Sequence: 1, Started: c.Now(), At: c.Now().Add(time.Second), Final: replica == "rep_stopped",
+		}))
+	}
+	for _, step := range []struct{ pass, want int }{{0, 0}, {1, 1}, {2, 0}} {
+		result, err := u.RunOnce(t.Context())
+		must(t, err)
+		if result.Gaps != step.want {
+			t.Errorf("pass %d: %d gaps, want %d", step.pass, result.Gaps, step.want)
+		}
+		c.advance(jobs.DefaultUsageSilence + 5*time.Second)
+	}
+	gaps, err := s.UsageGaps(t.Context(), time.Unix(0, 0), c.Now(), 10)
+	must(t, err)
+	if len(gaps) != 1 || gaps[0].Replica != "rep_killed" || gaps[0].To.Sub(gaps[0].From) != 3*time.Second || u.Gaps() != 1 {
+		t.Errorf("%+v", gaps)
+	}
+	c.advance(jobs.DefaultUsageKept + time.Hour)
+	result, err := u.RunOnce(t.Context())
+	must(t, err)
+	if result.Removed != 3 { // the gap and both replicas
+		t.Errorf("%d rows removed, want 3", result.Removed)
+	}
+}
+
+// brokenUsage fails its first pass.
+type brokenUsage struct{ passes int }
+
+func (b *brokenUsage) RecordUsageGaps(context.Context, time.Time) (int, error) {
+	if b.passes++; b.passes == 1 {
+		return 0, errors.New("away")
+	}
+	return 0, nil
+}
+
+func (*brokenUsage) RemoveUsage(context.Context, time.Time) (int, error) { return 0, nil }
+
+func TestAUsagePassThatFailsIsCountedAndRunsAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		count, read := failures(t)
+		b := &brokenUsage{}
+		u := newUsage(t, jobs.UsageOptions{Store: b, Now: time.Now, Failures: count})
+		ctx, cancel := context.WithTimeout(t.Context(), 3*jobs.DefaultUsageInterval)
+		defer cancel()
+		must(t, u.Run(ctx))
+		if b.passes < 2 || read("usage") != 1 {
+			t.Errorf("%d passes, %v failures", b.passes, read("usage"))
+		}
+	})
+}
+
+func TestUsageOptionsThatAreWrongAreNamed(t *testing.T) {
+	count, _ := failures(t)
+	for name, edit := range map[string]func(*jobs.UsageOptions){
+		"Store":    func(o *jobs.UsageOptions) { o.Store = nil },
+		"Now":      func(o *jobs.UsageOptions) { o.Now = nil },
+		"Logger":   func(o *jobs.UsageOptions) { o.Logger = nil },
+		"Failures": func(o *jobs.UsageOptions) { o.Failures = nil },
+		"Silence":  func(o *jobs.UsageOptions) { o.Silence = -1 },
+	} {
+		o := jobs.UsageOptions{Store: &brokenUsage{}, Now: time.Now, Logger: slog.New(slog.DiscardHandler), Failures: count}
+		edit(&o)
+		if _, err := jobs.NewUsage(o); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
