@@ -19,7 +19,8 @@
 //	denial.go     what the client is told,
 //	ratelimit.go  how much is left of the limits,
 //	metadata.go   what Envoy's logs and filters are told
-//	metrics.go    counted by decision and reason
+//	metrics.go    counted by decision and reason,
+//	usage/        and by key and minute, for the control plane
 //	record.go     logged, where the operator wants it
 //
 // Beside it: health.go (grpc.health.v1), status.go (metrics and readiness over
@@ -115,6 +116,11 @@
 //	new TLS files are wrong   as before                  until the old one ends        none here; tls_reload_        TestACertificateIsExchangedUnderLoad
 //	                                                                                   failures_total
 //	caller gave up            its own error              each                          check_late_answers_total      TestLateAllowIsSuppressed
+//	usage cannot be delivered as before                  no end                        usage_lag_seconds             TestAnHourWithoutItsSinkUnderLoadCostsBoundedMemoryAndNoCount
+//	nobody takes usage from   as before                  no end                        usage_lag_seconds             TestAFullStreamRefusesAndPushesNothingOut
+//	Redis
+//	Redis forges usage        as before                  each entry                    usage_forged_total            TestForgedAndCorruptUsageIsDroppedAndCounted
+//	more keys than counters   as before                  while it lasts                usage_other_checks_total      TestKeysBeyondTheBoundAreCountedTogether
 //	a panic                   error                      each                          check_panics_total            TestPanicFailsTheRPCWithoutASecret
 //	an answer without status  error                      each                          check_no_status_total         TestAnswerWithoutStatusIsRefused
 //	decision never made       503                        each                          internal                      TestZeroDecisionIsDenied
