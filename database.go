@@ -55,9 +55,18 @@ func migrateStore(ctx context.Context, c config, logger *slog.Logger) (from, to 
 
 // withStore opens the database, runs use on it and closes it.
 func withStore(ctx context.Context, c config, logger *slog.Logger, use func(store.Backend) error) error {
-	db, err := parseStore(c, logger)
+	backend, err := openStore(ctx, c, logger)
 	if err != nil {
 		return err
+	}
+	return errors.Join(use(backend), backend.Close())
+}
+
+// openStore opens the database. The caller closes it.
+func openStore(ctx context.Context, c config, logger *slog.Logger) (store.Backend, error) {
+	db, err := parseStore(c, logger)
+	if err != nil {
+		return nil, err
 	}
 	var backend store.Backend
 	if db.postgres != nil {
@@ -66,10 +75,10 @@ func withStore(ctx context.Context, c config, logger *slog.Logger, use func(stor
 		backend, err = sqlite.Open(ctx, *db.sqlite)
 	}
 	if errors.Is(err, store.ErrOldSchema) {
-		return fmt.Errorf("%w: run `credence migrate` with the same --store", err)
+		return nil, fmt.Errorf("%w: run `credence migrate` with the same --store", err)
 	}
 	if err != nil {
-		return err
+		return nil, err // not backend: it holds a pointer that is nil
 	}
-	return errors.Join(use(backend), backend.Close())
+	return backend, nil
 }

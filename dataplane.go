@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,6 +18,7 @@ import (
 	"credence/extauthz/fleet"
 	"credence/extauthz/limiter"
 	"credence/extauthz/pipeline"
+	"credence/extauthz/snapshot"
 	"credence/extauthz/usage"
 	"credence/store"
 )
@@ -31,30 +33,39 @@ type dataPlane struct {
 	counts   *limiter.Limiter
 	usage    *usage.Counter // nil when nothing is counted
 	replicas *fleet.Watcher
+	keeper   *snapshot.Keeper  // nil when no snapshot is kept
+	resumed  *snapshot.Resumed // nil when none was started from
 	follower *feed.Follower
 	server   *extauthz.Server
 }
 
 // startDataPlane builds the parts and sets them going.
-func (d *deployment) startDataPlane(w *work, l *listeners) (extauthz.Part, error) {
+func (d *deployment) startDataPlane(w *work, l *listeners) ([]extauthz.Part, error) {
 	p := &dataPlane{}
 	for _, build := range []func() error{
 		func() error { return d.buildState(w, p) },
-		func() error { return d.buildFollower(l, p) },
+		func() error { d.snapshot.resume(w.ctx, p); return d.buildFollower(l, p) },
 		func() error { return d.buildServer(w, l, p) },
 	} {
 		if err := build(); err != nil {
-			return extauthz.Part{}, err
+			return nil, err
 		}
 	}
 	overHTTP, err := d.newForward(w.ctx, l, p.server)
 	if err != nil {
-		return extauthz.Part{}, err
+		return nil, err
+	}
+	d.snapshot.count(d.registry, p)
+	if !d.data.Connected() {
+		w.back.Go(func() error { return d.connect(w.lasting) })
 	}
 	d.logger.InfoContext(w.ctx, "client address", slog.String("taken_from", d.config.ClientSource))
 	w.back.Go(func() error { return p.follower.Run(w.lasting) })
 	w.back.Go(func() error { return p.keys.Run(w.lasting) })
 	w.back.Go(func() error { return p.replicas.Run(w.lasting) })
+	if p.keeper != nil {
+		w.back.Go(func() error { return p.keeper.Run(w.lasting) })
+	}
 	if p.usage != nil {
 		w.back.Go(func() error { return p.usage.Run(w.lasting) })
 	}
@@ -66,7 +77,7 @@ func (d *deployment) startDataPlane(w *work, l *listeners) (extauthz.Part, error
 		d.closeUsage(w.lasting, p.usage)
 		return err
 	})
-	return p.server.Ready(), nil
+	return append(d.snapshot.part(p), p.server.Ready()), nil
 }
 
 // buildState makes what a decision rests on: keys, blacklist, limits.
@@ -87,13 +98,13 @@ func (d *deployment) buildState(w *work, p *dataPlane) (err error) {
 	if p.keys, err = cache.New(cache.Options{
 		Encode: encode, Store: p.source.keys, Secrets: d.secrets, Now: time.Now, Size: d.config.CacheSize,
 		TTL: d.config.CacheTTL, NegativeTTL: d.config.NegativeTTL, Ceiling: d.config.Ceiling,
-		Warm: d.backend, Report: func(ctx context.Context, err error) {
+		Warm: d.data, Report: func(ctx context.Context, err error) {
 			d.logger.WarnContext(ctx, "key cache", slog.Any("error", err))
 		},
 	}); err != nil {
 		return err
 	}
-	if p.refused, err = blacklist.New(blacklist.Options{Store: d.backend}); err != nil {
+	if p.refused, err = blacklist.New(blacklist.Options{Store: d.data}); err != nil {
 		return err
 	}
 	if p.counts, err = d.newLimiter(p.id); err != nil {
@@ -103,7 +114,7 @@ func (d *deployment) buildState(w *work, p *dataPlane) (err error) {
 		return err
 	}
 	p.replicas, err = fleet.New(fleet.Options{
-		Registry: d.backend, ID: p.id, Sharers: []fleet.Sharer{p.counts}, Now: time.Now, Logger: d.logger,
+		Registry: d.data, ID: p.id, Sharers: []fleet.Sharer{p.counts}, Now: time.Now, Logger: d.logger,
 	})
 	return err
 }
@@ -114,13 +125,18 @@ func (d *deployment) buildFollower(l *listeners, p *dataPlane) error {
 	if err != nil {
 		name = "unknown"
 	}
-	p.follower, err = feed.New(feed.Options{
-		Feed: p.source.feed, Registry: d.backend, Subscribers: append(p.source.first, p.keys, p.refused, p.replicas),
+	o := feed.Options{
+		Feed: p.source.feed, Registry: d.data,
+		Subscribers: append(slices.Clone(p.source.first), p.keys, p.refused, p.replicas),
 		Now: time.Now, Logger: d.logger, Poll: d.config.FeedPoll,
 		Replica: store.Replica{
 			ID: p.id, Name: name, Address: listenAddress(l.check), Version: version(), StartedAt: time.Now(), Ceiling: d.config.Ceiling,
 		},
-	})
+	}
+	if err := d.snapshot.follow(p, &o); err != nil {
+		return err
+	}
+	p.follower, err = feed.New(o)
 	return err
 }
 

@@ -26,7 +26,7 @@ func limiterSettings() []setting {
 // newLimiter makes what counts requests, for the replica of this id.
 func (d *deployment) newLimiter(id string) (*limiter.Limiter, error) {
 	o := limiter.Options{
-		Store: d.backend, Now: time.Now, Logger: d.logger,
+		Store: d.data, Now: time.Now, Logger: d.logger,
 		Exact: d.config.Limiter == limiterExact, BudgetWait: d.config.Redis.Budget,
 	}
 	switch {

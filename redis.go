@@ -161,11 +161,11 @@ type shared struct {
 
 // shareThroughRedis puts Redis in front of the database.
 func (d *deployment) shareThroughRedis(w *work) (shared, error) {
-	s := shared{keys: d.backend, feed: d.backend}
+	s := shared{keys: d.data, feed: d.data}
 	if d.redis == nil {
 		return s, nil
 	}
-	pushed := redis.NewFeed(d.redis, d.backend)
+	pushed := redis.NewFeed(d.redis, d.data)
 	s.feed = pushed
 	d.registry.MustRegister(pushed)
 	w.back.Go(func() error { return pushed.Run(w.lasting) })
@@ -173,7 +173,7 @@ func (d *deployment) shareThroughRedis(w *work) (shared, error) {
 		return s, nil
 	}
 	keys, err := redis.NewKeyCache(redis.KeyCacheOptions{
-		Client: d.redis, Store: d.backend, Feed: d.backend, Secret: d.secrets.SnapshotKey(),
+		Client: d.redis, Store: d.data, Feed: d.data, Secret: d.secrets.SnapshotKey(),
 		// Keys in use are read again at half of the TTL: from the database then.
 		MaxAge: d.config.CacheTTL / 2, Now: time.Now, Random: rand.Reader, Logger: d.logger,
 	})

@@ -57,6 +57,8 @@ type config struct {
 	Ceiling     time.Duration
 	FeedPoll    time.Duration
 
+	SnapshotEvery time.Duration // 0: none is kept
+
 	Redis redisConfig
 
 	Limiter string // "": leased with Redis, memory without
@@ -108,7 +110,7 @@ func (s *setting) variable() string { return "CREDENCE_" + strings.ToUpper(s.fil
 // settings is the one table of the configuration. Flags, variables, file
 // keys, help texts and `config print` are all made from it.
 func settings() []setting {
-	return slices.Concat(placeSettings(), transportSettings(), clientSettings(), keySettings(), stateSettings(), redisSettings(), limiterSettings(), usageSettings(), runSettings())
+	return slices.Concat(placeSettings(), transportSettings(), clientSettings(), keySettings(), stateSettings(), snapshotSettings(), redisSettings(), limiterSettings(), usageSettings(), runSettings())
 }
 
 func placeSettings() []setting {

@@ -34,7 +34,7 @@ func usageSettings() []setting {
 // newUsage makes what counts Checks for the replica of this id; nil when
 // nothing is to be counted.
 func (d *deployment) newUsage(id string) (*usage.Counter, error) {
-	o := usage.Options{Sink: d.backend, Replica: id, Now: time.Now, Logger: d.logger}
+	o := usage.Options{Sink: d.data, Replica: id, Now: time.Now, Logger: d.logger}
 	switch {
 	case d.config.Usage == usageOff:
 		return nil, nil //nolint:nilnil // not counting is a choice, not an error

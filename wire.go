@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"credence/extauthz"
+	"credence/extauthz/line"
 	"credence/management"
 	"credence/management/api"
 	"credence/management/jobs"
@@ -28,7 +29,9 @@ import (
 // deployment is what a process is built on.
 type deployment struct {
 	config   config
-	backend  store.Backend
+	backend  store.Backend // nil in a data plane that has started without one
+	data     *line.Store   // what of it the data plane uses
+	snapshot *replicaSnapshot
 	redis    *redis.Client // nil without one
 	secrets  *credential.Secrets
 	sealer   store.Sealer // nil in a process that changes nothing: the data plane
@@ -71,13 +74,19 @@ func serve(ctx context.Context, c config, logs io.Writer) error {
 // more rights in the database than the role credence_data has.
 func serveExtauthz(ctx context.Context, c config, logs io.Writer) error {
 	return withListeners(ctx, c, logs, inExtauthz, func(l *listeners, logger *slog.Logger) error {
-		return withStore(ctx, c, logger, func(backend store.Backend) error {
+		opened := false
+		err := withStore(ctx, c, logger, func(backend store.Backend) error {
+			opened = true
 			secrets, err := loadSecrets(ctx, c.SecretsFile, backend)
 			if err != nil {
 				return err
 			}
-			return newDeployment(c, backend, secrets, logger, l.registry).run(ctx, l, nil)
+			return newDeployment(c, backend, secrets, logger, l.registry).runKeeping(ctx, l)
 		})
+		if opened || !outOfReach(c, err) {
+			return err
+		}
+		return withoutStore(ctx, c, logger, l, err)
 	})
 }
 
@@ -155,7 +164,7 @@ func newRegistry() *prometheus.Registry {
 }
 
 func newDeployment(c config, backend store.Backend, secrets *credential.Secrets, logger *slog.Logger, registry *prometheus.Registry) *deployment {
-	return &deployment{config: c, backend: backend, secrets: secrets, logger: logger, registry: registry}
+	return &deployment{config: c, backend: backend, data: line.New(backend), secrets: secrets, logger: logger, registry: registry}
 }
 
 func (d *deployment) newService() (*management.Service, error) {
@@ -213,11 +222,11 @@ func (d *deployment) run(ctx context.Context, l *listeners, service *management.
 func (d *deployment) start(w *work, l *listeners, service *management.Service) error {
 	parts := d.redisPart()
 	if l.check != nil {
-		part, err := d.startDataPlane(w, l)
+		more, err := d.startDataPlane(w, l)
 		if err != nil {
 			return err
 		}
-		parts = append(parts, part)
+		parts = append(parts, more...)
 	}
 	if l.api != nil {
 		part, err := d.startControlPlane(w, l, service, parts)

@@ -1,6 +1,9 @@
 package store
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // The errors a backend answers with. Nothing else leaves a backend unwrapped:
 // a driver's own error is translated into one of these (and stays in the text
@@ -22,6 +25,9 @@ var (
 	ErrInvalid = errors.New("value not allowed by the schema")
 	// ErrUnavailable: the database cannot answer now; trying again may help.
 	ErrUnavailable = errors.New("store unavailable")
+	// ErrRefused: the database answers, and turns this process away: no such
+	// login, right or database. It is ErrUnavailable, too.
+	ErrRefused = fmt.Errorf("process turned away: %w", ErrUnavailable)
 	// ErrUnaudited: a transaction changed something and recorded no audit
 	// entry. A programming error; the transaction was rolled back.
 	ErrUnaudited = errors.New("change without an audit entry")

@@ -53,8 +53,8 @@ func sentinel(code string) error {
 		return store.ErrConflict
 	case "23503": // foreign_key_violation
 		return store.ErrMissingReference
-	case "42501": // insufficient_privilege
-		return store.ErrUnavailable
+	case "42501", "28P01", "28000", "3D000": // privilege, password, login, no such database
+		return store.ErrRefused
 	case "42P01", "42703", "42883", "3F000": // undefined table, column, function, schema
 		return store.ErrOldSchema
 	case "25P02": // in_failed_sql_transaction
@@ -69,8 +69,7 @@ func sentinel(code string) error {
 	case "22", "23", "42", "54": // data, integrity, syntax, limits of the program
 		return store.ErrInvalid
 	default:
-		// 08 connection, 25 transaction state (read-only), 28 login, 3D no such
-		// database, 40 rollback, 53 resources, 55 locks, 57 operator, 58 system.
+		// 08 connection, 25 transaction state (read-only), 40 rollback, 53 resources, 55 locks, 57 operator, 58 system.
 		return store.ErrUnavailable
 	}
 }

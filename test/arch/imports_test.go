@@ -26,6 +26,9 @@ var mayImport = map[string][]string{
 	"extauthz/feed":      {"store"},
 	"extauthz/fleet":     {"store"},
 	"extauthz/blacklist": {"store"},
+	// What a replica leaves for its next start, and its way to the store.
+	"extauthz/snapshot": {"extauthz/cache", "extauthz/pipeline", "store", "store/credential"},
+	"extauthz/line":     {"store", "store/credential"},
 	"extauthz/limiter":   {"extauthz/pipeline", "store", "store/limit"},
 	"extauthz/usage":     {"extauthz/pipeline", "store", "store/sketch"},
 
