@@ -23,6 +23,7 @@ type Counter struct {
 	nobody  *entry       // Checks without a key
 	others  *entry       // keys beyond Size
 	failing [stripes]stripe
+	dirty   atomic.Pointer[entry] // first of the keys that there is something to drain of
 	counts  counts
 
 	// What follows belongs to who delivers.
@@ -33,6 +34,7 @@ type Counter struct {
 	sequence  int64 // of the last batch that was cut
 	started   time.Time
 	drained   time.Time
+	swept     time.Time // when idle counters were last looked for
 	told      time.Time // At of the last batch
 	delivered time.Time // when the sink last took one
 	complete  time.Time // the last drain of which nothing waits
@@ -80,6 +82,7 @@ func (c *Counter) Count(d *pipeline.Decision, at time.Time, took time.Duration) 
 		seen.mark = c.o.Hasher.Mark(network)
 	}
 	e := c.count(d, what, minute, seen)
+	defer c.mark(e)
 	if !d.Allowed() {
 		if seen.known {
 			c.failing[int(seen.mark)%stripes].add(minute, what, network)
@@ -88,6 +91,20 @@ func (c *Counter) Count(d *pipeline.Decision, at time.Time, took time.Duration) 
 	}
 	if d.Key != nil && e != c.others {
 		e.last.set(at, d.Client)
+	}
+}
+
+// mark has the next drain look at the key: only those that were used since the
+// last one cost it anything.
+func (c *Counter) mark(e *entry) {
+	if e.dirty.Load() || !e.dirty.CompareAndSwap(false, true) {
+		return
+	}
+	for {
+		e.after = c.dirty.Load()
+		if c.dirty.CompareAndSwap(e.after, e) {
+			return
+		}
 	}
 }
 

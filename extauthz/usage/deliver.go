@@ -130,31 +130,44 @@ func (c *Counter) ship(ctx context.Context) bool {
 	return true
 }
 
-// drain moves what was counted to what waits, and takes counters away that
-// have met nothing for a while.
+// drain moves what was counted to what waits.
 func (c *Counter) drain(now time.Time) {
 	minute := minuteOf(now)
 	for _, e := range c.graves { // who was adding when it was retired has added by now
 		c.take(e, minute, (*lane).drainRetired)
 	}
 	c.graves = c.graves[:0]
-	c.take(c.nobody, minute, (*lane).drain)
-	c.take(c.others, minute, (*lane).drain)
-	c.keys.Range(func(id string, e *entry) bool {
-		if c.take(e, minute, (*lane).drain) || e.busy.IsZero() {
-			e.busy = now
+	for e := c.dirty.Swap(nil); e != nil; {
+		next := e.after
+		e.dirty.Store(false) // first: who counts from here on marks it again
+		if c.take(e, minute, (*lane).drain) {
+			e.busy = now.UnixNano()
 		}
 		if at, from, is := e.last.news(); is {
-			c.waiting.use(id, at, from)
+			c.waiting.use(e.keyID, at, from)
 		}
-		if now.Sub(e.busy) > idleFor {
+		e = next
+	}
+	if now.Sub(c.swept).Abs() >= idleFor/3 {
+		c.sweep(now, minute)
+	}
+	c.drainFailing(minute, c.waiting.fail)
+	c.drained = now
+	c.waiting.bound()
+}
+
+// sweep takes counters away that have met nothing for a while.
+func (c *Counter) sweep(now time.Time, minute int64) {
+	c.swept = now
+	c.keys.Range(func(_ string, e *entry) bool {
+		switch {
+		case e.busy == 0:
+			e.busy = now.UnixNano()
+		case now.UnixNano()-e.busy > int64(idleFor):
 			c.retire(e, minute)
 		}
 		return true
 	})
-	c.drainFailing(minute, c.waiting.fail)
-	c.drained = now
-	c.waiting.bound()
 }
 
 // take drains all slots of an entry, and reports whether there was anything.

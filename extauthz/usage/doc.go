@@ -14,7 +14,8 @@
 //
 // [Counter.Count] finds the key's counters in a map that is read without a
 // lock (xsync.Map) and adds to them with atomic operations; it allocates only
-// for a key or reason that it does not know. Each counter has two lanes, for
+// for a key or reason that it does not know. Keys that were used are put on a
+// list, once a second each, so that the others cost nothing. Each counter has two lanes, for
 // minutes of even and of odd number, and is emptied every second: so a count
 // goes to the minute in which its Check began, and a new minute needs nothing
 // new. A clock that is set while Checks run can have them counted in a minute

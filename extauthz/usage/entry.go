@@ -15,9 +15,11 @@ type entry struct {
 	keyID string
 	slots atomic.Pointer[slot]
 	last  lastUse
+	dirty atomic.Bool // it is in the list of what there is to drain
+	after *entry      // in that list
 
 	// Who drains alone touches these.
-	busy time.Time // when there was last something to drain
+	busy int64 // Unix nanoseconds of when there was last something to drain
 }
 
 // slot counts one outcome. Lane m&1 is that of minute m.
@@ -132,12 +134,12 @@ func (l *lane) rest(t *taken) {
 	l.addresses.Take(&t.addresses)
 }
 
-// lastUse is when and from where a key was last let through.
+// lastUse is when and from where a key was last let through. Times are Unix
+// nanoseconds; 0 is never.
 type lastUse struct {
-	mu   sync.Mutex
-	at   time.Time
-	from netip.Addr
-	told time.Time
+	mu       sync.Mutex
+	at, told int64
+	from     netip.Addr
 }
 
 // set notes a use. It waits for nobody: whoever has the lock is noting a use
@@ -147,8 +149,8 @@ func (l *lastUse) set(at time.Time, from netip.Addr) {
 		if !l.mu.TryLock() {
 			continue
 		}
-		if at.After(l.at) {
-			l.at, l.from = at, from
+		if when := at.UnixNano(); when > l.at {
+			l.at, l.from = when, from
 		}
 		l.mu.Unlock()
 		return
@@ -160,9 +162,9 @@ func (l *lastUse) set(at time.Time, from netip.Addr) {
 func (l *lastUse) news() (at time.Time, from netip.Addr, is bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.at.IsZero() || !l.told.IsZero() && l.at.Sub(l.told) < time.Minute {
+	if l.at == 0 || l.told != 0 && l.at-l.told < int64(time.Minute) {
 		return at, from, false
 	}
 	l.told = l.at
-	return l.at, l.from, true
+	return time.Unix(0, l.at), l.from, true
 }

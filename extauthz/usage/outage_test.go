@@ -98,15 +98,16 @@ func TestAReplicaWithNothingToTellTellsThatItRuns(t *testing.T) {
 		var running sync.WaitGroup
 		running.Go(func() { _ = c.Run(ctx) })
 		synctest.Wait()
-		if len(l.batches) != 1 || len(l.batches[0].Keys) != 0 || l.batches[0].Sequence != 1 {
-			t.Errorf("at the start: %+v", l.batches)
+		if all := l.taken(); len(all) != 1 || len(all[0].Keys) != 0 || all[0].Sequence != 1 {
+			t.Errorf("at the start: %+v", all)
 		}
 		time.Sleep(61 * time.Second)
 		synctest.Wait()
-		if n := len(l.batches); n != 5 {
-			t.Errorf("%d batches in a minute, want 5", n)
+		all := l.taken()
+		if len(all) != 5 {
+			t.Fatalf("%d batches in a minute, want 5", len(all))
 		}
-		if at := l.batches[4].At; time.Since(at) > heartbeat {
+		if at := all[4].At; time.Since(at) > heartbeat {
 			t.Errorf("the last one is about %s", at)
 		}
 		cancel()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -99,6 +100,12 @@ func (l *ledger) AddUsage(_ context.Context, b store.UsageBatch) error {
 	return err
 }
 
+func (l *ledger) taken() []store.UsageBatch {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.batches)
+}
+
 func (l *ledger) total() (n int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -182,7 +189,7 @@ func TestChecksAreCountedByKeyMinuteAndReason(t *testing.T) {
 	})
 	want(t, "last use", l.used, map[string]store.KeyLastUse{
 		"key_1": {KeyID: "key_1", At: start.Add(58 * time.Second), Address: netip.MustParseAddr("192.0.2.1")},
-		"key_2": {KeyID: "key_2", At: at.now(), Address: netip.Addr{}},
+		"key_2": {KeyID: "key_2", At: at.now()},
 	})
 }
 

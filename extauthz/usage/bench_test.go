@@ -1,0 +1,71 @@
+package usage
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+	"time"
+
+	"credence/extauthz/pipeline"
+)
+
+// BenchmarkCount is what a Check pays, of many keys in turn.
+func BenchmarkCount(b *testing.B) {
+	for name, reason := range map[string]pipeline.Reason{"allowed": pipeline.ReasonAllowed, "refused": pipeline.ReasonRateLimited} {
+		b.Run(name, func(b *testing.B) {
+			c, decisions := crowded(b, 10_000, reason)
+			b.ReportAllocs()
+			b.RunParallel(func(pb *testing.PB) {
+				for n := 0; pb.Next(); n++ {
+					c.Count(decisions[n%len(decisions)], start, time.Microsecond)
+				}
+			})
+		})
+	}
+}
+
+// BenchmarkDrain is what the process pays each second for 100,000 keys, none
+// of which was used.
+func BenchmarkDrain(b *testing.B) {
+	c, _ := crowded(b, DefaultSize, pipeline.ReasonAllowed)
+	c.drain(start)
+	for b.Loop() {
+		c.drain(start)
+	}
+}
+
+func crowded(tb testing.TB, keys int, reason pipeline.Reason) (*Counter, []*pipeline.Decision) {
+	tb.Helper()
+	at := &clock{at: start}
+	c := newCounter(tb, newLedger(), at.now, nil)
+	decisions := make([]*pipeline.Decision, keys)
+	for n := range decisions {
+		decisions[n] = decision(fmt.Sprintf("key_%026d", n), reason, fmt.Sprintf("192.0.2.%d", n%250))
+		c.Count(decisions[n], start, time.Microsecond)
+	}
+	return c, decisions
+}
+
+// TestAKeyCostsAtMostHalfAKibibyte of live memory, all that counts it.
+func TestAKeyCostsAtMostHalfAKibibyte(t *testing.T) {
+	const keys = 20_000
+	var before, after runtime.MemStats
+	c, decisions := crowded(t, 1, pipeline.ReasonAllowed)
+	for n := range keys {
+		decisions = append(decisions, decision(fmt.Sprintf("key_%026d", n+1), pipeline.ReasonAllowed, "192.0.2.1"))
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for _, d := range decisions {
+		c.Count(d, start, time.Microsecond)
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	each := (after.HeapAlloc - before.HeapAlloc) / keys
+	t.Logf("%d bytes a key", each)
+	if each > 512 {
+		t.Errorf("%d bytes a key, at most 512", each)
+	}
+	runtime.KeepAlive(decisions)
+	runtime.KeepAlive(c)
+}
