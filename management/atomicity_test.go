@@ -240,7 +240,7 @@ func TestWhateverWriteFailsNothingIsHalfDone(t *testing.T) {
 				err := change.do(t.Context(), w.over(store.New(broken, w.keyset, w.clock)))
 				refused(t, err, management.CodeUnavailable)
 				if after := w.dump(); after != before {
-					t.Fatalf("write %d failed (%v) and left:\n%s", broken.fail, err, cmp.Diff(before, after))
+					t.Fatalf("write %d failed (%v) and left:\n%s", broken.fail, err, cmp.Diff(before, after, addresses()))
 				}
 			}
 			if broken.fail != change.writes {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"go.uber.org/goleak"
 
 	"credence/management"
@@ -301,6 +304,9 @@ func blames(t *testing.T, err error, field string) management.FieldError {
 	}
 	return e.Fields[0]
 }
+
+// addresses lets cmp compare what netip keeps to itself.
+func addresses() cmp.Option { return cmpopts.EquateComparable(netip.Prefix{}, netip.Addr{}) }
 
 func must(t *testing.T, err error) {
 	t.Helper()

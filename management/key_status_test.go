@@ -69,14 +69,14 @@ func TestStatusMovesOnlyAlongTheTable(t *testing.T) {
 					return
 				case stays:
 					must(t, err)
-					if diff := cmp.Diff(management.KeyChanged{Key: k}, changed); diff != "" {
+					if diff := cmp.Diff(management.KeyChanged{Key: k}, changed, addresses()); diff != "" {
 						t.Error(diff)
 					}
 				default:
 					refused(t, err, want)
 				}
 				if after := f.dump(); after != before {
-					t.Error(cmp.Diff(before, after))
+					t.Error(cmp.Diff(before, after, addresses()))
 				}
 			})
 		}
@@ -93,7 +93,7 @@ func (f *fixture) checkMoved(t *testing.T, verb string, before store.Key, change
 	stored, err := f.store.Key(t.Context(), before.KeyID)
 	must(t, err)
 	for _, got := range []store.Key{changed.Key, stored} {
-		if diff := cmp.Diff(want, got); diff != "" {
+		if diff := cmp.Diff(want, got, addresses()); diff != "" {
 			t.Error(diff)
 		}
 	}

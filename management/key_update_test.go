@@ -28,7 +28,7 @@ func TestKeyUpdateChangesWhatThePatchSaysAndNothingElse(t *testing.T) {
 	stored, err := f.KeyRead(t.Context(), onlyA, before.KeyID)
 	must(t, err)
 	for _, got := range []store.Key{changed.Key, stored} {
-		if diff := cmp.Diff(want, got); diff != "" {
+		if diff := cmp.Diff(want, got, addresses()); diff != "" {
 			t.Error(diff)
 		}
 	}
@@ -68,11 +68,11 @@ func TestAnUpdateThatChangesNothingRecordsNothing(t *testing.T) {
 		KeyID: k.KeyID, Version: k.Version, Name: management.Set("x"), Scopes: management.Set([]string{"r"}), Plan: management.Null[string](),
 	})
 	must(t, err)
-	if diff := cmp.Diff(management.KeyChanged{Key: k}, changed); diff != "" {
+	if diff := cmp.Diff(management.KeyChanged{Key: k}, changed, addresses()); diff != "" {
 		t.Error(diff)
 	}
 	if after := f.dump(); after != before {
-		t.Error(cmp.Diff(before, after))
+		t.Error(cmp.Diff(before, after, addresses()))
 	}
 }
 
@@ -108,7 +108,7 @@ func TestUpdatesNeedTheVersionTheyAreBasedOn(t *testing.T) {
 			refused(t, update.call(0), management.CodePreconditionRequired)
 			refused(t, update.call(update.version+1), management.CodeStaleVersion)
 			if after := f.dump(); after != before {
-				t.Error(cmp.Diff(before, after))
+				t.Error(cmp.Diff(before, after, addresses()))
 			}
 			must(t, update.call(update.version))
 			refused(t, update.call(update.version), management.CodeStaleVersion)

@@ -120,7 +120,13 @@ func TestChecksSoFarTellWhatIsInFrontOfTheServer(t *testing.T) {
 				_, _ = io.Copy(io.Discard, conn) // until it hangs up
 				must(t, conn.Close())
 			}
-			r, err := run(t, doctor.CommandOptions{}, append([]string{"--target", check, "--status-addr", at}, c.flags...)...)
+			args := append([]string{"--target", check, "--status-addr", at}, c.flags...)
+			r, err := run(t, doctor.CommandOptions{}, args...)
+			// With TLS 1.3 a client refuses after its handshake is done: the
+			// server learns of it a little later.
+			for tries := 0; c.distrust && !slices.Equal(codes(r), c.want) && tries < 100; tries++ {
+				r, err = run(t, doctor.CommandOptions{}, args...)
+			}
 			if got := codes(r); !slices.Equal(got, c.want) {
 				t.Errorf("found %v, want %v: %+v", got, c.want, r.Findings)
 			}
