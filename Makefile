@@ -18,6 +18,9 @@ BENCHTIME ?= 1s
 BENCH     ?= .
 ARGS      ?=
 
+# How long each of the two variants of test-chaos is troubled.
+CHAOSTIME ?= 5m
+
 export ENVOY_VERSION
 
 # SQLite is C translated to Go. Under the race detector it takes five times as
@@ -25,12 +28,12 @@ export ENVOY_VERSION
 RACE := -race -gcflags=modernc.org/sqlite/lib=-race=false -gcflags=modernc.org/libc=-race=false
 
 # All packages but those whose tests start a real Envoy.
-WITHOUT_ENVOY = $$(go list ./... | grep -Ev '/test/(e2e|demo|fleet|forward|gateways|outage)$$')
+WITHOUT_ENVOY = $$(go list ./... | grep -Ev '/test/(e2e|chaos|demo|fleet|forward|gateways|outage)$$')
 
 # All packages but those whose tests start any other program.
-ALONE = $$(go list ./... | grep -Ev '/(test/(e2e|demo|fleet|forward|gateways|outage|pgserver|redisserver)|store/postgres|store/redis)$$')
+ALONE = $$(go list ./... | grep -Ev '/(test/(e2e|chaos|demo|fleet|forward|gateways|outage|pgserver|redisserver)|store/postgres|store/redis)$$')
 
-.PHONY: help demo run build test test-short test-all test-envoy-matrix test-gateways lint bench bench-stages bench-revocation bench-limits fuzz tools generate verify tools-test tools-store tools-lint tools-proxies tools-gateways
+.PHONY: help demo run build test test-short test-all test-chaos test-envoy-matrix test-gateways lint bench bench-stages bench-revocation bench-limits fuzz tools generate verify tools-test tools-store tools-lint tools-proxies tools-gateways
 
 help: ## list what can be made
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z][a-z-]*:.*## / { printf "  %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +60,7 @@ test-all: tools-store test-envoy-matrix ## what make test leaves out: the Envoy 
 	@if test/tools/gateways.sh --built; then $(MAKE) --no-print-directory test-gateways; \
 	  else echo "test-gateways is left out: its programs are not built (make tools-gateways, half an hour or more)"; fi
 	test/tools/fuzz.sh 5s
+	$(MAKE) --no-print-directory test-chaos CHAOSTIME=25s
 	$(MAKE) --no-print-directory bench-limits ARGS="-short -time 6s -wait 1s -check"
 	$(MAKE) --no-print-directory bench ARGS="-keys 1,1000 -rounds 1 -round 200ms"
 	go test -run '^$$' -bench . -benchtime 1x -timeout 10m $(WITHOUT_ENVOY)
@@ -68,6 +72,9 @@ test-envoy-matrix: ## the end-to-end tests on every supported Envoy
 	  echo "--- Envoy $$version"; \
 	  (cd test/e2e && ENVOY_VERSION=$$version ../../.tools/e2e.test -test.timeout 5m); \
 	done
+
+test-chaos: tools-store ## 3 replicas on PostgreSQL, then with Redis, while everything fails (CHAOSTIME=5m each, ARGS="-chaos.seed N")
+	go test -count=1 -timeout 60m -v ./test/chaos -args -chaos.duration $(CHAOSTIME) $(ARGS)
 
 test-gateways: tools-test tools-store tools-gateways ## the files in envoy/ as helm, kustomize, kubeconform, istioctl and egctl see them
 	go test -tags gateways -count=1 -timeout 20m ./test/gateways

@@ -75,6 +75,8 @@ var mayImport = map[string][]string{
 	"test/redisserver": {},
 	"test/fleet":       {"*"},
 	"test/outage":      {"*"},
+	// The same, with everything failing at once.
+	"test/chaos": {"*"},
 	// Real proxies that ask over HTTP.
 	"test/forward": {"*"},
 	"test/receipt": {"*"},
