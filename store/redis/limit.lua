@@ -118,7 +118,8 @@ while at <= #ARGV do
       if b.hold then units = units + given end
       if units > 0 then
         ends = now + life
-        if b.x == 0 then b.x = ends end
+        -- After the clock went back this one can end before the others.
+        if b.x == 0 or ends < b.x then b.x = ends end
         write[#write + 1] = mine
         write[#write + 1] = text(units) .. ' ' .. text(ends) .. ' ' .. text(sequence)
       elseif b.ends > 0 then
