@@ -50,7 +50,7 @@ type met struct {
 func TestNeverAcceptedAfterACompleteReceiptNorAfterTheCeiling(t *testing.T) {
 	var all met
 	base := time.Now() // in the bubble times have no monotonic reading
-	for range 3 { // a hundred stories tell too little
+	for range 3 {      // a hundred stories tell too little
 		rapid.Check(t, func(t *rapid.T) {
 			rapid.SyncTest(t, func(t *rapid.T) {
 				f := newFleet(t, base, &all)
@@ -130,7 +130,7 @@ func (f *fleet) locked(change func()) {
 
 func (f *fleet) change(t *rapid.T) {
 	i := anyDigest(t)
-	what := rapid.SampledFrom([]string{"active", "revoked", "disabled", "active", "revoked", "purge", "group"}).Draw(t, "to")
+	what := rapid.SampledFrom([]string{"active", "revoked", "disabled", "active", "purge", "group", "group"}).Draw(t, "to")
 	f.locked(func() {
 		switch what {
 		case "purge":

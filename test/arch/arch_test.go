@@ -1,8 +1,9 @@
 // Package arch_test is the architecture as tests: which package may import
 // which (imports_test.go), what every package and file must look like
-// (layout_test.go, size_test.go), and that each MUST of the store's contract
-// has a conformance test (contract_test.go). It reads the sources only; it
-// imports nothing of the module.
+// (layout_test.go, size_test.go), that each MUST of the store's contract has a
+// conformance test (contract_test.go), and each promise of the data plane a
+// test named after it (promises_test.go). It reads the sources only; it imports
+// nothing of the module.
 package arch_test
 
 import (
