@@ -117,8 +117,7 @@
 //	                                                                                   failures_total
 //	caller gave up            its own error              each                          check_late_answers_total      TestLateAllowIsSuppressed
 //	usage cannot be delivered as before                  no end                        usage_lag_seconds             TestAnHourWithoutItsSinkUnderLoadCostsBoundedMemoryAndNoCount
-//	nobody takes usage from   as before                  no end                        usage_lag_seconds             TestAFullStreamRefusesAndPushesNothingOut
-//	Redis
+//	nobody takes usage out    as before                  no end                        usage_lag_seconds             TestAFullStreamRefusesAndPushesNothingOut
 //	Redis forges usage        as before                  each entry                    usage_forged_total            TestForgedAndCorruptUsageIsDroppedAndCounted
 //	more keys than counters   as before                  while it lasts                usage_other_checks_total      TestKeysBeyondTheBoundAreCountedTogether
 //	a panic                   error                      each                          check_panics_total            TestPanicFailsTheRPCWithoutASecret

@@ -171,7 +171,7 @@ func (c *Counter) sweep(now time.Time, minute int64) {
 }
 
 // take drains all slots of an entry, and reports whether there was anything.
-func (c *Counter) take(e *entry, minute int64, drain func(*lane) taken) (any bool) {
+func (c *Counter) take(e *entry, minute int64, drain func(*lane) taken) (found bool) {
 	for s := e.slots.Load(); s != nil; s = s.next {
 		if s.retired {
 			continue
@@ -179,11 +179,11 @@ func (c *Counter) take(e *entry, minute int64, drain func(*lane) taken) (any boo
 		for i := range s.lanes {
 			if t := drain(&s.lanes[i]); !t.empty() {
 				c.waiting.add(minuteOfLane(minute, i), rowKey{e.keyID, s.what}, &t)
-				any = true
+				found = true
 			}
 		}
 	}
-	return any
+	return found
 }
 
 // retire takes an entry away: first from the map, so that who finds it retired

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -41,7 +42,7 @@ func TestAnHourWithoutItsSinkUnderLoadCostsBoundedMemoryAndNoCount(t *testing.T)
 				counted++
 				steady[reason.String()]++
 			}
-			time.Sleep(time.Second) // of the bubble's clock
+			<-time.After(time.Second) // of the bubble's clock
 			synctest.Wait()
 			if waiting := c.Stats().Waiting; waiting > 2*size+4 {
 				t.Fatalf("after %d s %d rows wait", second, waiting)
@@ -60,7 +61,7 @@ func TestAnHourWithoutItsSinkUnderLoadCostsBoundedMemoryAndNoCount(t *testing.T)
 		l.mu.Lock()
 		away = false
 		l.mu.Unlock()
-		time.Sleep(2 * time.Second)
+		<-time.After(2 * time.Second)
 		synctest.Wait()
 		if s := c.Stats(); s.Lag != 0 || s.Waiting != 0 {
 			t.Errorf("afterwards: %+v", s)
@@ -75,8 +76,7 @@ func TestAnHourWithoutItsSinkUnderLoadCostsBoundedMemoryAndNoCount(t *testing.T)
 		}
 		byReason := map[string]int64{}
 		for name, n := range l.keys {
-			var key, reason string
-			fmt.Sscanf(name, "%s %s", &key, &reason)
+			_, reason, _ := strings.Cut(name, " ")
 			byReason[reason] += n
 		}
 		want(t, "checks", byReason, steady)
@@ -101,7 +101,7 @@ func TestAReplicaWithNothingToTellTellsThatItRuns(t *testing.T) {
 		if all := l.taken(); len(all) != 1 || len(all[0].Keys) != 0 || all[0].Sequence != 1 {
 			t.Errorf("at the start: %+v", all)
 		}
-		time.Sleep(61 * time.Second)
+		<-time.After(61 * time.Second)
 		synctest.Wait()
 		all := l.taken()
 		if len(all) != 5 {

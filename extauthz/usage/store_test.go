@@ -95,13 +95,14 @@ func TestOnARealStoreEachCheckArrivesOnceAndOfAKilledReplicaOnlyTheTailIsLost(t 
 		if total < least || total > most || len(killed) == 0 && total != most {
 			rt.Fatalf("%d Checks arrived, want %d to %d", total, least, most)
 		}
-		gapsOf(rt, t, db, killed)
+		gapsOf(t, rt, db, killed)
 	})
 }
 
 // gapsOf wants a gap for each replica that was killed after it was heard of,
 // and none for another.
-func gapsOf(rt *rapid.T, t *testing.T, db *sqlite.DB, killed map[string]bool) {
+func gapsOf(t *testing.T, rt *rapid.T, db *sqlite.DB, killed map[string]bool) {
+	t.Helper()
 	if _, err := db.RecordUsageGaps(t.Context(), start.AddDate(100, 0, 0)); err != nil {
 		rt.Fatal(err)
 	}

@@ -48,7 +48,7 @@ var ErrMalformed = errors.New("not a sketch of addresses")
 
 // Sketch is one crowd of addresses. The zero Sketch is an empty one. Word k
 // holds the bits of level k, one for each bucket.
-type Sketch [levels]uint64
+type Sketch [levels]uint64 //nolint:recvcheck // what is marshalled need not be addressable
 
 // Mark is what an address leaves in a sketch: the number of one bit.
 type Mark uint16
