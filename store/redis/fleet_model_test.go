@@ -216,7 +216,7 @@ func (f *fleet) pushAll(*rapid.T) {
 
 // wait lets pauses after errors pass, and reports be made.
 func (f *fleet) wait(*rapid.T) {
-	time.Sleep(2 * time.Second)
+	<-time.After(2 * time.Second) // of the bubble
 	synctest.Wait()
 }
 

@@ -92,13 +92,13 @@ func (f *fleet) startPlane(c *clock) *plane {
 		Poll:    never, MaxBackoff: time.Second, Timeout: never, LoadTimeout: never, Report: time.Second,
 	})
 	f.ok(err)
-	p.run()
+	p.run(context.WithoutCancel(f.Context())) // until it is stopped
 	return p
 }
 
-func (p *plane) run() {
-	checks, stopChecks := context.WithCancel(context.Background())
-	following, stopFeed := context.WithCancel(context.Background())
+func (p *plane) run(ctx context.Context) {
+	checks, stopChecks := context.WithCancel(ctx)
+	following, stopFeed := context.WithCancel(ctx)
 	p.stopChecks, p.stopFeed = stopChecks, stopFeed
 	p.checks.Go(func() { _ = p.own.Run(checks) })
 	p.checks.Go(func() { _ = p.shared.Run(checks) })

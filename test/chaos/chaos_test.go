@@ -15,9 +15,10 @@ func TestUnderChaosPostgreSQLAloneKeepsEveryPromise(t *testing.T) { chaos(t, fal
 func TestUnderChaosPostgreSQLAndRedisKeepEveryPromise(t *testing.T) { chaos(t, true) }
 
 func chaos(t *testing.T, redis bool) {
+	t.Helper()
 	drawn := *seed
 	if drawn == 0 {
-		drawn = rand.Uint64() //nolint:gosec // names a schedule
+		drawn = rand.Uint64()
 	}
 	t.Logf("again with: -chaos.seed %d -chaos.duration %s", drawn, *duration)
 	w := newWorld(t, redis)

@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -74,7 +75,7 @@ func (r *ring) add(k *key) {
 func (r *ring) list() []*key {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.all[:len(r.all):len(r.all)]
+	return slices.Clip(r.all)
 }
 
 // any is a key, a younger one more often than not.

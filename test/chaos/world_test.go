@@ -194,7 +194,7 @@ func (w *world) finish() {
 // random is a source of its own for each part, so that the schedule of one
 // does not depend on what another is about.
 func random(seed uint64, part uint64) *rand.Rand {
-	return rand.New(rand.NewPCG(seed, part)) //nolint:gosec // a schedule has to be repeatable
+	return rand.New(rand.NewPCG(seed, part))
 }
 
 // pause waits for between a tenth and the whole of most, or until ctx ends.
