@@ -32,6 +32,10 @@ import (
 // follower takes a step, when the answer of the store reaches the cache, and
 // when the store fails. Everything is small, so that entries are evicted and
 // changes forgotten all the time.
+//
+// Several replicas, receipts, warming, reports, a hostile Redis, restored
+// backups and clocks are the matter of the larger model in store/redis
+// (fleet_model_test.go), whose database is a simpler one.
 func TestNoFillPushOrRestartBringsARevokedKeyBack(t *testing.T) {
 	db, st := openStore(t)
 	rapid.Check(t, func(t *rapid.T) {
