@@ -77,7 +77,11 @@ func (d *deployment) startDataPlane(w *work, l *listeners) ([]extauthz.Part, err
 		d.closeUsage(w.lasting, p.usage)
 		return err
 	})
-	return append(d.snapshot.part(p), p.server.Ready()), nil
+	parts, err := d.rehearse(w)
+	if err != nil {
+		return nil, err
+	}
+	return append(append(parts, d.snapshot.part(p)...), p.server.Ready()), nil
 }
 
 // buildState makes what a decision rests on: keys, blacklist, limits.
@@ -128,7 +132,7 @@ func (d *deployment) buildFollower(l *listeners, p *dataPlane) error {
 	o := feed.Options{
 		Feed: p.source.feed, Registry: d.data,
 		Subscribers: append(slices.Clone(p.source.first), p.keys, p.refused, p.replicas),
-		Now: time.Now, Logger: d.logger, Poll: d.config.FeedPoll,
+		Now:         time.Now, Logger: d.logger, Poll: d.config.FeedPoll,
 		Replica: store.Replica{
 			ID: p.id, Name: name, Address: listenAddress(l.check), Version: version(), StartedAt: time.Now(), Ceiling: d.config.Ceiling,
 		},

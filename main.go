@@ -23,6 +23,7 @@ import (
 
 	"credence/extauthz"
 	"credence/extauthz/doctor"
+	"credence/extauthz/drill"
 	"credence/extauthz/probe"
 	"credence/management/cli"
 )
@@ -68,6 +69,12 @@ func report(w io.Writer, err error) int {
 	if err == nil {
 		return cli.ExitOK
 	}
+	if errors.Is(err, drill.ErrUsage) {
+		err = usageError{err}
+	}
+	if errors.Is(err, drill.ErrUnanswered) {
+		err = unavailableError{err}
+	}
 	if errors.Is(err, doctor.ErrProblems) { // printed already, too
 		return doctor.ExitProblems
 	}
@@ -109,7 +116,7 @@ func rootCommand(p process) *cobra.Command {
 		return usageError{fmt.Errorf("%w: `%s --help` lists the flags", err, cmd.CommandPath())}
 	})
 	root.AddCommand(serveCommand(p), extauthzCommand(p), managementCommand(p), migrateCommand(p), secretsCommand(p), tokensCommand(p),
-		configCommand(p), versionCommand(p), checkCommand(p), doctorCommand(p), readyCommand(p))
+		configCommand(p), versionCommand(p), checkCommand(p), doctorCommand(p), readyCommand(p), drillCommand(p))
 	variables := environment(p.environ)
 	root.AddCommand(cli.Commands(cli.Options{
 		In: p.in, Out: p.out, Err: p.err, Now: time.Now,

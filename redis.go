@@ -109,6 +109,7 @@ func (d *deployment) openRedis(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	o.Down = d.noRedis.Load
 	if d.redis, err = redis.Open(ctx, o); err != nil {
 		return usageError{err}
 	}

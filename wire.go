@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -33,6 +34,7 @@ type deployment struct {
 	data     *line.Store   // what of it the data plane uses
 	snapshot *replicaSnapshot
 	redis    *redis.Client // nil without one
+	noRedis  atomic.Bool   // an outage of it is rehearsed
 	secrets  *credential.Secrets
 	sealer   store.Sealer // nil in a process that changes nothing: the data plane
 	logger   *slog.Logger

@@ -77,7 +77,7 @@ func (o *Options) universal() *redis.UniversalOptions {
 		Username: o.Username, Password: o.Password,
 		SentinelUsername: o.SentinelUsername, SentinelPassword: o.SentinelPassword,
 		DB: o.Database, ClientName: "credence", DisableIdentity: true, Protocol: 2,
-		Dialer:     dialer(o.DialTimeout, o.TLS),
+		Dialer:     dialer(o.DialTimeout, o.TLS, o.Down),
 		MaxRetries: -1, DialerRetries: 1, MaxRedirects: 3, ContextTimeoutEnabled: true,
 		// The budget of a call is in its context; these hold where there is none.
 		DialTimeout: o.DialTimeout, ReadTimeout: o.DialTimeout, WriteTimeout: o.DialTimeout, PoolTimeout: o.DialTimeout,

@@ -24,13 +24,22 @@ const (
 // errReply means that a server broke the bounds or the protocol.
 var errReply = errors.New("redis: a reply that no honest server sends")
 
+// errDown means that an outage of Redis is rehearsed.
+var errDown = errors.New("redis: an outage is rehearsed")
+
 // keepAlive is how often the operating system asks whether the server is
 // still there.
 const keepAlive = 15 * time.Second
 
 // dialer connects and bounds what the server may answer.
-func dialer(timeout time.Duration, config *tls.Config) func(ctx context.Context, network, address string) (net.Conn, error) {
+//
+// While down reports true nobody gets a connection, and those that are there
+// fail as soon as something passes.
+func dialer(timeout time.Duration, config *tls.Config, down func() bool) func(ctx context.Context, network, address string) (net.Conn, error) {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		if down() {
+			return nil, errDown
+		}
 		ctx, cancel := context.WithTimeout(ctx, timeout)
 		defer cancel()
 		plain, err := (&net.Dialer{KeepAlive: keepAlive}).DialContext(ctx, network, address)
@@ -39,9 +48,9 @@ func dialer(timeout time.Duration, config *tls.Config) func(ctx context.Context,
 		}
 		if config == nil {
 			if socket, ok := plain.(syscall.Conn); ok {
-				return &boundedSocket{boundedConn{Conn: plain}, socket}, nil
+				return &boundedSocket{boundedConn{Conn: plain, down: down}, socket}, nil
 			}
-			return &boundedConn{Conn: plain}, nil
+			return &boundedConn{Conn: plain, down: down}, nil
 		}
 		named := config
 		if config.ServerName == "" {
@@ -56,7 +65,7 @@ func dialer(timeout time.Duration, config *tls.Config) func(ctx context.Context,
 		if err := secured.HandshakeContext(ctx); err != nil {
 			return nil, errors.Join(fmt.Errorf("TLS with %s: %w", address, err), plain.Close())
 		}
-		return &boundedConn{Conn: secured}, nil
+		return &boundedConn{Conn: secured, down: down}, nil
 	}
 }
 
@@ -66,11 +75,23 @@ type boundedConn struct {
 	net.Conn
 
 	scan replyScan
+	down func() bool
+}
+
+// Write implements net.Conn.
+func (c *boundedConn) Write(p []byte) (int, error) {
+	if c.down() {
+		return 0, errors.Join(errDown, c.Close())
+	}
+	return c.Conn.Write(p)
 }
 
 // Read implements net.Conn.
 func (c *boundedConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
+	if c.down() {
+		return 0, errors.Join(errDown, c.Close())
+	}
 	if wrong := c.scan.take(p[:n]); wrong != nil {
 		return 0, errors.Join(wrong, c.Close())
 	}

@@ -41,6 +41,10 @@ type Options struct {
 	Budget      time.Duration // of one call, everything included; 25 ms
 	PoolSize    int           // connections to each server at most; 32
 
+	// Down reports true while the client is to behave as if Redis were gone;
+	// nil for never.
+	Down func() bool
+
 	Now    func() time.Time
 	Logger *slog.Logger
 }
@@ -103,6 +107,9 @@ func (o *Options) withDefaults() Options {
 	}
 	if full.PoolSize == 0 {
 		full.PoolSize = defaultPoolSize
+	}
+	if full.Down == nil {
+		full.Down = func() bool { return false }
 	}
 	return full
 }

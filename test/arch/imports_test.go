@@ -29,8 +29,10 @@ var mayImport = map[string][]string{
 	// What a replica leaves for its next start, and its way to the store.
 	"extauthz/snapshot": {"extauthz/cache", "extauthz/pipeline", "store", "store/credential"},
 	"extauthz/line":     {"store", "store/credential"},
-	"extauthz/limiter":   {"extauthz/pipeline", "store", "store/limit"},
-	"extauthz/usage":     {"extauthz/pipeline", "store", "store/sketch"},
+	// Rehearses an outage; it knows neither of the two things that it takes down.
+	"extauthz/drill":   {},
+	"extauthz/limiter": {"extauthz/pipeline", "store", "store/limit"},
+	"extauthz/usage":   {"extauthz/pipeline", "store", "store/sketch"},
 
 	// Control plane. The CLI is a client of the HTTP API and nothing else.
 	"management":        {"management/audit", "store", "store/credential", "store/limit"},
@@ -102,7 +104,7 @@ var mayImport = map[string][]string{
 var livesIn = map[string][]string{
 	// The standard library's doors to the world.
 	"database/sql": {"store/sqlite"},
-	"net/http":     {".", "extauthz", "extauthz/doctor", "extauthz/forward", "management/api", "management/client"},
+	"net/http":     {".", "extauthz", "extauthz/doctor", "extauthz/drill", "extauthz/forward", "management/api", "management/client"},
 	"os/exec":      {},
 
 	// Envoy's types and the transport stop in the data plane's root package;
@@ -130,7 +132,7 @@ var livesIn = map[string][]string{
 
 	// Commands and configuration.
 	"github.com/spf13/viper": {"."},
-	"github.com/spf13/cobra": {".", "extauthz/doctor", "extauthz/probe", "management/cli"},
+	"github.com/spf13/cobra": {".", "extauthz/doctor", "extauthz/drill", "extauthz/probe", "management/cli"},
 	"github.com/spf13/pflag": {".", "extauthz/probe", "management/cli"},
 
 	// What many may use, but not the decision and not the contract.
