@@ -280,4 +280,3 @@ func (s *replicaSnapshot) count(registry *prometheus.Registry, p *dataPlane) {
 		return time.Since(at).Seconds()
 	})
 }
-

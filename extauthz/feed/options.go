@@ -68,7 +68,7 @@ type Options struct {
 	// signs off; nil for none.
 	Keeper Keeper
 	Now    func() time.Time
-	Logger      *slog.Logger
+	Logger *slog.Logger
 
 	Poll        time.Duration // between two reads; 1 second, varied by a tenth
 	MaxBackoff  time.Duration // between two tries while the store fails; 2 seconds

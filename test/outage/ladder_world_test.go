@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -74,10 +75,8 @@ func (r *rung) gets(text string, statuses ...int) int {
 			return err
 		}
 		last = got.Status
-		for _, want := range statuses {
-			if got.Status == want {
-				return nil
-			}
+		if slices.Contains(statuses, got.Status) {
+			return nil
 		}
 		return errors.New(http.StatusText(got.Status))
 	})
