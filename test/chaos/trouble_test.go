@@ -40,12 +40,13 @@ func (w *world) each(random *rand.Rand, trouble func()) {
 // runs there in the end.
 func (w *world) process(s *seat, random *rand.Rand) {
 	w.each(random, func() {
-		switch random.IntN(4) {
-		case 0:
+		_, cut := s.now()
+		switch kind := random.IntN(4); {
+		case kind == 0 && cut.IsZero():
 			w.vacate(s, true)
-		case 1:
+		case kind == 1 && cut.IsZero():
 			w.vacate(s, false)
-		default:
+		default: // who is cut off stays, to meet its ceiling
 			w.freeze(s, random)
 			return
 		}
