@@ -109,13 +109,14 @@ func startNginx(ctx context.Context, home, credence, upstream string) (*proxy, e
 		return nil, err
 	}
 	config, access, problems := filepath.Join(home, "nginx.conf"), filepath.Join(home, "access.log"), filepath.Join(home, "error.log")
-	temporary := "http {\n"
+	var temporary strings.Builder
+	temporary.WriteString("http {\n")
 	for _, of := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
-		temporary += fmt.Sprintf("    %s_temp_path %s;\n", of, filepath.Join(home, of))
+		fmt.Fprintf(&temporary, "    %s_temp_path %s;\n", of, filepath.Join(home, of))
 	}
 	address, process, err := elsewhere(ctx, func(address string) (*harness.Process, error) {
 		if err := rendered("nginx.conf", config, "listen 127.0.0.1:10000", "listen "+address,
-			"127.0.0.1:9002", credence, "127.0.0.1:8081", upstream, "/var/log/nginx/access.log", access, "http {\n", temporary); err != nil {
+			"127.0.0.1:9002", credence, "127.0.0.1:8081", upstream, "/var/log/nginx/access.log", access, "http {\n", temporary.String()); err != nil {
 			return nil, err
 		}
 		cmd := exec.Command(nginx, "-p", home, "-c", config, "-e", problems,
