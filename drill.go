@@ -16,7 +16,8 @@ func drillCommand(p process) *cobra.Command {
 
 // rehearse has a data plane follow the orders of `credence drill`.
 func (d *deployment) rehearse(w *work) ([]extauthz.Part, error) {
-	down := map[drill.Kind]func(bool){drill.KindStore: d.data.Drill}
+	down := make(map[drill.Kind]func(bool))
+	down[drill.KindStore] = d.data.Drill
 	if d.redis != nil {
 		down[drill.KindRedis] = d.noRedis.Store
 	}

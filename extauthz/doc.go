@@ -70,6 +70,14 @@
 //	store gone, quota         as reserved, then 503      until the store answers       unavailable                   TestQuotaStoreGone
 //	store gone, rates         as before                  no end                        rate_limited                  TestQuotaStoreGone
 //	store gone, blacklist     403 as before              no end                        blacklisted                   TestBlacklistWhileTheStoreIsGone
+//	store gone, process too   as before; 503 for a key   up to the ceiling of the      snapshot_serving              TestAReplicaThatIsRestartedWhileTheDatabaseIsGoneServesFromItsSnapshot,
+//	                          not in its snapshot        process before, then 503                                    TestAReplicaOnItsSnapshotStopsAtTheCeilingOfTheProcessBeforeIt
+//	the same, revoked key     401 or 503                 for good                      snapshot_serving              TestAKeyIsNotAcceptedAfterACompleteReceiptByAReplicaThatIsKilledThen
+//	the same, bad snapshot    503; health NOT_SERVING    until the store answers       snapshot_refused_total        TestASnapshotThatIsRefusedLeavesTheProcessWaitingForTheDatabase
+//	the same, store restored  503 when it is back        until all is loaded anew      snapshot_refused_total        TestASnapshotAheadOfTheDatabaseIsGivenUpWhenTheDatabaseIsBack
+//	the same, quota           503                        until the store answers       unavailable                   TestQuotaStoreGone
+//	snapshot not writable     as before                  while it lasts                snapshot_failures_total       TestNothingIsConfirmedWhileASnapshotThatIsOutOfStepCannotBeRemoved
+//	a drill of the store      as store gone, here only   as ordered                    drill_active                  TestADrillOfTheStoreIsAnOutageThatEndsByItself
 //	store restarted, silent,  as before; 503 for a key   until it is back              unavailable                   TestUnderLoadAnOutageOfPostgreSQLIsTheRungThatTheTableSays,
 //	slow, or a standby        not in memory                                                                          TestBehindAPoolerUnderLoadNothingIsLostWhenItsServerIsRestarted
 //	one replica cut off       as before                  up to the ceiling, then 503   feed_age_seconds              TestAReplicaThatIsCutOffFromPostgreSQLStopsAtItsCeiling

@@ -148,7 +148,7 @@ func TestAnOrderThatOthersCouldHaveWrittenIsNotFollowed(t *testing.T) {
 		path := filepath.Join(o.folder, orderFile)
 		text := []byte(`{"id":"1","kind":"store-outage","for_ns":60000000000}`)
 		for name, lay := range map[string]func() error{
-			"mode 0644": func() error { return errors.Join(os.WriteFile(path, text, 0o600), os.Chmod(path, 0o644)) }, //nolint:gosec // the mode is the point
+			"mode 0644": func() error { return errors.Join(os.WriteFile(path, text, 0o600), os.Chmod(path, 0o644)) },
 			"a link": func() error {
 				return errors.Join(os.WriteFile(path+".real", text, 0o600), os.Symlink(path+".real", path))
 			},

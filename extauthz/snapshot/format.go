@@ -114,15 +114,15 @@ type slot struct {
 
 func (s *slot) bytes() []byte {
 	b := binary.BigEndian.AppendUint64(make([]byte, 0, slotPlain), s.records)
-	b = binary.BigEndian.AppendUint64(b, uint64(s.readAt)) //nolint:gosec // the same bits come back
-	b = binary.BigEndian.AppendUint64(b, uint64(s.uptime)) //nolint:gosec // as above
+	b = binary.BigEndian.AppendUint64(b, uint64(s.readAt))
+	b = binary.BigEndian.AppendUint64(b, uint64(s.uptime))
 	return append(b, s.boot[:]...)
 }
 
 func slotOf(b []byte) slot {
 	return slot{
-		records: binary.BigEndian.Uint64(b), readAt: int64(binary.BigEndian.Uint64(b[8:])), //nolint:gosec // as in bytes
-		uptime: time.Duration(binary.BigEndian.Uint64(b[16:])), boot: [markSize]byte(b[24:]), //nolint:gosec // as in bytes
+		records: binary.BigEndian.Uint64(b), readAt: int64(binary.BigEndian.Uint64(b[8:])),
+		uptime: time.Duration(binary.BigEndian.Uint64(b[16:])), boot: [markSize]byte(b[24:]),
 	}
 }
 
@@ -160,7 +160,7 @@ func sealPiece(aead cipher.AEAD, k kind, number uint64, content any) ([]byte, er
 	if plain.Len() > maxPiece-tagSize {
 		return nil, errTooLarge
 	}
-	sealed := binary.BigEndian.AppendUint32(make([]byte, 0, lengthSize+plain.Len()+tagSize), uint32(plain.Len()+tagSize)) //nolint:gosec // bounded above
+	sealed := binary.BigEndian.AppendUint32(make([]byte, 0, lengthSize+plain.Len()+tagSize), uint32(plain.Len()+tagSize))
 	return aead.Seal(sealed, nonceOf(k, number), plain.Bytes(), nil), nil
 }
 

@@ -4,20 +4,19 @@ import (
 	"crypto/sha256"
 	"reflect"
 	"strings"
-	"sync"
 )
 
 // layout describes what is kept, with all that it is made of. A program whose
 // types are others does not read the file: it could leave out a restriction
 // that it does not know, and what is missing does not restrict.
-var layout = sync.OnceValue(func() []byte {
+func layout() []byte {
 	var text strings.Builder
 	seen := map[reflect.Type]bool{}
 	describe(&text, reflect.TypeFor[piece](), seen)
 	describe(&text, reflect.TypeFor[record](), seen)
 	sum := sha256.Sum256([]byte(text.String()))
 	return sum[:markSize]
-})
+}
 
 func describe(to *strings.Builder, t reflect.Type, seen map[reflect.Type]bool) {
 	to.WriteString(t.String())

@@ -23,7 +23,6 @@ type reader struct {
 	aead   cipher.AEAD
 	slot   slot
 	number uint64 // of the next piece of the body
-	piece  []byte
 }
 
 // open reads the header and the slot. The error is a RefusedError without its

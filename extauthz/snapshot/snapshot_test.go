@@ -46,17 +46,17 @@ type replica struct {
 
 	folder *snapshot.Folder
 	keeper *snapshot.Keeper
-	stop   func()
 }
 
 // kept is a key cache of which all entries are known.
 type kept struct {
 	entries []cache.Kept
+	chunk   int    // in a batch
 	between func() // called between two batches
 }
 
 func (k *kept) Keep(_ context.Context, each func([]cache.Kept) error) error {
-	for batch := range slices.Chunk(k.entries, 2) {
+	for batch := range slices.Chunk(k.entries, k.chunk) {
 		if err := each(batch); err != nil {
 			return err
 		}
@@ -84,6 +84,7 @@ func newReplica(tb testing.TB) *replica {
 		TB: tb, path: tb.TempDir(), secret: [32]byte{1}, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC),
 		applied: store.Position{Revision: 10, ID: "chg_10"},
 	}
+	r.keys.chunk = 2
 	var err error
 	r.refused, err = blacklist.New(blacklist.Options{Store: none{}})
 	r.ok(err)
@@ -399,7 +400,7 @@ func TestASnapshotThatOthersCouldHaveTouchedIsRefused(t *testing.T) {
 	if info, err := os.Stat(file); err != nil || info.Mode() != 0o600 {
 		t.Errorf("%v, %v; want mode 0600", info.Mode(), err)
 	}
-	r.ok(os.Chmod(file, 0o640)) //nolint:gosec // the mode is the point
+	r.ok(os.Chmod(file, 0o640))
 	r.refusedFor("mode 0640", snapshot.ReasonUnsafe)
 	r.ok(os.Rename(file, file+".moved"))
 	r.ok(os.Symlink(file+".moved", file))
@@ -429,7 +430,7 @@ func TestNoSnapshotIsLeftBehindByWhoSignsOffOrBeginsAnew(t *testing.T) {
 	for what, act := range map[string]func(k *snapshot.Keeper) error{
 		"signing off":  (*snapshot.Keeper).Forget,
 		"a feed's gap": func(k *snapshot.Keeper) error { k.Restart(); return nil },
-		"a load":       func(k *snapshot.Keeper) error { return k.Load(context.Background()) },
+		"a load":       func(k *snapshot.Keeper) error { return k.Load(t.Context()) },
 	} {
 		r := newReplica(t)
 		r.start()
