@@ -45,6 +45,13 @@ type met struct {
 //   - with the database gone known keys are answered until then, and nobody is
 //     told that an unknown one does not exist.
 //
+// It has been seen to fail when the fill rule is left out, or forgets plans,
+// restarts or how far back it remembers; when a look-up or warming notes the
+// revision after it has read; when Restart or Apply drop nothing; when the
+// ceiling is counted from the end of a read, or by one clock alone; when a
+// record of Redis is used without the guard, or the guard ignores owners, ids
+// or the second position.
+//
 // Time, database and Redis are the test's; everything between is real. All of
 // it runs in a bubble of synctest, so each step ends when nothing moves.
 func TestNeverAcceptedAfterACompleteReceiptNorAfterTheCeiling(t *testing.T) {
