@@ -46,26 +46,52 @@ func Start(tb testing.TB, more ...string) *Server {
 
 func newServer(tb testing.TB, more []string) (*Server, error) {
 	tb.Helper()
-	program, err := exec.LookPath("redis-server")
-	if err != nil {
-		return nil, ErrMissing
-	}
-	port, err := freePort(tb.Context())
+	s, err := prepare(tb.Context(), tb.TempDir(), more)
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{program: program, folder: tb.TempDir(), port: port, more: more}
-	s.admin = redis.NewClient(&redis.Options{Addr: s.Address(), MaxRetries: -1, DialTimeout: time.Second, DisableIdentity: true})
 	tb.Cleanup(func() {
-		err := s.admin.Close()
-		if s.running != nil {
-			err = errors.Join(err, s.running.kill())
-		}
-		if err != nil {
+		if err := s.Close(); err != nil {
 			tb.Errorf("stop Redis: %v", err)
 		}
 	})
 	return s, nil
+}
+
+// StartIn is Start for programs that are no tests: the server's files go into
+// the folder, and whoever starts it closes it.
+func StartIn(ctx context.Context, folder string, more ...string) (*Server, error) {
+	s, err := prepare(ctx, folder, more)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Launch(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("start Redis: %w", err), s.Close())
+	}
+	return s, nil
+}
+
+func prepare(ctx context.Context, folder string, more []string) (*Server, error) {
+	program, err := exec.LookPath("redis-server")
+	if err != nil {
+		return nil, ErrMissing
+	}
+	port, err := freePort(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{program: program, folder: folder, port: port, more: more}
+	s.admin = redis.NewClient(&redis.Options{Addr: s.Address(), MaxRetries: -1, DialTimeout: time.Second, DisableIdentity: true})
+	return s, nil
+}
+
+// Close ends the server for good.
+func (s *Server) Close() error {
+	err := s.admin.Close()
+	if s.running != nil {
+		err = errors.Join(err, s.running.kill())
+	}
+	return err
 }
 
 // Address is 127.0.0.1:PORT; it stays the same over a restart.

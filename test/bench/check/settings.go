@@ -13,11 +13,12 @@ import (
 	"math/big"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"time"
 
 	"google.golang.org/grpc/credentials"
+
+	"credence/test/redisserver"
 )
 
 // settings compares what an operator can switch on and off, each with one key
@@ -27,10 +28,12 @@ func (b *bench) settings(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	shared, err := b.startRedis(ctx)
+	server, err := redisserver.StartIn(ctx, b.folder)
 	if err != nil {
 		return err
 	}
+	b.stops = append(b.stops, server.Close)
+	shared := server.Address()
 	subjects := []*subject{base}
 	for _, s := range []struct {
 		name  string
@@ -92,39 +95,4 @@ func (b *bench) tlsSubject(ctx context.Context) (*subject, error) {
 	b.creds = credentials.NewTLS(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13})
 	defer func() { b.creds = nil }()
 	return b.credenceSubject(ctx, "TLS", 1, "--check-tls-cert", certFile, "--check-tls-key", keyFile)
-}
-
-// startRedis runs a Redis without a disk and answers its address.
-func (b *bench) startRedis(ctx context.Context) (string, error) {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("start Redis: %w", err)
-	}
-	address := l.Addr().String()
-	if err := l.Close(); err != nil {
-		return "", fmt.Errorf("start Redis: %w", err)
-	}
-	_, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return "", fmt.Errorf("start Redis: %w", err)
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	cmd := exec.CommandContext(ctx, "redis-server", "--port", port, "--bind", "127.0.0.1",
-		"--save", "", "--appendonly", "no", "--dir", b.folder, "--logfile", filepath.Join(b.folder, "redis.log"))
-	if err := cmd.Start(); err != nil {
-		cancel()
-		return "", fmt.Errorf("start Redis: %w: install it with `make tools`", err)
-	}
-	b.stops = append(b.stops, func() error { cancel(); _ = cmd.Wait(); return nil }) // killed, as asked
-	for {
-		conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
-		if err == nil {
-			return address, conn.Close()
-		}
-		select {
-		case <-ctx.Done():
-			return "", fmt.Errorf("start Redis: %w", ctx.Err())
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
 }

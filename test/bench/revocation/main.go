@@ -3,8 +3,9 @@
 // many data-plane processes of the real binary, keeps the data planes under a
 // steady load of Checks, revokes keys one by one, and prints for each key the
 // time from the commit, as PostgreSQL has recorded it, to the last Check that
-// any replica still allowed; once with notifications (LISTEN), and once with
-// polling only, through a pooler that keeps no session.
+// any replica still allowed; with notifications of PostgreSQL (LISTEN), with
+// those of Redis, and with polling only, the latter two through a pooler that
+// keeps no session.
 //
 //	make keys > every replica holds every key > at a steady pace revoke >
 //	probe the revoked key at every replica until it is refused there >

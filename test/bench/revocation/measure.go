@@ -13,10 +13,11 @@ import (
 
 	"credence/test/harness"
 	"credence/test/pgserver"
+	"credence/test/redisserver"
 	"credence/test/stage"
 )
 
-// measure sets the scene once and measures both ways of learning of a change.
+// measure sets the scene once and measures all ways of learning of a change.
 func measure(ctx context.Context, p parameters, out io.Writer) (err error) {
 	folder, err := os.MkdirTemp("", "credence-bench-")
 	if err != nil {
@@ -43,23 +44,36 @@ func measure(ctx context.Context, p parameters, out io.Writer) (err error) {
 		return err
 	}
 	fmt.Fprintf(out, "%d replicas, %d Checks a second in all, %d keys revoked at %d a second\n", p.replicas, p.rate, p.keys, p.pace)
-	for _, way := range []struct {
-		name string
-		push bool
-	}{{"push (LISTEN)", true}, {"polling only", false}} {
-		at := filepath.Join(folder, way.name[:4])
+	shared, err := redisserver.StartIn(ctx, folder)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, shared.Close()) }()
+	for n, w := range []way{
+		{name: "push (LISTEN)", listen: true},
+		{name: "push (Redis)", redis: shared.Address()},
+		{name: "polling only"},
+	} {
+		at := filepath.Join(folder, fmt.Sprint("way-", n))
 		if err := os.Mkdir(at, 0o700); err != nil {
 			return fmt.Errorf("make a folder: %w", err)
 		}
-		if err := measureOne(ctx, p, binary, at, server, way.push, way.name, out); err != nil {
-			return fmt.Errorf("%s: %w", way.name, err)
+		if err := measureOne(ctx, p, binary, at, server, w, out); err != nil {
+			return fmt.Errorf("%s: %w", w.name, err)
 		}
 	}
 	return nil
 }
 
-func measureOne(ctx context.Context, p parameters, binary, folder string, server *pgserver.Server, push bool, name string, out io.Writer) (err error) {
-	s, err := newScene(ctx, p, binary, folder, server, push)
+// way is how replicas learn of a change before they ask by themselves.
+type way struct {
+	name   string
+	listen bool   // from PostgreSQL; otherwise a pooler that keeps no session is in between
+	redis  string // from the Redis at that address; "" for none
+}
+
+func measureOne(ctx context.Context, p parameters, binary, folder string, server *pgserver.Server, w way, out io.Writer) (err error) {
+	s, err := newScene(ctx, p, binary, folder, server, w)
 	defer func() { err = errors.Join(err, s.close()) }()
 	if err != nil {
 		return err
@@ -71,7 +85,7 @@ func measureOne(ctx context.Context, p parameters, binary, folder string, server
 	if err != nil {
 		return err
 	}
-	return report(out, name, s, commits)
+	return report(out, w.name, s, commits)
 }
 
 // commitTimes answers when each key's revocation was committed: the last

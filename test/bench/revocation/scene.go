@@ -35,13 +35,13 @@ type scene struct {
 
 // newScene starts everything and lets every replica hold every key. What was
 // started is stopped by close, also after an error.
-func newScene(ctx context.Context, p parameters, binary, folder string, server *pgserver.Server, push bool) (*scene, error) {
+func newScene(ctx context.Context, p parameters, binary, folder string, server *pgserver.Server, w way) (*scene, error) {
 	s := &scene{parameters: p, watchEnds: func() {}}
 	var err error
 	if s.stage, err = stage.Prepare(ctx, binary, folder, server); err != nil {
 		return s, err
 	}
-	control, err := s.stage.Management(ctx, s.stage.Owner)
+	control, err := s.stage.Management(ctx, s.stage.Owner, w.flags()...)
 	if err != nil {
 		return s, err
 	}
@@ -49,7 +49,7 @@ func newScene(ctx context.Context, p parameters, binary, folder string, server *
 	if s.api, err = s.stage.Client(control); err != nil {
 		return s, err
 	}
-	if err := s.startReplicas(ctx, server, push); err != nil {
+	if err := s.startReplicas(ctx, server, w); err != nil {
 		return s, err
 	}
 	if err := s.makeKeys(ctx); err != nil {
@@ -59,13 +59,13 @@ func newScene(ctx context.Context, p parameters, binary, folder string, server *
 }
 
 // startReplicas starts two at a time: each one migrates nothing but loads.
-func (s *scene) startReplicas(ctx context.Context, server *pgserver.Server, push bool) error {
-	var flags []string
+func (s *scene) startReplicas(ctx context.Context, server *pgserver.Server, way way) error {
+	flags := way.flags()
 	if s.poll > 0 {
 		flags = append(flags, "--feed-poll", s.poll.String())
 	}
 	address := s.stage.Checker + "?pool_max_conns=4"
-	if !push {
+	if !way.listen {
 		through, end, err := server.StartPooler(ctx)
 		if err != nil {
 			return fmt.Errorf("pooler: %w", err)
@@ -97,6 +97,14 @@ func (s *scene) startReplicas(ctx context.Context, server *pgserver.Server, push
 		})
 	}
 	return starting.Wait()
+}
+
+// flags are what both planes are told of Redis.
+func (w way) flags() []string {
+	if w.redis == "" {
+		return nil
+	}
+	return []string{"--redis", w.redis}
 }
 
 func (s *scene) makeKeys(ctx context.Context) error {
