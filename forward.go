@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -77,6 +78,10 @@ func (d *deployment) newForward(ctx context.Context, l *listeners, server *extau
 	if !strings.HasPrefix(d.config.ClientSource, "header:") {
 		d.logger.WarnContext(ctx, "forward-auth knows no peer address: what asks for the client's address refuses; "+
 			"have the proxy set a header and name it", slog.String("remedy", "--client-source header:x-client-ip"))
+	}
+	if !d.config.KeepCredential && slices.ContainsFunc(d.config.KeySources, func(s string) bool { return strings.HasPrefix(s, "query:") }) {
+		d.logger.WarnContext(ctx, "forward-auth cannot take a key out of the query: it reaches the upstream unless the proxy removes it",
+			slog.String("remedy", "envoy/forward/README.md, or key-sources without query"))
 	}
 	return forward.New(forward.Options{
 		Checks: server, Policies: policies, Logger: d.logger, Now: time.Now, Registerer: d.registry,

@@ -41,7 +41,11 @@ func (s *Service) TokenBootstrap(ctx context.Context, in TokenBootstrap) (TokenB
 			case in.Replace && len(made) == 0:
 				return TokenBootstrapped{}, refuse(CodeConflict, "first admin token: there is none to replace; make it without --replace")
 			case in.Replace:
-				err = t.revokeTokens(ctx, orDefault(in.Name, "first"))
+				var revoked int
+				if revoked, err = t.revokeTokens(ctx, orDefault(in.Name, "first")); err == nil && revoked == 0 {
+					err = refuse(CodeConflict, "first admin token: none of that name can be used any more, so there is none to replace; "+
+						"use another admin token")
+				}
 			case len(made) > 0:
 				err = refuse(CodeConflict, "first admin token: there is an admin token already; use it to make others, or, if it is lost, replace it with `credence tokens bootstrap --replace`")
 			}
@@ -54,13 +58,13 @@ func (s *Service) TokenBootstrap(ctx context.Context, in TokenBootstrap) (TokenB
 }
 
 // revokeTokens revokes the tokens that TokenBootstrap made under the name:
-// those of a global admin that can still be used.
-func (t *transaction) revokeTokens(ctx context.Context, name string) error {
-	page := store.Page{}
+// those of a global admin that can still be used. It answers how many.
+func (t *transaction) revokeTokens(ctx context.Context, name string) (int, error) {
+	page, revoked := store.Page{}, 0
 	for {
 		tokens, next, err := t.Tokens(ctx, page)
 		if err != nil {
-			return err
+			return revoked, err
 		}
 		for i := range tokens {
 			token := &tokens[i]
@@ -68,12 +72,13 @@ func (t *transaction) revokeTokens(ctx context.Context, name string) error {
 				continue
 			}
 			if err := t.RevokeToken(ctx, token.ID); err != nil {
-				return err
+				return revoked, err
 			}
+			revoked++
 			t.record("", "token.revoke", "token:"+token.ID, "", details{Before: tokenFacts(token)})
 		}
 		if next == "" {
-			return nil
+			return revoked, nil
 		}
 		page.After = next
 	}

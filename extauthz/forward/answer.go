@@ -53,8 +53,12 @@ func allow(header http.Header, p *profile, a *extauthz.Answer) {
 		header.Set(h.Name, h.Value)
 	}
 	for _, name := range a.Remove {
-		// Another spelling is taken away, not emptied.
-		if !strings.ContainsAny(name, "_.") && !slices.ContainsFunc(a.Set, func(h extauthz.Header) bool { return h.Name == name }) {
+		// Another spelling is taken away, not emptied. A profile that cannot
+		// take away has refused other spellings: this is the credential's own.
+		if p.removes && strings.ContainsAny(name, "_.") {
+			continue
+		}
+		if !slices.ContainsFunc(a.Set, func(h extauthz.Header) bool { return h.Name == name }) {
 			header.Set(name, "")
 		}
 	}

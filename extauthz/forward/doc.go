@@ -33,8 +33,8 @@
 // proxy that adds its own beside a forged one is denied, not guessed at. There
 // is no peer address over HTTP; the client's comes from the header that the
 // proxy overwrites (--client-source header:NAME), and from nothing else.
-// Headers of the connection, and those that Connection names, are not the
-// client's and are dropped. Duplicates are never joined. What net/http does not
+// Headers of the connection are not the client's and are dropped; a request in
+// which Connection names others is refused. Duplicates are never joined. What net/http does not
 // take for a request (a broken escape in the path Envoy appends, a control
 // character) it answers 400 itself.
 //

@@ -93,6 +93,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // answer. It tells the status that was sent.
 func (h *Handler) answer(w http.ResponseWriter, r *http.Request, e *endpoint) int {
 	if !h.checks.Accepts(r.Context(), r.Header.Values(extauthz.CallSecretHeader), r.RemoteAddr) {
+		w.Header().Set("Connection", "close") // a stray keeps no connection from a proxy
 		deny(w)
 		return http.StatusServiceUnavailable
 	}

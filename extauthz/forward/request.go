@@ -37,6 +37,12 @@ func (tooManyError) Error() string { return fmt.Sprintf("more than %d header lin
 
 // forgedError says that a header could be taken for an identity header and
 // that this proxy will not remove it.
+type nominatedError struct{}
+
+func (nominatedError) Error() string {
+	return "a header that Connection names: have the proxy remove Connection from what it sends here"
+}
+
 type forgedError struct{}
 
 func (forgedError) Error() string {
@@ -67,11 +73,16 @@ func (h *Handler) headers(p *profile, r *http.Request, view *pipeline.Request) e
 	nominated := connectionOptions(r.Header)
 	for spelled, values := range r.Header {
 		name := strings.ToLower(spelled)
-		if name == extauthz.CallSecretHeader || p.says(name) || hopByHop(name) || nominated[name] {
-			continue
-		}
 		if !p.removes && h.checks.Forges([]byte(name)) {
 			return forgedError{}
+		}
+		if name == extauthz.CallSecretHeader || p.says(name) || hopByHop(name) {
+			continue
+		}
+		// Whoever passes Connection on to us may pass the header on to the
+		// upstream, unseen by us if it were dropped here.
+		if nominated[name] {
+			return nominatedError{}
 		}
 		if len(view.Headers)+len(values) > maxHeaders {
 			return tooManyError{}
@@ -88,7 +99,7 @@ func (h *Handler) headers(p *profile, r *http.Request, view *pipeline.Request) e
 func hopByHop(name string) bool {
 	switch name {
 	case "connection", "keep-alive", "proxy-connection", "proxy-authenticate", "proxy-authorization",
-		"te", "trailer", "transfer-encoding", "upgrade":
+		"te", "trailer", "transfer-encoding", "upgrade", "http2-settings":
 		return true
 	}
 	return false

@@ -20,7 +20,7 @@ const (
 	readTimeout   = 15 * time.Second
 	writeTimeout  = 30 * time.Second
 	idleTimeout   = 3 * time.Minute
-	maxHeaderSize = 1 << 20
+	maxHeaderSize = 256 << 10
 )
 
 // defaultConnections bounds the connections when [ServeOptions] do not say.
@@ -50,6 +50,7 @@ func (h *Handler) Serve(ctx context.Context, listener net.Listener, o ServeOptio
 	server := &http.Server{
 		Handler: h, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderSize, ConnState: h.bound(int64(o.Connections)),
+		HTTP2:                        &http.HTTP2Config{MaxConcurrentStreams: 250},
 		DisableGeneralOptionsHandler: true, // "OPTIONS *" is no endpoint either
 		ErrorLog:                     slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug),
 	}

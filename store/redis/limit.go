@@ -124,6 +124,16 @@ func (c *scriptCall) add(b *Budgets, g *limit.Group) {
 func (b *Budgets) run(ctx context.Context, calls []*scriptCall,
 	eval func(ctx context.Context, c redis.Scripter, keys []string, args ...any) *redis.Cmd,
 ) {
+	defer func() {
+		// What a server answers must not end the process, whatever the library
+		// makes of it: the calls count as not answered.
+		if p := recover(); p != nil {
+			for _, c := range calls {
+				c.cmd = redis.NewCmd(ctx)
+				c.cmd.SetErr(ErrAway)
+			}
+		}
+	}()
 	if len(calls) == 1 {
 		calls[0].cmd = eval(ctx, b.client.redis, calls[0].keys, calls[0].args...)
 		return

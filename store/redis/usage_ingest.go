@@ -54,6 +54,7 @@ type UsageIngest struct {
 	grouped bool // the group exists
 	again   bool // entries of ours are left from a round that failed
 	claimed time.Time
+	told    time.Time // when a line about an odd entry was written
 
 	counts struct{ added, forged, refused, failures, claims atomic.Int64 }
 }
@@ -211,7 +212,10 @@ func (u *UsageIngest) take(ctx context.Context, entry *redis.XMessage) error {
 	mac, _ := entry.Values["m"].(string)
 	if !u.mac.matches(payload, mac) {
 		u.counts.forged.Add(1)
-		u.o.Logger.WarnContext(ctx, "an entry of the usage stream is not ours and is dropped", slog.String("entry", entry.ID))
+		if u.seldom() {
+			u.o.Logger.WarnContext(ctx, "entries of the usage stream are not ours and are dropped",
+				slog.String("entry", entry.ID), slog.Int64("entries", u.counts.forged.Load()))
+		}
 		return nil
 	}
 	var b store.UsageBatch
@@ -228,10 +232,23 @@ func (u *UsageIngest) take(ctx context.Context, entry *redis.XMessage) error {
 	return err
 }
 
+// seldom reports, at most once a second, whether a line may be written: a
+// flood of entries must not become a flood of lines.
+func (u *UsageIngest) seldom() bool {
+	now := u.o.Client.options.Now()
+	if now.Sub(u.told) < time.Second && !now.Before(u.told) {
+		return false
+	}
+	u.told = now
+	return true
+}
+
 func (u *UsageIngest) setAside(ctx context.Context, entry *redis.XMessage, why error) error {
 	u.counts.refused.Add(1)
-	u.o.Logger.ErrorContext(ctx, "an entry of the usage stream cannot be added and is dropped",
-		slog.String("entry", entry.ID), slog.Any("error", why))
+	if u.seldom() {
+		u.o.Logger.ErrorContext(ctx, "entries of the usage stream cannot be added and are dropped",
+			slog.String("entry", entry.ID), slog.Any("error", why), slog.Int64("entries", u.counts.refused.Load()))
+	}
 	return nil
 }
 
