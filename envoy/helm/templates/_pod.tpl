@@ -65,7 +65,7 @@ readinessProbe:
 
 {{- define "credence.dataVolume" -}}
 - name: data
-  emptyDir: { medium: Memory, sizeLimit: 8Mi }
+  emptyDir: { medium: Memory, sizeLimit: 64Mi }
 {{- end }}
 
 {{- define "credence.placement" -}}
