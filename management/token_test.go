@@ -140,6 +140,19 @@ func TestATokenWhoseTextCannotBeDeliveredIsNotMade(t *testing.T) {
 	}
 }
 
+// TestAReplaceThatWouldRevokeNothingIsRefused: whoever has the lost token, under
+// whatever name, would keep it.
+func TestAReplaceThatWouldRevokeNothingIsRefused(t *testing.T) {
+	f := newFixture(t)
+	_, _ = f.token(t, func(token *store.Token) { token.Name = "operations" })
+	before := f.dump()
+	_, err := f.TokenBootstrap(t.Context(), management.TokenBootstrap{Replace: true})
+	refused(t, err, management.CodeConflict)
+	if after := f.dump(); after != before {
+		t.Error(cmp.Diff(before, after))
+	}
+}
+
 // TestALostTokenIsReplaced only when that is asked for: the old one ends, the
 // others stay, and the audit chain tells of both.
 func TestALostTokenIsReplaced(t *testing.T) {

@@ -115,6 +115,43 @@ func TestTheOriginalRequestMustBeSaidExactlyOnce(t *testing.T) {
 	}
 }
 
+// A header that Connection names is no way past us: whoever passes Connection
+// on may pass the header on as well.
+func TestAHeaderThatConnectionNamesIsRefused(t *testing.T) {
+	w := newWorld(t, nil)
+	whole := []header{
+		{"X-Api-Key", w.text},
+		{"X-Forwarded-Method", "GET"}, {"X-Forwarded-Host", "h"}, {"X-Forwarded-Uri", "/"},
+	}
+	for name, more := range map[string][]header{
+		"an alias":            {{"Connection", "x_credence_owner"}, {"x_credence_owner", "admin"}},
+		"a second credential": {{"Connection", "authorization"}, {"Authorization", "Bearer " + w.spent}},
+	} {
+		r := w.ask(t, "GET", "/auth", append(slices.Clone(whole), more...)...)
+		if r.StatusCode != http.StatusBadRequest {
+			t.Errorf("%s: %d, want 400", name, r.StatusCode)
+		}
+		wantNoIdentity(t, r)
+	}
+	if r := w.ask(t, "GET", "/auth", append(slices.Clone(whole), header{"Connection", "keep-alive"})...); r.StatusCode != http.StatusOK {
+		t.Errorf("Connection alone: %d, want 200", r.StatusCode)
+	}
+}
+
+// A credential in a header with _ or . in its name is named for the upstream
+// like any other, so that a proxy which copies what we name empties it.
+func TestTheCredentialIsNamedWhateverItsSpelling(t *testing.T) {
+	removed := &extauthz.Answer{Allowed: true, Remove: []string{"api_key"}}
+	for _, p := range []*profile{{}, {removes: true}} {
+		got := http.Header{}
+		allow(got, p, removed)
+		_, emptied := got["Api_key"]
+		if named := got.Get("X-Envoy-Auth-Headers-To-Remove") == "api_key"; emptied == p.removes || named != p.removes {
+			t.Errorf("removes %t: %v", p.removes, got)
+		}
+	}
+}
+
 func TestCallersWithoutTheSecretLearnNothing(t *testing.T) {
 	secret := strings.Repeat("s", 40)
 	w := newWorld(t, func(o *extauthz.Options) { o.CallSecrets = []credential.Text{credential.NewText(secret)} })
