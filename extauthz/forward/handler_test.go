@@ -121,7 +121,9 @@ func TestAHeaderThatConnectionNamesIsRefused(t *testing.T) {
 	w := newWorld(t, nil)
 	whole := []header{
 		{"X-Api-Key", w.text},
-		{"X-Forwarded-Method", "GET"}, {"X-Forwarded-Host", "h"}, {"X-Forwarded-Uri", "/"},
+		{"X-Forwarded-Method", "GET"},
+		{"X-Forwarded-Host", "h"},
+		{"X-Forwarded-Uri", "/"},
 	}
 	for name, more := range map[string][]header{
 		"an alias":            {{"Connection", "x_credence_owner"}, {"x_credence_owner", "admin"}},
