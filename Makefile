@@ -56,10 +56,10 @@ test: tools-test tools-store tools-proxies ## all tests, with -race, a real Envo
 test-short: ## the tests that need no Envoy, PostgreSQL or Redis, without -race
 	go test -timeout 5m $(ALONE)
 
-test-all: tools-store test-envoy-matrix ## what make test leaves out: the Envoy matrix, fuzzers for seconds, benchmarks once
+test-all: tools-store test-envoy-matrix ## what make test leaves out: the Envoy matrix, fuzzers on inputs that are always the same, benchmarks once
 	@if test/tools/gateways.sh --built; then $(MAKE) --no-print-directory test-gateways; \
 	  else echo "test-gateways is left out: its programs are not built (make tools-gateways, half an hour or more)"; fi
-	test/tools/fuzz.sh 5s
+	test/tools/fuzz.sh --same 2000
 	$(MAKE) --no-print-directory test-chaos CHAOSTIME=25s
 	$(MAKE) --no-print-directory bench-limits ARGS="-short -time 6s -wait 1s"
 	$(MAKE) --no-print-directory bench ARGS="-keys 1,1000 -rounds 1 -round 200ms"
@@ -101,7 +101,7 @@ bench-limits: tools-store ## how well 10 replicas keep to a limit together (ARGS
 	@go build -o .tools/bench-limits ./test/bench/limits
 	@.tools/bench-limits $(ARGS)
 
-fuzz: tools-store ## every fuzz target for FUZZTIME each (FUZZTIME=30s)
+fuzz: tools-store ## every fuzz target for FUZZTIME each, on new inputs (FUZZTIME=30s)
 	test/tools/fuzz.sh $(FUZZTIME)
 
 tools: tools-test tools-store tools-lint tools-proxies ## install Envoy and golangci-lint into .tools/, PostgreSQL and Redis by apt-get if missing
