@@ -162,6 +162,12 @@ var attempts = map[string]struct {
 	"BlacklistRemove": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
 		return w.BlacklistRemove(ctx, onlyA, w.rule[ns])
 	}},
+	"AuditList": {"", func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.AuditList(ctx, onlyA, management.AuditList{Namespace: ns})
+	}},
+	"AuditRead": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.AuditRead(ctx, onlyA, ns+":1")
+	}},
 }
 
 func TestEveryUseCaseWithAnActorIsTriedForIsolation(t *testing.T) {
@@ -213,7 +219,7 @@ func TestAForeignNamespaceCannotBeToldFromOneThatDoesNotExist(t *testing.T) {
 
 // anonymous takes the names that the caller gave out of a text.
 func (w *tenants) anonymous(text string) string {
-	for _, given := range []string{w.key["b"], w.key["none"], w.rule["b"], w.rule["none"], `"b"`, `"none"`} {
+	for _, given := range []string{w.key["b"], w.key["none"], w.rule["b"], w.rule["none"], `"b"`, `"none"`, `"b:1"`, `"none:1"`} {
 		text = strings.ReplaceAll(text, given, "GIVEN")
 	}
 	return text

@@ -66,11 +66,39 @@ func auditAddress(a netip.Addr) string {
 	return a.String()
 }
 
+// AuditHead is where a chain ends.
+type AuditHead struct {
+	Namespace string
+	Sequence  int64
+	Hash      [32]byte
+}
+
+// AuditFilter narrows the audit log; what is zero does not.
+type AuditFilter struct {
+	Chains []string // namespaces, with "" for the chain of what has none
+	KeyID  string
+	Actor  string
+	Action string
+	Object string
+	Since  time.Time // at or after
+	Until  time.Time // before
+}
+
 // AuditReader reads audit entries.
 type AuditReader interface {
 	// AuditEntries MUST answer entries of one namespace after the sequence,
 	// in order of sequence, at most limit.
 	AuditEntries(ctx context.Context, namespace string, after int64, limit int) ([]AuditEntry, error)
+	// AuditEntry MUST answer the entry of that place, ErrNotFound when there
+	// is none.
+	AuditEntry(ctx context.Context, namespace string, sequence int64) (AuditEntry, error)
+	// AuditLog MUST answer pages of the entries that fit all of the filter,
+	// newest first, each once also when others are written meanwhile. A cursor
+	// that is not one of its own is the start.
+	AuditLog(ctx context.Context, of AuditFilter, page Page) ([]AuditEntry, Cursor, error)
+	// AuditHeads MUST answer pages of where the chains end, ordered by
+	// namespace.
+	AuditHeads(ctx context.Context, page Page) ([]AuditHead, Cursor, error)
 }
 
 // AuditWriter extends the chains inside a transaction; only [Store.InTx]

@@ -8,10 +8,15 @@ import (
 	"time"
 )
 
-// Sealer encrypts audit details. [credence/store/seal] fulfils it.
+// Sealer encrypts audit details, and signs where a chain stood.
+// [credence/store/seal] fulfils it.
 type Sealer interface {
 	// Seal encrypts plaintext and binds it to associated.
 	Seal(plaintext, associated []byte) ([]byte, error)
+	// Open decrypts what Seal made, with the same associated.
+	Open(sealed, associated []byte) ([]byte, error)
+	// Sign signs a message.
+	Sign(message []byte) ([]byte, error)
 }
 
 // Store is the way to change things: a backend, and the keyset that seals the
@@ -26,6 +31,11 @@ type Store struct {
 // New makes a Store. now is the clock of audit entries and changes.
 func New(backend Backend, sealer Sealer, now func() time.Time) *Store {
 	return &Store{Backend: backend, sealer: sealer, now: now}
+}
+
+// Open decrypts what belongs to associated, as [Sealer.Open] does.
+func (s *Store) Open(sealed, associated []byte) ([]byte, error) {
+	return s.sealer.Open(sealed, associated)
 }
 
 // AuditRecord is what a use-case says of a change. InTx turns it into an

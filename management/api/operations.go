@@ -32,7 +32,7 @@ type Operation struct {
 func Operations() []Operation {
 	var all []Operation
 	for _, rows := range [][]Operation{
-		keyOperations(), planOperations(), ownerOperations(), namespaceOperations(), blacklistOperations(), processOperations(),
+		keyOperations(), planOperations(), ownerOperations(), namespaceOperations(), blacklistOperations(), auditOperations(), processOperations(),
 	} {
 		all = append(all, rows...)
 	}

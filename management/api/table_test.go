@@ -28,7 +28,9 @@ func roleMay(role store.Role, need store.Role) bool {
 		return true
 	case store.RoleOperator:
 		return need == store.RoleViewer || need == store.RoleOperator
-	case store.RoleAuditor, store.RoleViewer:
+	case store.RoleAuditor:
+		return need == store.RoleViewer || need == store.RoleAuditor
+	case store.RoleViewer:
 		return need == store.RoleViewer
 	}
 	return false

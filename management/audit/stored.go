@@ -7,9 +7,15 @@ import (
 	"credence/store"
 )
 
+// entryReader is what a stored chain is read from. A [store.AuditReader]
+// fulfils it.
+type entryReader interface {
+	AuditEntries(ctx context.Context, namespace string, after int64, limit int) ([]store.AuditEntry, error)
+}
+
 // VerifyStored proves the chain of a namespace as the store holds it, page by
 // page, and answers where it stands. The error is a [*BrokenError], or the store's.
-func VerifyStored(ctx context.Context, r store.AuditReader, namespace string) (Chain, error) {
+func VerifyStored(ctx context.Context, r entryReader, namespace string) (Chain, error) {
 	c := Chain{namespace: namespace, bound: true}
 	for {
 		entries, err := r.AuditEntries(ctx, namespace, c.sequence, store.MaxPage)

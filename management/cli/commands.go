@@ -74,6 +74,7 @@ func Commands(o Options) []*cobra.Command {
 		noun(o, "replicas", "the processes that answer Envoy", replicaExamples, replicaList),
 		noun(o, "blacklist", "networks whose clients are refused", blacklistExamples,
 			blacklistAdd, blacklistList, blacklistShow, blacklistRemove),
+		noun(o, "audit", "who did what, and the proof that nothing of it was changed", auditExamples, auditList, auditShow),
 	}
 }
 
@@ -90,6 +91,8 @@ const (
 	replicaExamples   = `  credence replicas list`
 	blacklistExamples = `  credence blacklist add 203.0.113.0/24 --for 1h --reason "key scan"
   credence blacklist list`
+	auditExamples = `  credence audit list --key KEY_ID
+  credence audit show default:42`
 )
 
 // noun is a command with its verbs, and the flags that all of them have.

@@ -179,6 +179,18 @@ func (c *Client) BlacklistRemove(ctx context.Context, in BlacklistRemoveInput) (
 	return call[BlacklistRemoved](ctx, c, http.MethodDelete, "/v1/blacklist/{id}", in)
 }
 
+// AuditList: List audit entries, newest first.
+// GET /v1/audit, role auditor.
+func (c *Client) AuditList(ctx context.Context, in AuditListInput) (List[AuditEntry], error) {
+	return call[List[AuditEntry]](ctx, c, http.MethodGet, "/v1/audit", in)
+}
+
+// AuditShow: Show an audit entry.
+// GET /v1/audit/entries/{id}, role auditor.
+func (c *Client) AuditShow(ctx context.Context, in AuditShowInput) (AuditEntry, error) {
+	return call[AuditEntry](ctx, c, http.MethodGet, "/v1/audit/entries/{id}", in)
+}
+
 // ReplicaList: List the replicas of the data plane and how far each has come.
 // GET /v1/replicas, role viewer.
 func (c *Client) ReplicaList(ctx context.Context, in ReplicaListInput) (ReplicaPage, error) {

@@ -179,7 +179,10 @@ CREATE TABLE credence.api_key_audit_log (
     UNIQUE (namespace, sequence)
 );
 
-CREATE INDEX api_key_audit_log_key_id ON credence.api_key_audit_log (key_id) WHERE key_id IS NOT NULL;
+-- A list is in the order of the ids.
+CREATE INDEX api_key_audit_log_key_id ON credence.api_key_audit_log (key_id, id) WHERE key_id IS NOT NULL;
+CREATE INDEX api_key_audit_log_namespace ON credence.api_key_audit_log (namespace, id);
+CREATE INDEX api_key_audit_log_at ON credence.api_key_audit_log (at);
 
 -- What was written stays as it was written. Retention may remove entries from
 -- the old end of a chain; nothing may rewrite one.

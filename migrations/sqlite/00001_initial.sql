@@ -180,7 +180,10 @@ CREATE TABLE api_key_audit_log (
     UNIQUE (namespace, sequence)
 ) STRICT;
 
+-- A list is in the order of the ids, which every index of a table has at its end.
 CREATE INDEX api_key_audit_log_key_id ON api_key_audit_log (key_id) WHERE key_id IS NOT NULL;
+CREATE INDEX api_key_audit_log_namespace ON api_key_audit_log (namespace);
+CREATE INDEX api_key_audit_log_at ON api_key_audit_log (at);
 
 -- What was written stays as it was written. Retention may remove entries from
 -- the old end of a chain; nothing may rewrite one.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"credence/store"
 )
@@ -26,6 +27,84 @@ func (r reader) AuditEntries(ctx context.Context, namespace string, after int64,
 		return nil, fmt.Errorf("audit entries of %q: %w", namespace, err)
 	}
 	return found, nil
+}
+
+// AuditEntry implements [store.AuditReader].
+func (r reader) AuditEntry(ctx context.Context, namespace string, sequence int64) (store.AuditEntry, error) {
+	var e store.AuditEntry
+	err := scanAuditEntry(r.q.QueryRowContext(ctx,
+		"SELECT "+auditColumns+" FROM api_key_audit_log WHERE namespace = ? AND sequence = ?", namespace, sequence), &e)
+	if err != nil {
+		return store.AuditEntry{}, fmt.Errorf("audit entry %d of %q: %w", sequence, namespace, translate(err))
+	}
+	return e, nil
+}
+
+// numbered is an entry with its place among all entries.
+type numbered struct {
+	store.AuditEntry
+
+	id int64
+}
+
+func scanNumbered(r row, n *numbered) error {
+	e := &n.AuditEntry
+	return r.Scan(&n.id, &e.Namespace, &e.Sequence, instant{&e.At}, &e.Actor, &e.Action, &e.Object, optionalText{&e.KeyID},
+		address{&e.IPAddress}, &e.RequestID, &e.Details, hash{&e.Previous}, hash{&e.Hash})
+}
+
+// AuditLog implements [store.AuditReader]. There is one writer at a time, so
+// ids grow in the order of the commits.
+func (r reader) AuditLog(ctx context.Context, of store.AuditFilter, page store.Page) ([]store.AuditEntry, store.Cursor, error) {
+	var c conditions
+	c.anyOf("namespace", of.Chains)
+	for _, equal := range [][2]string{{"key_id = ?", of.KeyID}, {"actor = ?", of.Actor}, {"action = ?", of.Action}, {"object = ?", of.Object}} {
+		if equal[1] != "" {
+			c.add(equal[0], equal[1])
+		}
+	}
+	if !of.Since.IsZero() {
+		c.add("at >= ?", micros(of.Since))
+	}
+	if !of.Until.IsZero() {
+		c.add("at < ?", micros(of.Until))
+	}
+	if id, err := strconv.ParseInt(string(page.After), 10, 64); err == nil {
+		c.add("id < ?", id)
+	}
+	query := c.query("SELECT id, "+auditColumns+" FROM api_key_audit_log", " ORDER BY id DESC LIMIT ?")
+	found, err := listRows(ctx, r.q, query, append(c.args, page.Size()+1), scanNumbered)
+	if err != nil {
+		return nil, "", fmt.Errorf("audit log: %w", err)
+	}
+	found, next := cutPage(found, page, func(n *numbered) store.Cursor { return store.Cursor(strconv.FormatInt(n.id, 10)) })
+	return entriesOf(found), next, nil
+}
+
+func entriesOf(found []numbered) []store.AuditEntry {
+	entries := make([]store.AuditEntry, len(found))
+	for i := range found {
+		entries[i] = found[i].AuditEntry
+	}
+	return entries
+}
+
+// AuditHeads implements [store.AuditReader]. The cursor is the namespace with
+// a mark before it, since one of them is empty.
+func (r reader) AuditHeads(ctx context.Context, page store.Page) ([]store.AuditHead, store.Cursor, error) {
+	var c conditions
+	if page.After != "" {
+		c.add("namespace > ?", string(page.After[1:]))
+	}
+	query := c.query("SELECT namespace, sequence, entry_hash FROM audit_heads", " ORDER BY namespace LIMIT ?")
+	found, err := listRows(ctx, r.q, query, append(c.args, page.Size()+1), func(r row, h *store.AuditHead) error {
+		return r.Scan(&h.Namespace, &h.Sequence, hash{&h.Hash})
+	})
+	if err != nil {
+		return nil, "", fmt.Errorf("audit heads: %w", err)
+	}
+	found, next := cutPage(found, page, func(h *store.AuditHead) store.Cursor { return store.Cursor("=" + h.Namespace) })
+	return found, next, nil
 }
 
 // AuditHead implements [store.AuditWriter]. The transaction is immediate, so

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
+	"time"
 
 	"credence/store"
 )
@@ -19,6 +21,39 @@ func auditPromises() []promise {
 			f.entries("tenant", 2, 2, 3, 4)
 			f.entries("", 4, 10, 5)
 			f.entries("nobody", 0, 10)
+		}},
+		{"AuditEntry", "answers the entry of that place, ErrNotFound when there is none", func(f *fixture) {
+			first := f.nextEntry("tenant")
+			f.appendEntries(first)
+			second := f.nextEntry("tenant")
+			f.appendEntries(second, f.nextEntry(""))
+			got, err := f.backend.AuditEntry(f.Context(), "tenant", 2)
+			f.ok(err)
+			equal(f, got, second)
+			got, err = f.backend.AuditEntry(f.Context(), "", 1)
+			f.ok(err)
+			equal(f, got.Namespace, "")
+			for _, place := range []store.AuditHead{{Namespace: "tenant", Sequence: 3}, {Namespace: "tenant"}, {Namespace: "nobody", Sequence: 1}} {
+				_, err := f.backend.AuditEntry(f.Context(), place.Namespace, place.Sequence)
+				f.refused(err, store.ErrNotFound)
+			}
+		}},
+		{"AuditLog", "answers what fits all of the filter, newest first, each once also while others are written", auditLog},
+		{"AuditHeads", "answers where the chains end, ordered by namespace", func(f *fixture) {
+			for _, namespace := range []string{"tenant", "", "a", "tenant"} {
+				f.appendEntries(f.nextEntry(namespace))
+			}
+			for _, size := range []int{1, 2, 10} {
+				got := walk(f, size, func(p store.Page) ([]store.AuditHead, store.Cursor, error) {
+					return f.backend.AuditHeads(f.Context(), p)
+				})
+				var want []store.AuditHead
+				for _, namespace := range []string{"", "a", "tenant"} {
+					sequence, hash := f.auditHead(namespace)
+					want = append(want, store.AuditHead{Namespace: namespace, Sequence: sequence, Hash: hash})
+				}
+				equal(f, got, want)
+			}
 		}},
 		{"AppendAudit", "stores every field", func(f *fixture) {
 			f.insertKeys(f.bareKey(1)) // its own entry is the first of the chain
@@ -73,6 +108,52 @@ func auditPromises() []promise {
 			equal(f, len(f.chain(store.DefaultNamespace)), writers*each)
 		}},
 	}
+}
+
+// auditLog writes entries that differ in every field a filter knows, and asks
+// for each of them, and for all while more are written.
+func auditLog(f *fixture) {
+	f.insertKeys(f.bareKey(1)) // sequence 1 of the chain default
+	begin := f.clock.now()
+	for i := range 6 {
+		f.clock.advance(time.Second)
+		e := f.nextEntry([]string{"", "tenant", store.DefaultNamespace}[i%3])
+		e.Actor, e.Action, e.Object = fmt.Sprintf("token:tok_%d", i), []string{"key.create", "key.revoke"}[i%2], fmt.Sprintf("key:%d", i)
+		if i == 3 {
+			e.KeyID = keyID(1)
+		}
+		e.Hash = e.ChainHash()
+		f.appendEntries(e)
+	}
+	for _, c := range []struct {
+		of   store.AuditFilter
+		want []string
+	}{
+		{store.AuditFilter{}, []string{"default:3", "tenant:2", ":2", "default:2", "tenant:1", ":1", "default:1"}},
+		{store.AuditFilter{Chains: []string{""}}, []string{":2", ":1"}},
+		{store.AuditFilter{Chains: []string{"tenant", "default"}}, []string{"default:3", "tenant:2", "default:2", "tenant:1", "default:1"}},
+		{store.AuditFilter{KeyID: keyID(1)}, []string{":2"}},
+		{store.AuditFilter{Actor: "token:tok_4"}, []string{"tenant:2"}},
+		{store.AuditFilter{Action: "key.revoke"}, []string{"default:3", ":2", "tenant:1"}},
+		{store.AuditFilter{Object: "key:0"}, []string{":1"}},
+		{store.AuditFilter{Since: begin.Add(5 * time.Second)}, []string{"default:3", "tenant:2"}},
+		{store.AuditFilter{Until: begin.Add(2 * time.Second)}, []string{":1", "default:1"}},
+		{store.AuditFilter{Action: "key.create", Chains: []string{"tenant"}, Since: begin, Until: begin.Add(time.Hour)}, []string{"tenant:2"}},
+		{store.AuditFilter{Actor: "nobody"}, nil},
+	} {
+		for _, size := range []int{1, 3, 100} {
+			got := walk(f, size, func(p store.Page) ([]store.AuditEntry, store.Cursor, error) {
+				f.appendEntries(f.nextEntry("meanwhile")) // after the first page has begun, it is seen by none
+				found, next, err := f.backend.AuditLog(f.Context(), c.of, p)
+				return found, next, err
+			})
+			got = slices.DeleteFunc(got, func(e store.AuditEntry) bool { return e.Namespace == "meanwhile" })
+			inOrder(f, names(got, func(e store.AuditEntry) string { return fmt.Sprintf("%s:%d", e.Namespace, e.Sequence) }), c.want...)
+		}
+	}
+	found, _, err := f.backend.AuditLog(f.Context(), store.AuditFilter{KeyID: keyID(1)}, store.Page{After: "no cursor"})
+	f.ok(err)
+	equal(f, len(found), 1)
 }
 
 func (f *fixture) auditHead(namespace string) (sequence int64, hash [32]byte) {

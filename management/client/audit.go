@@ -1,0 +1,42 @@
+package client
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// AuditEntry is what a person or a job did to an object.
+type AuditEntry struct {
+	ID        string          `json:"id" doc:"Its id: the namespace of its chain, a colon and its number there"`
+	Namespace string          `json:"namespace" doc:"Chain it belongs to; empty for what has no namespace"`
+	Sequence  int64           `json:"sequence" doc:"Its number in the chain, from 1"`
+	At        time.Time       `json:"at"`
+	Actor     string          `json:"actor" doc:"Who: token:tok_..., job:..., system"`
+	Action    string          `json:"action" doc:"Did what: key.create, blacklist.add, ..."`
+	Object    string          `json:"object" doc:"To what: key:key_..., plan:basic, ..."`
+	KeyID     string          `json:"key_id,omitempty" doc:"The key it is about, if it is about one"`
+	IPAddress string          `json:"ip_address,omitempty" doc:"Where the actor asked from"`
+	RequestID string          `json:"request_id,omitempty" doc:"Request that did it, as in the log"`
+	Details   json.RawMessage `json:"details,omitempty" doc:"What changed, before and after, without secrets"`
+	Unread    bool            `json:"details_unreadable,omitempty" doc:"True when the keyset of this server does not open the details"`
+	Previous  string          `json:"previous_hash" doc:"Hash of the entry before it in the chain, hexadecimal"`
+	Hash      string          `json:"entry_hash" doc:"Its own hash, over all its stored fields, hexadecimal"`
+}
+
+// AuditListInput is the request of AuditList; empty fields do not narrow.
+type AuditListInput struct {
+	Namespace string    `query:"namespace" doc:"Only entries of this namespace"`
+	Global    bool      `query:"global" doc:"Only entries about what has no namespace; not together with namespace"`
+	KeyID     string    `query:"key_id" doc:"Only entries about this key"`
+	Actor     string    `query:"actor" doc:"Only what this actor did"`
+	Action    string    `query:"action" doc:"Only this action"`
+	Object    string    `query:"object" doc:"Only what was done to this object"`
+	Since     time.Time `query:"since" doc:"Only entries at or after this instant (RFC 3339)"`
+	Until     time.Time `query:"until" doc:"Only entries before this instant (RFC 3339)"`
+	PageInput
+}
+
+// AuditShowInput is the request of AuditShow.
+type AuditShowInput struct {
+	ID string `path:"id" doc:"Id of the entry, e.g. default:42"`
+}
