@@ -31,7 +31,12 @@ func set(ctx context.Context, r redis.UniversalClient) error {
 // until asks again and again until the check answers nil.
 func until(t *testing.T, what string, check func() error) {
 	t.Helper()
-	limit := time.After(time.Minute)
+	untilWithin(t, time.Minute, what, check)
+}
+
+func untilWithin(t *testing.T, patience time.Duration, what string, check func() error) {
+	t.Helper()
+	limit := time.After(patience)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for {

@@ -16,5 +16,8 @@ func NewBudgetsByClock(c *Client, holder string) *Budgets {
 // ClockKey holds the clock of NewBudgetsByClock.
 const ClockKey = "clock"
 
+// UntilWithin is for the tests outside of the package.
+var UntilWithin = untilWithin
+
 // SlotOf is the slot of a hash tag.
 func SlotOf(tag string) int { return slotOf(tag) }

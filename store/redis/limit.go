@@ -75,8 +75,12 @@ func (b *Budgets) Draw(ctx context.Context, life time.Duration, groups []*limit.
 		}
 	}
 	b.run(ctx, unknown, b.script.Eval) // and Redis keeps the script
+	lost := false
 	for _, c := range calls {
-		c.read()
+		lost = c.read() != nil || lost
+	}
+	if lost {
+		b.client.lookAround(ctx)
 	}
 }
 
@@ -151,8 +155,8 @@ func (b *Budgets) run(ctx context.Context, calls []*scriptCall,
 // numbers of an answer.
 const answerNumbers = 5
 
-// read fills in the answers, or the error.
-func (c *scriptCall) read() {
+// read fills in the answers, or the error, which it answers too.
+func (c *scriptCall) read() error {
 	numbers, err := c.cmd.Int64Slice()
 	if err == nil && len(numbers) != c.draws*answerNumbers {
 		err = fmt.Errorf("%d numbers for %d draws", len(numbers), c.draws)
@@ -173,6 +177,7 @@ func (c *scriptCall) read() {
 			}
 		}
 	}
+	return err
 }
 
 // key names the budget of a limit: one that is changed is another budget.

@@ -18,11 +18,11 @@ import (
 // noQuotas stand for the store: the keys of these tests have no quotas.
 type noQuotas struct{ store.QuotaCounters }
 
-func newLimiter(t *testing.T, c *redis.Client, holder string, exact bool) *limiter.Limiter {
+func newLimiter(t *testing.T, c *redis.Client, holder string, exact bool, wait time.Duration) *limiter.Limiter {
 	t.Helper()
 	l, err := limiter.New(limiter.Options{
 		Store: noQuotas{}, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
-		Budgets: redis.NewBudgets(c, holder), Exact: exact, BudgetWait: 30 * time.Second,
+		Budgets: redis.NewBudgets(c, holder), Exact: exact, BudgetWait: wait,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -69,7 +69,7 @@ func TestReplicasShareLimitsThroughARealServerAndARealCluster(t *testing.T) {
 						t.Fatal(err)
 					}
 					t.Cleanup(func() { _ = c.Close() })
-					limiters = append(limiters, newLimiter(t, c, fmt.Sprint("replica-", i), exact))
+					limiters = append(limiters, newLimiter(t, c, fmt.Sprint("replica-", i), exact, 30*time.Second))
 				}
 				hour := func(subject string, n int64) pipeline.SubjectLimit {
 					return pipeline.SubjectLimit{Subject: subject, Label: "hour", Limit: limit.Limit{Name: "hour", Limit: n, Period: time.Hour}}
