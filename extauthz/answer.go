@@ -95,6 +95,7 @@ func rows() []row {
 		{pipeline.ReasonDisabled, invalid, 401, codes.Unauthenticated, "invalid_api_key", invalidText, false},
 		{pipeline.ReasonSuspended, invalid, 401, codes.Unauthenticated, "invalid_api_key", invalidText, false},
 		{pipeline.ReasonExpired, invalid, 401, codes.Unauthenticated, "invalid_api_key", invalidText, false},
+		{pipeline.ReasonGraceEnded, invalid, 401, codes.Unauthenticated, "invalid_api_key", invalidText, false},
 		{pipeline.ReasonNotYetValid, invalid, 401, codes.Unauthenticated, "invalid_api_key", invalidText, false},
 
 		{pipeline.ReasonNamespaceNotAllowed, forbidden, 403, codes.PermissionDenied, "forbidden", forbiddenText, true},

@@ -171,7 +171,7 @@ func TestUnusableKeysLookAlike(t *testing.T) {
 		want := answered(t, a, request, typical(pipeline.ReasonUnknownKey)).GetDeniedResponse()
 		for _, r := range []pipeline.Reason{
 			pipeline.ReasonMalformedKey, pipeline.ReasonRevoked, pipeline.ReasonDisabled,
-			pipeline.ReasonSuspended, pipeline.ReasonExpired, pipeline.ReasonNotYetValid,
+			pipeline.ReasonSuspended, pipeline.ReasonExpired, pipeline.ReasonGraceEnded, pipeline.ReasonNotYetValid,
 		} {
 			if got := answered(t, a, request, typical(r)).GetDeniedResponse(); !proto.Equal(want, got) {
 				t.Errorf("%s can be told from unknown_key: %v", r, got)

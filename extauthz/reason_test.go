@@ -98,6 +98,7 @@ func TestEveryReasonComesOutOfARealCheck(t *testing.T) {
 		pipeline.ReasonDisabled:    status(store.StatusDisabled),
 		pipeline.ReasonSuspended:   status(store.StatusSuspended),
 		pipeline.ReasonExpired:     keyWith(func(k *store.Key) { k.ExpiresAt = p.now() }),
+		pipeline.ReasonGraceEnded:  keyWith(func(k *store.Key) { k.GraceEndsAt = p.now() }),
 		pipeline.ReasonNotYetValid: keyWith(func(k *store.Key) { k.NotBefore = p.now().Add(time.Hour) }),
 
 		pipeline.ReasonNamespaceNotAllowed: on("credence.namespace", "shop", with(good)),

@@ -167,6 +167,18 @@ func changes(w *tenants) map[string]struct {
 			_, err := s.KeyPurge(ctx, global, management.KeyPurge{KeyID: w.key["revoked"]})
 			return err
 		}},
+		"KeyRotate": {8, func(ctx context.Context, s *management.Service) error {
+			_, err := s.KeyRotate(ctx, global, management.KeyRotate{KeyID: w.key["a"], Idempotency: once})
+			return err
+		}},
+		"KeyRotate at once": {6, func(ctx context.Context, s *management.Service) error {
+			_, err := s.KeyRotate(ctx, global, management.KeyRotate{KeyID: w.key["a"], Grace: "0s"})
+			return err
+		}},
+		"KeyRotationClose": {4, func(ctx context.Context, s *management.Service) error {
+			_, err := s.KeyRotationClose(ctx, w.key["rotated"])
+			return err
+		}},
 		"PlanCreate": {5, func(ctx context.Context, s *management.Service) error {
 			_, err := s.PlanCreate(ctx, global, management.PlanCreate{Name: "x", Idempotency: once})
 			return err
@@ -225,6 +237,7 @@ func changes(w *tenants) map[string]struct {
 func TestWhateverWriteFailsNothingIsHalfDone(t *testing.T) {
 	w := newTenants(t)
 	w.key["disabled"], w.key["revoked"] = w.keyIn(store.StatusDisabled).KeyID, w.keyIn(store.StatusRevoked).KeyID
+	w.key["rotated"] = w.rotated(management.KeyRotate{Grace: "1m"}).Previous.KeyID
 	w.rule["ended"] = w.fixture.rule(management.BlacklistAdd{Network: "192.0.2.8", For: "1h"}).ID
 	_, err := w.NamespaceCreate(t.Context(), global, management.NamespaceCreate{Name: "empty"})
 	must(t, err)

@@ -70,6 +70,15 @@ func (j *journal) step(ctx context.Context, t *rapid.T) {
 			j.note(j.namespaceOf(keyID), got.Changed, err)
 		},
 		func() {
+			grace := rapid.SampledFrom([]string{"0s", "1m", "x"}).Draw(t, "grace")
+			made, err := j.KeyRotate(ctx, global, management.KeyRotate{KeyID: keyID, Grace: grace})
+			if err == nil {
+				j.keys = append(j.keys, made.Key)
+			}
+			j.note(j.namespaceOf(keyID), true, err) // of the successor
+			j.note(j.namespaceOf(keyID), true, err)
+		},
+		func() {
 			got, err := j.KeyPurge(ctx, global, management.KeyPurge{KeyID: keyID})
 			j.note(j.namespaceOf(keyID), got.Changed, err)
 		},

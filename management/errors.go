@@ -23,6 +23,8 @@ const (
 	CodeUnauthorized         Code = "unauthorized"           // no usable admin token
 	CodeInUse                Code = "in_use"                 // others still refer to it
 	CodeKeyRevoked           Code = "key_revoked"            // final; make a new key
+	CodeKeyExpired           Code = "key_expired"            // its life has ended; make a new key
+	CodeKeyRotated           Code = "key_rotated"            // another key has taken over already
 	CodeKeyNotPurgeable      Code = "key_not_purgeable"      // neither revoked nor expired
 	CodeIdempotencyKeyReused Code = "idempotency_key_reused" // with another request
 	CodeUnavailable          Code = "unavailable"            // try again
@@ -33,7 +35,7 @@ const (
 func Codes() []Code {
 	return []Code{
 		CodeInvalidInput, CodeNotFound, CodeConflict, CodeStaleVersion, CodePreconditionRequired, CodeForbidden,
-		CodeUnauthorized, CodeInUse, CodeKeyRevoked, CodeKeyNotPurgeable, CodeIdempotencyKeyReused, CodeUnavailable,
+		CodeUnauthorized, CodeInUse, CodeKeyRevoked, CodeKeyExpired, CodeKeyRotated, CodeKeyNotPurgeable, CodeIdempotencyKeyReused, CodeUnavailable,
 		CodeInternal,
 	}
 }

@@ -83,6 +83,12 @@ func keyFacts(k *store.Key) facts {
 	}
 	f.instant("not_before", k.NotBefore)
 	f.instant("expires_at", k.ExpiresAt)
+	f.text("predecessor", k.Predecessor)
+	f.text("successor", k.Successor)
+	f.instant("grace_ends_at", k.GraceEndsAt)
+	if k.CloseWhenSilent > 0 {
+		f["close_when_silent"] = k.CloseWhenSilent.String()
+	}
 	return f
 }
 

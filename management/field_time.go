@@ -47,6 +47,18 @@ func (p *problems) end(instantField string, instant time.Time, spanField, span s
 	return p.now.Add(length).UTC().Truncate(time.Microsecond)
 }
 
+// span checks a length of time between two bounds.
+func (p *problems) span(field, value string, least, most time.Duration) time.Duration {
+	length, err := time.ParseDuration(value)
+	switch {
+	case err != nil:
+		p.add(field, quoted(value)+" is no duration", `write it like "24h", "90m" or "1h30m"`)
+	case length < least || length > most:
+		p.add(field, quoted(value)+" is out of range", fmt.Sprintf("use %s to %s", least, most))
+	}
+	return length.Truncate(time.Microsecond)
+}
+
 // order notes a life that ends before it begins.
 func (p *problems) order(notBefore, expiresAt time.Time) {
 	if !notBefore.IsZero() && !expiresAt.IsZero() && !notBefore.Before(expiresAt) {

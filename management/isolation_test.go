@@ -90,6 +90,17 @@ var attempts = map[string]struct {
 		}
 		return w.KeyPurge(ctx, onlyA, management.KeyPurge{KeyID: w.key[ns]})
 	}},
+	"KeyRotate": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.KeyRotate(ctx, onlyA, management.KeyRotate{KeyID: w.key[ns]})
+	}},
+	"KeyRotation": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		if ns == "a" {
+			if _, err := w.KeyRotate(ctx, onlyA, management.KeyRotate{KeyID: w.key[ns]}); err != nil {
+				return nil, err
+			}
+		}
+		return w.KeyRotation(ctx, onlyA, w.key[ns])
+	}},
 	"PlanCreate": {management.CodeInvalidInput, func(ctx context.Context, w *tenants, ns string) (any, error) {
 		return w.PlanCreate(ctx, onlyA, management.PlanCreate{Name: "new", Namespace: ns})
 	}},

@@ -24,6 +24,8 @@ func TestTheTextOfAKeyOrTokenIsNowhereButInItsAnswer(t *testing.T) {
 	must(t, err)
 	again, err := f.KeyCreate(t.Context(), global, in)
 	must(t, err)
+	rotated, err := f.KeyRotate(t.Context(), global, management.KeyRotate{KeyID: made.Key.KeyID})
+	must(t, err)
 	for _, verb := range []string{"disable", "enable", "suspend", "revoke"} {
 		_, err := f.verbs()[verb](t.Context(), global, management.KeyStatusChange{KeyID: made.Key.KeyID})
 		must(t, err)
@@ -33,7 +35,7 @@ func TestTheTextOfAKeyOrTokenIsNowhereButInItsAnswer(t *testing.T) {
 
 	places := map[string]string{
 		"log":             f.log.String(),
-		"answer, printed": fmt.Sprintf("%v %+v %#v", made, made, made),
+		"answer, printed": fmt.Sprintf("%v %+v %#v %+v", made, made, made, rotated),
 		"repeated answer": fmt.Sprintf("%v %q", again, again.Text.Reveal()),
 		"error":           errors.Join(enableErr, wrongErr).Error(),
 		"raw rows":        f.dump(),
@@ -51,7 +53,7 @@ func TestTheTextOfAKeyOrTokenIsNowhereButInItsAnswer(t *testing.T) {
 	}
 	for place, content := range places {
 		for name, secret := range map[string]string{
-			"key text": made.Text.Reveal(), "random part": made.Text.Reveal()[9:52], "token text": token.Text.Reveal(),
+			"successor": rotated.Text.Reveal(), "key text": made.Text.Reveal(), "random part": made.Text.Reveal()[9:52], "token text": token.Text.Reveal(),
 		} {
 			if strings.Contains(content, secret) {
 				t.Errorf("%s holds the %s", place, name)

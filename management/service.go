@@ -10,13 +10,16 @@ import (
 	"credence/store/credential"
 )
 
-// Options is what a Service needs. All fields are required.
+// Options is what a Service needs. All fields but UsageKept are required.
 type Options struct {
 	Store   *store.Store
 	Secrets *credential.Secrets
 	Random  io.Reader        // cryptographically secure
 	Now     func() time.Time // the wall clock
 	Logger  *slog.Logger
+	// UsageKept is how long usage by the minute is kept; 0 means for ever. What
+	// is older is not taken for silence.
+	UsageKept time.Duration
 }
 
 // Service is the use-cases of the control plane. It keeps no state of its own
@@ -27,6 +30,8 @@ type Service struct {
 	random  io.Reader
 	now     func() time.Time
 	logger  *slog.Logger
+
+	usageKept time.Duration
 }
 
 // New makes a Service. It answers an error that names the option that is
@@ -44,5 +49,5 @@ func New(o Options) (*Service, error) {
 	case o.Logger == nil:
 		return nil, errors.New("management: option Logger is missing")
 	}
-	return &Service{store: o.Store, secrets: o.Secrets, random: o.Random, now: o.Now, logger: o.Logger}, nil
+	return &Service{store: o.Store, secrets: o.Secrets, random: o.Random, now: o.Now, logger: o.Logger, usageKept: o.UsageKept}, nil
 }

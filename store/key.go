@@ -66,6 +66,20 @@ type Key struct {
 	UpdatedAt    time.Time
 	StatusAt     time.Time // when Status was last set
 	Version      int64
+	// LimitsID is the key that this one's limits and quotas are counted for: the
+	// first of its chain of rotations. "" is the key itself.
+	LimitsID string
+	// GraceEndsAt is from when on a key that was rotated is refused; zero while
+	// it is not.
+	GraceEndsAt time.Time
+	// Predecessor and Successor are the keys that this one took over from, and
+	// that takes over from it since RotatedAt. With CloseWhenSilent the grace
+	// ends early, once nobody has used the key for so long. Only a [KeyReader]
+	// answers these four: no decision rests on them.
+	Predecessor     string
+	Successor       string
+	RotatedAt       time.Time
+	CloseWhenSilent time.Duration
 	// LastUsedAt and LastUsedIP come from usage, to a minute: zero and invalid
 	// until the first use. No change of a key writes them, the version does not
 	// count them, and only a [KeyReader] answers them.
@@ -77,6 +91,15 @@ type Key struct {
 // already outside.
 func (k *Key) Expired(now time.Time) bool {
 	return !k.ExpiresAt.IsZero() && !now.Before(k.ExpiresAt)
+}
+
+// Rotated reports whether another key takes over from it.
+func (k *Key) Rotated() bool { return k.Successor != "" }
+
+// InGrace reports whether the key was rotated and is still let in at now, as
+// far as its rotation is concerned.
+func (k *Key) InGrace(now time.Time) bool {
+	return k.Rotated() && now.Before(k.GraceEndsAt)
 }
 
 // KeyFilter narrows a list of keys; empty fields do not narrow.
@@ -93,6 +116,8 @@ type KeyFilter struct {
 	ExpiredAt  time.Time // keys whose life has ended at this instant
 	// UnusedSince: keys that were made before this and not used since.
 	UnusedSince time.Time
+	// InGraceAt: keys that were rotated and whose grace lasts beyond this.
+	InGraceAt time.Time
 }
 
 // KeyReader reads keys for the control plane.
@@ -126,7 +151,8 @@ type KeyWriter interface {
 	// UpdateKey MUST write only when the stored version is k.Version, answer
 	// ErrStale otherwise, ErrNotFound when there is no such key,
 	// ErrMissingReference as InsertKey does, and store k.Version+1. It MUST
-	// NOT change KeyID, Namespace, Hash, PepperID, ChecksumID or CreatedAt.
+	// NOT change KeyID, Namespace, Hash, PepperID, ChecksumID, CreatedAt,
+	// LimitsID or Predecessor.
 	UpdateKey(ctx context.Context, k Key) error
 	// PurgeKey MUST erase everything but id, key id, namespace and times, set
 	// the status purged, keep the row, and free the hash's uniqueness.

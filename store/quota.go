@@ -7,7 +7,7 @@ import (
 
 // QuotaWindow names one calendar window of one quota of one subject.
 type QuotaWindow struct {
-	Subject string    // a key id ("key_..."), or "owner:<namespace>/<name>"
+	Subject string    // a key id ("key_..."; of keys that were rotated the first's), or "owner:<namespace>/<name>"
 	Name    string    // of the quota
 	Start   time.Time // UTC start of the day or month
 	End     time.Time

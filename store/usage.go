@@ -117,8 +117,21 @@ type UsageIngest interface {
 	RemoveUsage(ctx context.Context, before time.Time) (int, error)
 }
 
+// UsageArrival is how much of what one replica counts has arrived.
+type UsageArrival struct {
+	Replica string
+	// Until is the instant, by the replica's clock, up to which everything has.
+	Until time.Time
+	// EndedAt is when it stopped counting; zero while it counts. What is
+	// missing of one that ended is a gap.
+	EndedAt time.Time
+}
+
 // UsageReader reads usage as it was counted.
 type UsageReader interface {
+	// UsageArrivals MUST answer all replicas that have delivered anything,
+	// by id, those that ended included until RemoveUsage forgets them.
+	UsageArrivals(ctx context.Context) ([]UsageArrival, error)
 	// UsageMinutes MUST answer at most limit rows of the key ("", UsageOther)
 	// whose minute is in [from, until), by minute and reason.
 	UsageMinutes(ctx context.Context, keyID string, from, until time.Time, limit int) ([]UsageMinute, error)

@@ -25,7 +25,7 @@ type Key struct {
 	Environment string
 	Plan        string
 	Scopes      string // sorted, joined with a space
-	ExpiresAt   int64  // Unix microseconds, as exact as the store; 0 is never
+	ExpiresAt   int64  // Unix microseconds, as exact as the store; 0 is never. Of a key that was rotated: the end of its grace, if that comes first
 	Hash        credential.Hash
 	// Bounds are where and from when on the key may be used; nil is everywhere
 	// and at once.
@@ -43,6 +43,8 @@ type Key struct {
 	// Foreign is true for a key that was made elsewhere: its text carries no
 	// checksum of ours.
 	Foreign bool
+	// Rotated is true when ExpiresAt is where the grace of a rotation ends.
+	Rotated bool
 }
 
 // Bounds are what a key is bound to; an empty list binds to nothing.
@@ -102,7 +104,7 @@ func (k *Key) EncodedPolicy() string {
 
 // SubjectLimit is a rate and whom it is counted for.
 type SubjectLimit struct {
-	Subject string // the key id ("key_..."), or "owner:<namespace>/<name>"
+	Subject string // the key id ("key_..."; of keys that were rotated the first's), or "owner:<namespace>/<name>"
 	// Label names the limit in answers ([LimitOutcome.Name]) and is unique
 	// among the limits and quotas of the key. It is no part of what is counted.
 	Label string

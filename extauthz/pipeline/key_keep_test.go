@@ -27,7 +27,7 @@ func TestAKeyIsTheSameAfterItHasBeenKept(t *testing.T) {
 			Quotas:   []limit.Quota{{Name: "monthly", Limit: 1000, Period: limit.QuotaMonth}},
 			Networks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, Hosts: []string{"*.Example.com"}, Methods: []string{"GET"},
 			Paths: []string{"/a/*"}, NotBefore: time.Unix(1000, 0).UTC(), ExpiresAt: time.Unix(2000, 123456000).UTC(),
-			Hash: credential.Hash{1, 2},
+			Hash: credential.Hash{1, 2}, GraceEndsAt: time.Unix(1999, 0).UTC(), LimitsID: "key_0",
 		},
 		PlanQuotas:  []limit.Quota{{Name: "daily", Limit: 1000, Period: limit.QuotaDay}},
 		OwnerLimits: []limit.Limit{{Name: "daily", Limit: 99, Period: time.Second, Burst: 99}},

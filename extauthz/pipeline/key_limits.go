@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -30,7 +31,7 @@ func validateLimits(r *store.KeyRecord) error {
 // owner's begin with "owner:", and a quota that shares its name with a rate of
 // the key or its plan begins with "quota:".
 func subjectLimits(r *store.KeyRecord) ([]SubjectLimit, []SubjectQuota) {
-	key, owner := r.KeyID, "owner:"+r.Namespace+"/"+r.Owner
+	key, owner := cmp.Or(r.LimitsID, r.KeyID), "owner:"+r.Namespace+"/"+r.Owner
 	var limits []SubjectLimit
 	var quotas []SubjectQuota
 	rates := make(map[string]bool)

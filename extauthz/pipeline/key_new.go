@@ -16,7 +16,7 @@ const maxText = 256
 // NewKey makes the Key of a record. It copies what it keeps.
 //
 // The limits are those of the key, then those of its plan, both counted for
-// the key, then those of its owner, counted for the owner. A limit of the key
+// the key (a key and those that took over from it have one budget), then those of its owner, counted for the owner. A limit of the key
 // takes the place of the plan's limit of the same name, and so does a quota:
 // that is how one key gets more, or less, than its plan says. An owner's
 // limits always hold as well, since they are a budget of several keys.
@@ -37,11 +37,24 @@ func NewKey(r store.KeyRecord) (*Key, error) {
 		Environment: shared(r.Environment), Bounds: newBounds(&r),
 		Hash: r.Hash, Foreign: r.ChecksumID == "",
 	}
-	if !r.ExpiresAt.IsZero() {
-		k.ExpiresAt = max(1, r.ExpiresAt.UnixMicro())
-	}
+	k.ExpiresAt, k.Rotated = lastInstant(&r)
 	k.Limits, k.Quotas = subjectLimits(&r)
 	return k, nil
+}
+
+// lastInstant is where the key ends, 0 for never, and whether that is the end
+// of a grace.
+func lastInstant(r *store.KeyRecord) (end int64, rotated bool) {
+	if !r.ExpiresAt.IsZero() {
+		end = max(1, r.ExpiresAt.UnixMicro())
+	}
+	if r.GraceEndsAt.IsZero() {
+		return end, false
+	}
+	if grace := max(1, r.GraceEndsAt.UnixMicro()); end == 0 || grace < end {
+		return grace, true
+	}
+	return end, false
 }
 
 // newBounds is nil for a key that is bound to nothing, as most are.
@@ -65,6 +78,7 @@ func shared(text string) string { return unique.Make(text).Value() }
 func validateRecord(r *store.KeyRecord) error {
 	for _, text := range []struct{ field, value string }{
 		{"key_id", r.KeyID},
+		{"limits_id", r.LimitsID},
 		{"namespace", r.Namespace},
 		{"owner", r.Owner},
 		{"plan", r.Plan},

@@ -49,6 +49,7 @@ func everyReason() map[Reason]reasonCase {
 		ReasonDisabled:    {StageState, status(store.StatusDisabled)},
 		ReasonSuspended:   {StageState, status(store.StatusSuspended)},
 		ReasonExpired:     {StageState, func(w *world) { w.key.ExpiresAt = noon.UnixMicro() }},
+		ReasonGraceEnded:  {StageState, func(w *world) { w.key.ExpiresAt, w.key.Rotated = noon.UnixMicro(), true }},
 		ReasonNotYetValid: {StageState, func(w *world) { w.bounds().NotBefore = noon.Add(1) }},
 
 		ReasonNamespaceNotAllowed: {StageAuthorize, func(w *world) { w.extend("credence.namespace", "shop") }},

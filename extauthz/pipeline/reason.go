@@ -28,6 +28,7 @@ const (
 	ReasonDisabled
 	ReasonSuspended
 	ReasonExpired
+	ReasonGraceEnded // the key was rotated, and both were let in long enough
 	ReasonNotYetValid
 
 	ReasonNamespaceNotAllowed
@@ -103,6 +104,7 @@ func (r Reason) String() string {
 		ReasonDisabled:            "disabled",
 		ReasonSuspended:           "suspended",
 		ReasonExpired:             "expired",
+		ReasonGraceEnded:          "grace_ended",
 		ReasonNotYetValid:         "not_yet_valid",
 		ReasonNamespaceNotAllowed: "namespace_not_allowed",
 		ReasonNetworkNotAllowed:   "network_not_allowed",

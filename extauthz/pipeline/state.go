@@ -39,6 +39,9 @@ func lifeOf(k *Key, now time.Time) Reason {
 		return ReasonNotYetValid
 	}
 	if k.ExpiresAt != 0 && now.UnixMicro() >= k.ExpiresAt {
+		if k.Rotated {
+			return ReasonGraceEnded
+		}
 		return ReasonExpired
 	}
 	return ReasonNone

@@ -78,7 +78,7 @@ func TestForeignKeysAreAcceptedOnlyWhereTheDeploymentSaysSo(t *testing.T) {
 func TestFailedCredentialIsChargedOnce(t *testing.T) {
 	charged := map[Reason]bool{
 		ReasonMalformedKey: true, ReasonUnknownKey: true, ReasonRevoked: true, ReasonDisabled: true,
-		ReasonSuspended: true, ReasonExpired: true, ReasonNotYetValid: true,
+		ReasonSuspended: true, ReasonExpired: true, ReasonGraceEnded: true, ReasonNotYetValid: true,
 	}
 	for reason, c := range everyReason() {
 		w := newWorld(t)

@@ -69,6 +69,8 @@ func explain(r pipeline.Reason) string {
 		return "the key is " + r.String() + ": `credence keys show` says since when and why"
 	case pipeline.ReasonExpired:
 		return "the key's life has ended: make a new one"
+	case pipeline.ReasonGraceEnded:
+		return "the key was rotated and its grace is over: use its successor, which `credence keys rotation` names"
 	case pipeline.ReasonNotYetValid:
 		return "the key's life has not begun: `credence keys show` says when it does"
 	case pipeline.ReasonNamespaceNotAllowed:

@@ -28,7 +28,7 @@ func statusOf(code management.Code) int {
 		return http.StatusUnprocessableEntity
 	case management.CodeNotFound:
 		return http.StatusNotFound
-	case management.CodeConflict, management.CodeInUse, management.CodeKeyRevoked, management.CodeKeyNotPurgeable:
+	case management.CodeConflict, management.CodeInUse, management.CodeKeyRevoked, management.CodeKeyExpired, management.CodeKeyRotated, management.CodeKeyNotPurgeable:
 		return http.StatusConflict
 	case management.CodeStaleVersion:
 		return http.StatusPreconditionFailed

@@ -9,6 +9,7 @@ import (
 	"credence/management"
 	"credence/management/client"
 	"credence/store"
+	"credence/store/credential"
 )
 
 // codeKeyTextNotRepeatable marks the answer to a repeated create.
@@ -25,13 +26,19 @@ func keyCreate(ctx context.Context, c call, in *client.KeyCreateInput) (client.K
 	if err != nil {
 		return client.KeyCreated{}, err
 	}
-	out := client.KeyCreated{Key: wireKey(made.Key, c.now())}
-	if made.Replayed {
+	return wireCreated(made.Key, made.Text, made.Replayed, c.now()), nil
+}
+
+// wireCreated is a new key with its text, or, of a repeated request, with the
+// code that says why there is none.
+func wireCreated(k store.Key, text credential.Text, replayed bool, now time.Time) client.KeyCreated {
+	out := client.KeyCreated{Key: wireKey(k, now)}
+	if replayed {
 		out.Code = codeKeyTextNotRepeatable
 	} else {
-		out.KeyText = client.KeyText(made.Text.Reveal())
+		out.KeyText = client.KeyText(text.Reveal())
 	}
-	return out, nil
+	return out
 }
 
 func keyList(ctx context.Context, c call, in *client.KeyListInput) (client.List[client.Key], error) {
@@ -156,6 +163,7 @@ func wireKey(k store.Key, now time.Time) client.Key {
 		Networks: mapped(k.Networks, netip.Prefix.String),
 		Hosts:    words(k.Hosts), Methods: words(k.Methods), Paths: words(k.Paths), Labels: wireLabels(k.Labels),
 		NotBefore: k.NotBefore, ExpiresAt: k.ExpiresAt, CreatedAt: k.CreatedAt, UpdatedAt: k.UpdatedAt, Version: k.Version,
+		Predecessor: k.Predecessor, Successor: k.Successor, RotatedAt: k.RotatedAt, GraceEndsAt: k.GraceEndsAt,
 		LastUsedAt: k.LastUsedAt, LastUsedIP: usedFrom,
 	}
 }

@@ -110,6 +110,15 @@ func keyOperations() []Operation {
 		status("KeyDisable", "disable", "Refuse a key until it is enabled again", keyDisable),
 		status("KeyEnable", "enable", "Let a disabled or suspended key in again", keyEnable),
 		status("KeySuspend", "suspend", "Refuse a key on suspicion until it is enabled again", keySuspend),
+		handle(Operation{
+			ID: "KeyRotate", Method: http.MethodPost, Path: "/v1/keys/{key_id}/rotate", Summary: "Make a successor of a key and show its text, once",
+			Role: store.RoleOperator, Status: http.StatusCreated, Creates: true,
+			Codes: append([]management.Code{management.CodeKeyRotated, management.CodeKeyExpired, management.CodeIdempotencyKeyReused}, changed...),
+		}, keyRotate),
+		handle(Operation{
+			ID: "KeyRotation", Method: http.MethodGet, Path: "/v1/keys/{key_id}/rotation", Summary: "Say who still uses a key that was rotated",
+			Role: store.RoleViewer, Codes: []management.Code{management.CodeNotFound},
+		}, keyRotation),
 	}
 }
 

@@ -189,6 +189,7 @@ func TestEveryCodeOfTheUseCasesIsKnownToTheTableOfStatuses(t *testing.T) {
 		management.CodeInvalidInput: 422, management.CodeNotFound: 404, management.CodeConflict: 409,
 		management.CodeStaleVersion: 412, management.CodePreconditionRequired: 428, management.CodeForbidden: 403,
 		management.CodeUnauthorized: 401, management.CodeInUse: 409, management.CodeKeyRevoked: 409,
+		management.CodeKeyExpired: 409, management.CodeKeyRotated: 409,
 		management.CodeKeyNotPurgeable: 409, management.CodeIdempotencyKeyReused: 422, management.CodeUnavailable: 503,
 		management.CodeInternal: 500,
 	}

@@ -64,7 +64,7 @@ func Commands(o Options) []*cobra.Command {
 	}
 	return []*cobra.Command{
 		noun(o, "keys", "make, list, change and take back API keys", keyExamples,
-			keyCreate, keyList, keyShow, keyUpdate, keyDisable, keyEnable, keySuspend, keyRevoke, keyDelete),
+			keyCreate, keyList, keyShow, keyUpdate, keyDisable, keyEnable, keySuspend, keyRotate, keyRotation, keyRevoke, keyDelete),
 		noun(o, "plans", "named sets of limits that many keys share", planExamples,
 			planCreate, planList, planShow, planUpdate, planDelete),
 		noun(o, "owners", "teams, users and services that keys belong to", ownerExamples,
@@ -81,6 +81,7 @@ func Commands(o Options) []*cobra.Command {
 const (
 	keyExamples = `  credence keys create --name orders --scope orders:read --limit 10/s --expires 720h
   credence keys list --owner team-a
+  credence keys rotate KEY_ID --grace 24h
   credence keys revoke KEY_ID --reason "left the company"`
 	planExamples = `  credence plans create basic --limit 100/m --quota 10000/day
   credence plans list`

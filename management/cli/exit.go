@@ -38,7 +38,7 @@ func exitTable() []exitRow {
 		{ExitFailure, "anything else", []string{"internal", "unexpected_answer", "misdirected_request", "no_such_path", "method_not_allowed", "unsupported_media_type"}},
 		{ExitUsage, "a flag, argument or value is wrong", []string{"invalid_input", "malformed_request", "payload_too_large", "precondition_required", "idempotency_key_reused"}},
 		{ExitNotFound, "no such object", []string{"not_found"}},
-		{ExitConflict, "the name is taken, the object changed meanwhile, is in use, or its state forbids it", []string{"conflict", "stale_version", "in_use", "key_revoked", "key_not_purgeable"}},
+		{ExitConflict, "the name is taken, the object changed meanwhile, is in use, or its state forbids it", []string{"conflict", "stale_version", "in_use", "key_revoked", "key_expired", "key_rotated", "key_not_purgeable"}},
 		{ExitDenied, "the admin token is missing, not usable, or may not do this", []string{"unauthorized", "forbidden"}},
 		{ExitUnavailable, "the server cannot be reached or cannot answer now", []string{"unavailable"}},
 		{ExitUnconfirmed, "the change was made, but not every replica confirmed it within --wait", nil},

@@ -105,38 +105,48 @@ func instant(flag, value string) (time.Time, error) {
 	return at, nil
 }
 
-// createToFile makes the file first: a file that cannot be written must not
-// cost the text of a key that was made.
 func (c *command) createToFile(ctx context.Context, api *client.Client, in client.KeyCreateInput, name string) error {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the caller names the file
-	if err != nil {
-		return usage(fmt.Errorf("--key-file: %w: name a new file in a folder that can be written", err))
-	}
-	made, err := api.KeyCreate(ctx, in)
-	if err == nil && made.KeyText != "" {
-		_, err = f.WriteString(made.KeyText.Reveal() + "\n")
-		if err != nil {
-			err = fmt.Errorf("key %s was made, but its text is lost: %w: revoke it and make another", made.Key.KeyID, err)
-		}
-	}
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	if err != nil || made.KeyText == "" {
-		if removed := os.Remove(name); err == nil {
-			err = removed
-		}
-	}
+	var made client.KeyCreated
+	written, err := toKeyFile(name, func() (*client.KeyCreated, error) {
+		var err error
+		made, err = api.KeyCreate(ctx, in)
+		return &made, err
+	})
 	if err != nil {
 		return err
 	}
-	written := made.KeyText != ""
-	made.KeyText = ""
 	if err := c.showCreated(made); err != nil || !written {
 		return err
 	}
 	fmt.Fprintf(c.Err, "key text written to %s\n", name)
 	return nil
+}
+
+// toKeyFile has a key made and moves its text from the answer to a new file,
+// if there is a text. The file comes first: one that cannot be written must
+// not cost the text of a key that was made.
+func toKeyFile(name string, create func() (*client.KeyCreated, error)) (written bool, err error) {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the caller names the file
+	if err != nil {
+		return false, usage(fmt.Errorf("--key-file: %w: name a new file in a folder that can be written", err))
+	}
+	made, err := create()
+	written = err == nil && made.KeyText != ""
+	if written {
+		if _, err = f.WriteString(made.KeyText.Reveal() + "\n"); err != nil {
+			err = fmt.Errorf("key %s was made, but its text is lost: %w: revoke it and make another", made.Key.KeyID, err)
+		}
+		made.KeyText = ""
+	}
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	if err != nil || !written {
+		if removed := os.Remove(name); err == nil {
+			err = removed
+		}
+	}
+	return written, err
 }
 
 func (c *command) showCreated(made client.KeyCreated) error {

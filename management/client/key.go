@@ -27,6 +27,10 @@ type Key struct {
 	ExpiresAt    time.Time         `json:"expires_at,omitzero" doc:"The key is refused from this instant on; absent for never"`
 	CreatedAt    time.Time         `json:"created_at"`
 	UpdatedAt    time.Time         `json:"updated_at"`
+	Predecessor  string            `json:"predecessor,omitempty" doc:"Key that this one took over from"`
+	Successor    string            `json:"successor,omitempty" doc:"Key that takes over from this one"`
+	RotatedAt    time.Time         `json:"rotated_at,omitzero" doc:"When the successor was made"`
+	GraceEndsAt  time.Time         `json:"grace_ends_at,omitzero" doc:"The key was rotated and is refused from this instant on"`
 	LastUsedAt   time.Time         `json:"last_used_at,omitzero" doc:"When a request with the key was last let through, to a minute; absent for never"`
 	LastUsedIP   string            `json:"last_used_ip,omitempty" doc:"The client address of that request, where it was known"`
 	Version      int64             `json:"version" doc:"Grows with every change; the ETag is made of it"`

@@ -62,6 +62,18 @@ func (c *Client) KeySuspend(ctx context.Context, in KeyStatusInput) (KeyChanged,
 	return call[KeyChanged](ctx, c, http.MethodPost, "/v1/keys/{key_id}/suspend", in)
 }
 
+// KeyRotate: Make a successor of a key and show its text, once.
+// POST /v1/keys/{key_id}/rotate, role operator.
+func (c *Client) KeyRotate(ctx context.Context, in KeyRotateInput) (KeyRotated, error) {
+	return call[KeyRotated](ctx, c, http.MethodPost, "/v1/keys/{key_id}/rotate", in)
+}
+
+// KeyRotation: Say who still uses a key that was rotated.
+// GET /v1/keys/{key_id}/rotation, role viewer.
+func (c *Client) KeyRotation(ctx context.Context, in KeyRotationInput) (Rotation, error) {
+	return call[Rotation](ctx, c, http.MethodGet, "/v1/keys/{key_id}/rotation", in)
+}
+
 // PlanCreate: Make a plan.
 // POST /v1/plans, role operator.
 func (c *Client) PlanCreate(ctx context.Context, in PlanCreateInput) (Plan, error) {

@@ -20,16 +20,6 @@ type blacklistExpirer interface {
 	BlacklistExpire(ctx context.Context, id string) (again time.Time, err error)
 }
 
-// rescheduler enqueues a job anew. [store.Store] fulfils it.
-type rescheduler interface {
-	Reschedule(ctx context.Context, j store.Job) error
-}
-
-// Handlers answers the handler of each kind of job.
-func Handlers(rules blacklistExpirer, queue rescheduler) map[string]store.JobHandler {
-	return map[string]store.JobHandler{KindBlacklistExpire: blacklistExpire(rules, queue)}
-}
-
 // errNoRule: the arguments of the job do not name a rule. Trying again does
 // not help, but it keeps the job where somebody can see it.
 var errNoRule = errors.New("arguments name no rule")

@@ -12,13 +12,14 @@ import (
 	"credence/store"
 )
 
-// watched runs the real handlers on the real queue and tells of each run.
-func watched(t *testing.T, s *store.Store, service *management.Service) <-chan error {
+// watched runs the real handlers on the real queue and tells of each run of
+// the kind.
+func watched(t *testing.T, s *store.Store, service *management.Service, kind string) <-chan error {
 	t.Helper()
 	runs := make(chan error, 100)
 	handlers := jobs.Handlers(service, s)
-	inner := handlers[jobs.KindBlacklistExpire]
-	handlers[jobs.KindBlacklistExpire] = func(ctx context.Context, args json.RawMessage) error {
+	inner := handlers[kind]
+	handlers[kind] = func(ctx context.Context, args json.RawMessage) error {
 		err := inner(ctx, args)
 		runs <- err
 		return err
@@ -41,7 +42,7 @@ func TestTheQueueRemovesARuleAtItsEndAndNotBefore(t *testing.T) {
 	s, service := openBetween(t, ahead, behind.Now)
 	added, err := service.BlacklistAdd(t.Context(), admin, management.BlacklistAdd{Network: "192.0.2.1", Reason: "r", For: "1m"})
 	must(t, err)
-	runs := watched(t, s, service)
+	runs := watched(t, s, service, jobs.KindBlacklistExpire)
 
 	must(t, <-runs)
 	_, err = service.BlacklistRead(t.Context(), admin, added.Rule.ID)
@@ -69,6 +70,8 @@ type service struct {
 }
 
 func (s service) BlacklistExpire(context.Context, string) (time.Time, error) { return s.again, s.err }
+
+func (s service) KeyRotationClose(context.Context, string) (time.Time, error) { return s.again, s.err }
 
 // queue keeps what it is given.
 type queue struct {

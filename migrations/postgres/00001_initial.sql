@@ -65,6 +65,12 @@ CREATE TABLE credence.api_keys (
     labels        jsonb       NOT NULL CHECK (jsonb_typeof(labels) = 'object'),
     not_before    timestamptz,
     expires_at    timestamptz,
+    limits_id     text COLLATE "C" NOT NULL, -- whose limits it counts on; '' its own
+    grace_ends_at timestamptz,
+    predecessor   text COLLATE "C",
+    successor     text COLLATE "C",
+    rotated_at    timestamptz,
+    close_when_silent interval NOT NULL CHECK (close_when_silent >= interval '0'),
     key_hash      bytea       CHECK (octet_length(key_hash) = 32),
     pepper_id     text        NOT NULL,
     checksum_id   text        NOT NULL,
@@ -75,6 +81,7 @@ CREATE TABLE credence.api_keys (
     last_used_at  timestamptz, -- from usage; no part of the version
     last_used_ip  inet,
     CHECK ((key_hash IS NULL) = (status = 'purged')),
+    CHECK (successor IS NULL OR grace_ends_at IS NOT NULL AND rotated_at IS NOT NULL),
     FOREIGN KEY (namespace, owner) REFERENCES credence.owners (namespace, name),
     FOREIGN KEY (namespace, plan) REFERENCES credence.plans (namespace, name)
 );
@@ -86,6 +93,7 @@ CREATE INDEX api_keys_namespace ON credence.api_keys (namespace, key_id);
 CREATE INDEX api_keys_owner ON credence.api_keys (namespace, owner) WHERE owner IS NOT NULL;
 CREATE INDEX api_keys_plan ON credence.api_keys (namespace, plan) WHERE plan IS NOT NULL;
 CREATE INDEX api_keys_expires_at ON credence.api_keys (expires_at) WHERE expires_at IS NOT NULL;
+CREATE INDEX api_keys_grace_ends_at ON credence.api_keys (grace_ends_at) WHERE grace_ends_at IS NOT NULL;
 -- In the order in which a cache is warmed.
 CREATE INDEX api_keys_last_used_at ON credence.api_keys (last_used_at DESC NULLS LAST, created_at DESC);
 

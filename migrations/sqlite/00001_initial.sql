@@ -71,6 +71,12 @@ CREATE TABLE api_keys (
     labels        TEXT    NOT NULL CHECK (json_type(labels) = 'object'),
     not_before    INTEGER,
     expires_at    INTEGER,
+    limits_id     TEXT    NOT NULL, -- whose limits it counts on; '' its own
+    grace_ends_at INTEGER,
+    predecessor   TEXT,
+    successor     TEXT,
+    rotated_at    INTEGER,
+    close_when_silent INTEGER NOT NULL CHECK (close_when_silent >= 0), -- microseconds
     key_hash      BLOB    CHECK (length(key_hash) = 32),
     pepper_id     TEXT    NOT NULL,
     checksum_id   TEXT    NOT NULL,
@@ -81,6 +87,7 @@ CREATE TABLE api_keys (
     last_used_at  INTEGER, -- from usage; no part of the version
     last_used_ip  TEXT,
     CHECK ((key_hash IS NULL) = (status = 'purged')),
+    CHECK (successor IS NULL OR grace_ends_at IS NOT NULL AND rotated_at IS NOT NULL),
     FOREIGN KEY (namespace, owner) REFERENCES owners (namespace, name),
     FOREIGN KEY (namespace, plan) REFERENCES plans (namespace, name)
 ) STRICT;
@@ -90,6 +97,7 @@ CREATE INDEX api_keys_namespace ON api_keys (namespace, key_id);
 CREATE INDEX api_keys_owner ON api_keys (namespace, owner) WHERE owner IS NOT NULL;
 CREATE INDEX api_keys_plan ON api_keys (namespace, plan) WHERE plan IS NOT NULL;
 CREATE INDEX api_keys_expires_at ON api_keys (expires_at) WHERE expires_at IS NOT NULL;
+CREATE INDEX api_keys_grace_ends_at ON api_keys (grace_ends_at) WHERE grace_ends_at IS NOT NULL;
 -- In the order in which a cache is warmed; NULL is the smallest value.
 CREATE INDEX api_keys_last_used_at ON api_keys (last_used_at DESC, created_at DESC);
 

@@ -14,7 +14,7 @@ import (
 const keyColumns = `k.key_id, k.namespace, k.name, k.owner, k.key_type, k.status, k.status_reason, k.environment, k.plan,
 	k.scopes, k.limits, k.quotas, k.networks, k.hosts, k.methods, k.paths, k.labels,
 	k.not_before, k.expires_at, k.key_hash, k.pepper_id, k.checksum_id,
-	k.created_at, k.updated_at, k.status_at, k.version`
+	k.created_at, k.updated_at, k.status_at, k.version, k.limits_id, k.grace_ends_at`
 
 // keyDestinations is where keyColumns go.
 func keyDestinations(k *store.Key) []any {
@@ -33,6 +33,8 @@ func keyDestinations(k *store.Key) []any {
 		instant{&k.UpdatedAt},
 		instant{&k.StatusAt},
 		&k.Version,
+		&k.LimitsID,
+		instant{&k.GraceEndsAt},
 	}
 }
 
@@ -48,10 +50,11 @@ func tidyKey(k *store.Key) {
 }
 
 // shownColumns are those that a reader of keys answers.
-const shownColumns = keyColumns + ", k.last_used_at, k.last_used_ip"
+const shownColumns = keyColumns + ", k.predecessor, k.successor, k.rotated_at, k.close_when_silent, k.last_used_at, k.last_used_ip"
 
 func scanKey(r row, k *store.Key) error {
-	err := r.Scan(append(keyDestinations(k), instant{&k.LastUsedAt}, address{&k.LastUsedIP})...)
+	err := r.Scan(append(keyDestinations(k), optionalText{&k.Predecessor}, optionalText{&k.Successor}, instant{&k.RotatedAt},
+		&k.CloseWhenSilent, instant{&k.LastUsedAt}, address{&k.LastUsedIP})...)
 	tidyKey(k)
 	return err
 }
@@ -118,6 +121,9 @@ func keyConditions(f *store.KeyFilter) *conditions {
 	if !f.UnusedSince.IsZero() {
 		c.add("coalesce(k.last_used_at, k.created_at) < " + c.arg(timeOrNull(f.UnusedSince)))
 	}
+	if !f.InGraceAt.IsZero() {
+		c.add("k.successor IS NOT NULL AND k.grace_ends_at > " + c.arg(timeOrNull(f.InGraceAt)))
+	}
 	return &c
 }
 
@@ -126,11 +132,12 @@ func (w *writer) InsertKey(ctx context.Context, k store.Key) error {
 	_, err := w.q.exec(ctx,
 		`INSERT INTO credence.api_keys (name, owner, key_type, status, status_reason, environment, plan,
 			scopes, limits, quotas, networks, hosts, methods, paths, labels,
-			not_before, expires_at, updated_at, status_at,
-			key_id, namespace, key_hash, pepper_id, checksum_id, created_at, version)
+			not_before, expires_at, updated_at, status_at, grace_ends_at, successor, rotated_at, close_when_silent,
+			key_id, namespace, key_hash, pepper_id, checksum_id, created_at, version, limits_id, predecessor)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
-			$20, $21, $22, $23, $24, $25, $26)`,
-		append(keyChanging(&k), k.KeyID, k.Namespace, k.Hash[:], k.PepperID, k.ChecksumID, timeOrNull(k.CreatedAt), k.Version)...)
+			$20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)`,
+		append(keyChanging(&k), k.KeyID, k.Namespace, k.Hash[:], k.PepperID, k.ChecksumID, timeOrNull(k.CreatedAt), k.Version,
+			k.LimitsID, textOrNull(k.Predecessor))...)
 	if err != nil {
 		return fmt.Errorf("insert key %q: %w", k.KeyID, err)
 	}
@@ -144,6 +151,7 @@ func keyChanging(k *store.Key) []any {
 		k.Name, textOrNull(k.Owner), string(k.KeyType), string(k.Status), k.StatusReason, k.Environment, textOrNull(k.Plan),
 		list(k.Scopes), list(k.Limits), list(k.Quotas), list(k.Networks), list(k.Hosts), list(k.Methods), list(k.Paths),
 		object(k.Labels), timeOrNull(k.NotBefore), timeOrNull(k.ExpiresAt), timeOrNull(k.UpdatedAt), timeOrNull(k.StatusAt),
+		timeOrNull(k.GraceEndsAt), textOrNull(k.Successor), timeOrNull(k.RotatedAt), k.CloseWhenSilent,
 	}
 }
 
@@ -154,8 +162,9 @@ func (w *writer) UpdateKey(ctx context.Context, k store.Key) error {
 	changed, err := w.q.exec(ctx,
 		`UPDATE credence.api_keys SET name = $1, owner = $2, key_type = $3, status = $4, status_reason = $5, environment = $6,
 			plan = $7, scopes = $8, limits = $9, quotas = $10, networks = $11, hosts = $12, methods = $13, paths = $14,
-			labels = $15, not_before = $16, expires_at = $17, updated_at = $18, status_at = $19, version = version + 1
-		WHERE key_id = $20 AND version = $21`, append(keyChanging(&k), k.KeyID, k.Version)...)
+			labels = $15, not_before = $16, expires_at = $17, updated_at = $18, status_at = $19,
+			grace_ends_at = $20, successor = $21, rotated_at = $22, close_when_silent = $23, version = version + 1
+		WHERE key_id = $24 AND version = $25`, append(keyChanging(&k), k.KeyID, k.Version)...)
 	if err := w.versioned(ctx, changed, err, keyVersion, k.KeyID); err != nil {
 		return fmt.Errorf("update key %q: %w", k.KeyID, err)
 	}
@@ -168,7 +177,7 @@ func (w *writer) PurgeKey(ctx context.Context, keyID string, version int64, at t
 		`UPDATE credence.api_keys SET name = '', owner = NULL, key_type = '', status = 'purged', status_reason = '',
 			environment = '', plan = NULL, scopes = '{}', limits = '[]', quotas = '[]', networks = '{}', hosts = '{}',
 			methods = '{}', paths = '{}', labels = '{}', key_hash = NULL, pepper_id = '', checksum_id = '',
-			last_used_at = NULL, last_used_ip = NULL,
+			limits_id = '', predecessor = NULL, successor = NULL, close_when_silent = '0', last_used_at = NULL, last_used_ip = NULL,
 			updated_at = $1, status_at = $1, version = version + 1
 		WHERE key_id = $2 AND version = $3`, timeOrNull(at), keyID, version)
 	if err := w.versioned(ctx, changed, err, keyVersion, keyID); err != nil {

@@ -18,7 +18,7 @@ import (
 const keyColumns = `k.key_id, k.namespace, k.name, k.owner, k.key_type, k.status, k.status_reason, k.environment, k.plan,
 	k.scopes, k.limits, k.quotas, k.networks, k.hosts, k.methods, k.paths, k.labels,
 	k.not_before, k.expires_at, k.key_hash, k.pepper_id, k.checksum_id,
-	k.created_at, k.updated_at, k.status_at, k.version`
+	k.created_at, k.updated_at, k.status_at, k.version, k.limits_id, k.grace_ends_at`
 
 // keyDestinations is where keyColumns go.
 func keyDestinations(k *store.Key) []any {
@@ -44,14 +44,17 @@ func keyDestinations(k *store.Key) []any {
 		instant{&k.UpdatedAt},
 		instant{&k.StatusAt},
 		&k.Version,
+		&k.LimitsID,
+		instant{&k.GraceEndsAt},
 	}
 }
 
 // shownColumns are those that a reader of keys answers.
-const shownColumns = keyColumns + ", k.last_used_at, k.last_used_ip"
+const shownColumns = keyColumns + ", k.predecessor, k.successor, k.rotated_at, k.close_when_silent, k.last_used_at, k.last_used_ip"
 
 func scanKey(r row, k *store.Key) error {
-	return r.Scan(append(keyDestinations(k), instant{&k.LastUsedAt}, address{&k.LastUsedIP})...)
+	return r.Scan(append(keyDestinations(k), optionalText{&k.Predecessor}, optionalText{&k.Successor}, instant{&k.RotatedAt},
+		span{&k.CloseWhenSilent}, instant{&k.LastUsedAt}, address{&k.LastUsedIP})...)
 }
 
 // Key implements [store.KeyReader].
@@ -115,6 +118,9 @@ func keyConditions(f *store.KeyFilter) *conditions {
 	if !f.UnusedSince.IsZero() {
 		c.add("ifnull(k.last_used_at, k.created_at) < ?", micros(f.UnusedSince))
 	}
+	if !f.InGraceAt.IsZero() {
+		c.add("k.successor IS NOT NULL AND k.grace_ends_at > ?", micros(f.InGraceAt))
+	}
 	return &c
 }
 
@@ -124,13 +130,14 @@ func (w *writer) InsertKey(ctx context.Context, k store.Key) error {
 	if err != nil {
 		return fmt.Errorf("insert key %q: %w", k.KeyID, err)
 	}
-	args := append(changing, k.KeyID, k.Namespace, k.Hash[:], k.PepperID, k.ChecksumID, micros(k.CreatedAt), k.Version)
+	args := append(changing, k.KeyID, k.Namespace, k.Hash[:], k.PepperID, k.ChecksumID, micros(k.CreatedAt), k.Version,
+		k.LimitsID, textOrNull(k.Predecessor))
 	_, err = w.tx.ExecContext(ctx,
 		`INSERT INTO api_keys (name, owner, key_type, status, status_reason, environment, plan,
 			scopes, limits, quotas, networks, hosts, methods, paths, labels,
-			not_before, expires_at, updated_at, status_at,
-			key_id, namespace, key_hash, pepper_id, checksum_id, created_at, version)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, args...)
+			not_before, expires_at, updated_at, status_at, grace_ends_at, successor, rotated_at, close_when_silent,
+			key_id, namespace, key_hash, pepper_id, checksum_id, created_at, version, limits_id, predecessor)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, args...)
 	if err != nil {
 		return fmt.Errorf("insert key %q: %w", k.KeyID, translate(err))
 	}
@@ -159,7 +166,8 @@ func keyChanging(k *store.Key) ([]any, error) {
 	for _, column := range columns {
 		args = append(args, column)
 	}
-	return append(args, micros(k.NotBefore), micros(k.ExpiresAt), micros(k.UpdatedAt), micros(k.StatusAt)), nil
+	return append(args, micros(k.NotBefore), micros(k.ExpiresAt), micros(k.UpdatedAt), micros(k.StatusAt),
+		micros(k.GraceEndsAt), textOrNull(k.Successor), micros(k.RotatedAt), k.CloseWhenSilent.Microseconds()), nil
 }
 
 const keyVersion = "SELECT version FROM api_keys WHERE key_id = ?"
@@ -173,7 +181,8 @@ func (w *writer) UpdateKey(ctx context.Context, k store.Key) error {
 	result, err := w.tx.ExecContext(ctx,
 		`UPDATE api_keys SET name = ?, owner = ?, key_type = ?, status = ?, status_reason = ?, environment = ?, plan = ?,
 			scopes = ?, limits = ?, quotas = ?, networks = ?, hosts = ?, methods = ?, paths = ?, labels = ?,
-			not_before = ?, expires_at = ?, updated_at = ?, status_at = ?, version = version + 1
+			not_before = ?, expires_at = ?, updated_at = ?, status_at = ?,
+			grace_ends_at = ?, successor = ?, rotated_at = ?, close_when_silent = ?, version = version + 1
 		WHERE key_id = ? AND version = ?`, append(changing, k.KeyID, k.Version)...)
 	if err != nil {
 		return fmt.Errorf("update key %q: %w", k.KeyID, translate(err))
@@ -190,7 +199,7 @@ func (w *writer) PurgeKey(ctx context.Context, keyID string, version int64, at t
 		`UPDATE api_keys SET name = '', owner = NULL, key_type = '', status = 'purged', status_reason = '',
 			environment = '', plan = NULL, scopes = '[]', limits = '[]', quotas = '[]', networks = '[]', hosts = '[]',
 			methods = '[]', paths = '[]', labels = '{}', key_hash = NULL, pepper_id = '', checksum_id = '',
-			last_used_at = NULL, last_used_ip = NULL,
+			limits_id = '', predecessor = NULL, successor = NULL, close_when_silent = 0, last_used_at = NULL, last_used_ip = NULL,
 			updated_at = ?, status_at = ?, version = version + 1
 		WHERE key_id = ? AND version = ?`, micros(at), micros(at), keyID, version)
 	if err != nil {

@@ -252,6 +252,18 @@ func (db *DB) RemoveUsage(ctx context.Context, before time.Time) (int, error) {
 	return total, nil
 }
 
+// UsageArrivals implements [store.UsageReader].
+func (r reader) UsageArrivals(ctx context.Context) ([]store.UsageArrival, error) {
+	found, err := listRows(ctx, r.q, "SELECT replica_id, applied_at, ended_at FROM usage_replicas ORDER BY replica_id", nil,
+		func(r row, a *store.UsageArrival) error {
+			return r.Scan(&a.Replica, instant{&a.Until}, instant{&a.EndedAt})
+		})
+	if err != nil {
+		return nil, fmt.Errorf("usage arrivals: %w", err)
+	}
+	return found, nil
+}
+
 // UsageMinutes implements [store.UsageReader].
 func (r reader) UsageMinutes(ctx context.Context, keyID string, from, until time.Time, limit int) ([]store.UsageMinute, error) {
 	found, err := listRows(ctx, r.q,

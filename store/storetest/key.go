@@ -179,6 +179,7 @@ func keysFiltered(f *fixture) {
 		"ExpiredAt":  {ExpiredAt: full.ExpiresAt},
 		// Never used, so what counts is when it was made: a minute earlier.
 		"UnusedSince": {UnusedSince: other.CreatedAt},
+		"InGraceAt":   {InGraceAt: full.GraceEndsAt.Add(-time.Microsecond)},
 	}
 	for field := range reflect.TypeFor[store.KeyFilter]().Fields() {
 		name := field.Name
@@ -197,6 +198,7 @@ func keysFiltered(f *fixture) {
 		"a wildcard":               {NamePrefix: "%"},
 		"the very end, exclusive":  {ExpiresBy: full.ExpiresAt},
 		"before the end":           {ExpiredAt: full.ExpiresAt.Add(-time.Microsecond)},
+		"the end of the grace":     {InGraceAt: full.GraceEndsAt},
 		"the label's other value":  {Label: [2]string{"cost.centre", "43"}},
 		"two fields, one of which": {Owner: "team", Status: store.StatusActive},
 	} {
@@ -215,6 +217,7 @@ func keyUpdateVersion(f *fixture) {
 	f.insertKeys(k)
 	want := f.fullKey(1)
 	want.PepperID, want.ChecksumID, want.CreatedAt, want.Version = k.PepperID, k.ChecksumID, k.CreatedAt, k.Version
+	want.LimitsID, want.Predecessor = k.LimitsID, k.Predecessor
 	f.ok(f.tryUpdateKey(want))
 	f.refused(f.tryUpdateKey(want), store.ErrStale)
 	want.Version++
@@ -232,7 +235,7 @@ func keyUpdateKeeps(f *fixture) {
 	f.insertKeys(k)
 	changed := k
 	changed.Namespace, changed.Hash, changed.PepperID, changed.ChecksumID = "tenant", keyHash(9), "p9", "c9"
-	changed.CreatedAt = k.CreatedAt.Add(time.Hour)
+	changed.CreatedAt, changed.LimitsID, changed.Predecessor = k.CreatedAt.Add(time.Hour), keyID(8), keyID(9)
 	f.ok(f.tryUpdateKey(changed))
 	k.Version++
 	equal(f, f.storedKey(1), k)
@@ -247,6 +250,7 @@ func keyPurge(f *fixture) {
 	at := f.clock.now()
 	equal(f, f.storedKey(1), store.Key{
 		KeyID: k.KeyID, Namespace: k.Namespace, Status: store.StatusPurged, NotBefore: k.NotBefore, ExpiresAt: k.ExpiresAt,
+		RotatedAt: k.RotatedAt, GraceEndsAt: k.GraceEndsAt,
 		CreatedAt: k.CreatedAt, UpdatedAt: at, StatusAt: at, Version: k.Version + 1,
 	})
 	// What the key referred to is free to go.

@@ -28,7 +28,7 @@ func finderPromises() []promise {
 			f.ok(err)
 			plan, owner := f.samplePlan("tenant", "basic"), f.sampleOwner("tenant", "team")
 			equal(f, k, store.KeyRecord{
-				Key: f.fullKey(1), PlanLimits: plan.Limits, PlanQuotas: plan.Quotas, OwnerLimits: owner.Limits, OwnerQuotas: owner.Quotas,
+				Key: decided(f.fullKey(1)), PlanLimits: plan.Limits, PlanQuotas: plan.Quotas, OwnerLimits: owner.Limits, OwnerQuotas: owner.Quotas,
 			})
 		}},
 		{"FindKey", "answers ErrNotFound when there is none", func(f *fixture) {

@@ -45,7 +45,16 @@ func (f *fixture) fullKey(n int) store.Key {
 		NotBefore: now.Add(-time.Hour), ExpiresAt: now.Add(720 * time.Hour),
 		Hash: keyHash(n), PepperID: "p1", ChecksumID: "c1",
 		CreatedAt: now.Add(-time.Minute), UpdatedAt: now, StatusAt: now.Add(time.Microsecond), Version: 3,
+		LimitsID: keyID(97), Predecessor: keyID(98), Successor: keyID(99), RotatedAt: now.Add(-time.Second),
+		GraceEndsAt: now.Add(time.Hour), CloseWhenSilent: 90 * time.Minute,
 	}
+}
+
+// decided is the key as the data plane reads it: without what no decision
+// rests on.
+func decided(k store.Key) store.Key {
+	k.Predecessor, k.Successor, k.RotatedAt, k.CloseWhenSilent = "", "", time.Time{}, 0
+	return k
 }
 
 func (f *fixture) samplePlan(namespace, name string) store.Plan {

@@ -69,10 +69,25 @@ func usagePromises() []promise {
 			f.ok(f.backend.AddUsage(f.Context(), b)) // nobody remembers the number
 			equal(f, f.usageTotal(keyID(1)), 10)
 		}},
+		{"UsageArrivals", "answers how much has arrived of each replica that delivered, by id, and which ended", usageArrivals},
 		{"UsageMinutes", "answers at most limit rows of the key and the time, by minute and reason", usageMinutesRange},
 		{"FailingAddresses", "answers at most limit rows of the time, the heaviest first", failingAddressesRange},
 		{"UsageGaps", "answers at most limit gaps that reach into the time, by their beginning", usageGapsRange},
 	}
+}
+
+func usageArrivals(f *fixture) {
+	final := f.sampleUsage("rep_1", 1)
+	final.Final = true
+	ahead := f.sampleUsage("rep_2", 3) // the second is missing: what came counts up to the first
+	for _, b := range []store.UsageBatch{f.sampleUsage("rep_2", 1), ahead, final} {
+		f.ok(f.backend.AddUsage(f.Context(), b))
+	}
+	got, err := f.backend.UsageArrivals(f.Context())
+	f.ok(err)
+	equal(f, got, []store.UsageArrival{
+		{Replica: "rep_1", Until: final.At, EndedAt: final.At}, {Replica: "rep_2", Until: f.sampleUsage("rep_2", 1).At},
+	})
 }
 
 // later is after everything, by any clock: databases have their own.

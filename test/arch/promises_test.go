@@ -103,8 +103,12 @@ var planePromises = []struct {
 		"test/e2e.TestARestartForgetsNoRevocation",
 	}},
 
-	// Limits. That a key and its rotation successor share theirs is promised
-	// with rotation, and gets its row with it.
+	// Limits.
+	{"a key and its rotation successor share their limits", []string{
+		"extauthz/pipeline.TestAKeyAndItsSuccessorsAreCountedAsOne",
+		"extauthz/limiter.TestAKeyAndItsSuccessorShareRatesAndQuotas",
+		"management.TestTheNextSuccessorCountsOnTheFirstKey",
+	}},
 	{"in any window a limit admits at most burst + rate x window", []string{
 		"store/limit.TestAnyWindowAdmitsAtMostBurstPlusRate",
 		"extauthz/limiter.TestInAnyWindowAllReplicasTogetherAdmitAtMostBurstPlusRate",

@@ -193,6 +193,48 @@ func TestAKeyEndsAtTheSecondOfItsExpiry(t *testing.T) {
 	wantReason(t, shared, k, "expired")
 }
 
+// Requests with both keys flow while the grace of one of them ends.
+func TestBothKeysOfARotationWorkUntilTheGraceEnds(t *testing.T) {
+	old := shared.newKey(t, nil)
+	made, err := shared.api.KeyRotate(t.Context(), client.KeyRotateInput{KeyID: old.id, Body: &client.KeyRotate{Grace: "2s"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ends := made.Previous.GraceEndsAt
+	successor := key{id: made.Key.KeyID, text: made.KeyText.Reveal()}
+	olds, news := shared.stream(t, old), shared.stream(t, successor)
+	err = harness.Until(t.Context(), harness.Patience, "requests after the grace", func() error {
+		if n := len(olds.since(ends)); n < 20 {
+			return fmt.Errorf("only %d", n)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, after := 0, 0
+	for _, a := range olds.end(t) {
+		switch {
+		case a.received.Before(ends):
+			if before++; a.status != 200 {
+				t.Fatalf("%s before its grace ends the old key got %d", ends.Sub(a.received), a.status)
+			}
+		case a.sent.After(ends):
+			if after++; a.status != 401 {
+				t.Fatalf("%s after its grace the old key got %d", a.sent.Sub(ends), a.status)
+			}
+		}
+	}
+	if before == 0 || after == 0 {
+		t.Fatalf("%d requests in the grace and %d after it: nothing was tested", before, after)
+	}
+	for _, a := range news.end(t) {
+		if a.status != 200 {
+			t.Fatalf("the successor got %d", a.status)
+		}
+	}
+}
+
 func TestAKeyIsRefusedBeforeItsFirstInstant(t *testing.T) {
 	k := shared.newKey(t, func(in *client.KeyCreate) { in.NotBefore = time.Now().Add(time.Hour) })
 	shared.get(t, "/early", k.header()).wantStatus(t, 401)

@@ -1,0 +1,27 @@
+package jobs
+
+import (
+	"context"
+
+	"credence/store"
+)
+
+// useCases is what the handlers need of package management. Its Service
+// fulfils it.
+type useCases interface {
+	blacklistExpirer
+	rotationCloser
+}
+
+// rescheduler enqueues a job anew. [store.Store] fulfils it.
+type rescheduler interface {
+	Reschedule(ctx context.Context, j store.Job) error
+}
+
+// Handlers answers the handler of each kind of job.
+func Handlers(service useCases, queue rescheduler) map[string]store.JobHandler {
+	return map[string]store.JobHandler{
+		KindBlacklistExpire: blacklistExpire(service, queue),
+		KindRotationClose:   rotationClose(service, queue),
+	}
+}
