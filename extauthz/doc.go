@@ -119,6 +119,11 @@
 //	no HTTP request (L4)      denial; Envoy closes       each                          bad_request                   TestRequestContentNeverFailsTheRPC
 //	bytes are no CheckRequest 400                        each                          check_malformed_total         TestRequestContentNeverFailsTheRPC
 //	Check over the size cap   error                      each                          check_unreadable_total        TestMessageOverTheCapFailsTheRPC
+//	call's metadata over 64K  error                      each                          none                          TestMetadataOverTheBoundFailsTheCallAlone
+//	too many connections      connection is closed       until others are closed       check_turned_away_total       TestConnectionsBeyondTheBoundAreClosedAndOthersGoOn
+//	answers are not read      error for more than        until they are                none; Envoy's error           TestACallerWhoReadsNoAnswersIsBoundedAndAlone
+//	                          16384 at once
+//	hostile bytes             connection is closed       each                          check_not_http2_total         TestHostileBytesOnThePortEndTheirConnectionAlone
 //	call secret is wrong      error                      until the proxy sends it      check_refused_calls_total     TestCallsWithoutTheSecretFailAndLearnNothing
 //	TLS knows no such client  error; no connection       until it shows another one    check_tls_refused_total       TestClientsThatTLSDoesNotKnowAreTurnedAway
 //	new TLS files are wrong   as before                  until the old one ends        none here; tls_reload_        TestACertificateIsExchangedUnderLoad

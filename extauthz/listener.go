@@ -25,6 +25,15 @@ const (
 	// anybody can answer it, so the cap is generous; bodies are not expected.
 	defaultMaxMessage    = 1 << 20
 	defaultStreamWorkers = 64
+	// defaultConnections is room for the workers of some hundred Envoys.
+	defaultConnections = 8192
+	// defaultStreams is twice what the clusters in envoy/ let through: a caller
+	// who reads no answers leaves so many of them in memory. A lower number
+	// refuses the burst on a fresh connection, which Envoy counts as error.
+	defaultStreams = 16384
+	// maxMetadata bounds what a call may say beside its message. gRPC would
+	// keep 16 MiB for each; an Envoy sends the call secret and a trace.
+	maxMetadata = 64 << 10
 	// maxUnixPath is what fits into sockaddr_un beside its final zero.
 	maxUnixPath = 107
 )
@@ -50,12 +59,21 @@ type TransportOptions struct {
 	// a stack that has grown once need not grow again for each Check. When all
 	// are busy (waiting for the store) gRPC starts a goroutine for the Check.
 	StreamWorkers uint32
+	// Connections is how many a listener has open at once, 8192 by default. One
+	// address gets half of them at most; those of a Unix socket have none.
+	Connections int
+	// Streams is how many Checks of one connection are under way at once, those
+	// included whose answer is not read; 16384 by default. It must not be lower
+	// than max_requests of the cluster in Envoy.
+	Streams uint32
 }
 
 func (o TransportOptions) validate() error {
 	switch {
 	case o.MaxMessage < 0:
 		return fmt.Errorf("option Transport.MaxMessage: %d: must not be negative", o.MaxMessage)
+	case o.Connections < 0:
+		return fmt.Errorf("option Transport.Connections: %d: must not be negative", o.Connections)
 	case o.MaxConnectionAgeGrace < 0:
 		return fmt.Errorf("option Transport.MaxConnectionAgeGrace: %s: must not be negative", o.MaxConnectionAgeGrace)
 	case o.MinPing < 0 || o.MinPing > 10*time.Second:
@@ -84,17 +102,23 @@ func (o TransportOptions) withDefaults() TransportOptions {
 	if o.StreamWorkers == 0 {
 		o.StreamWorkers = defaultStreamWorkers
 	}
+	if o.Connections == 0 {
+		o.Connections = defaultConnections
+	}
+	if o.Streams == 0 {
+		o.Streams = defaultStreams
+	}
 	return o
 }
 
 // serverOptions are gRPC's; refused is told of clients that TLS turns away,
 // foreign, without TLS, of those that do not speak HTTP/2.
-// They leave MaxConcurrentStreams at its default: a low one refuses the burst
-// on a fresh connection, which Envoy counts as error.
 func (o TransportOptions) serverOptions(refused func(from net.Addr, why error), foreign func(from net.Addr, spoken string)) []grpc.ServerOption {
 	opts := []grpc.ServerOption{
 		grpc.ForceServerCodecV2(newCodec()),
 		grpc.MaxRecvMsgSize(o.MaxMessage),
+		grpc.MaxHeaderListSize(maxMetadata),
+		grpc.MaxConcurrentStreams(o.Streams),
 		grpc.InitialWindowSize(windowSize),
 		grpc.InitialConnWindowSize(windowSize),
 		grpc.ConnectionTimeout(10 * time.Second),

@@ -22,6 +22,7 @@ type metrics struct {
 	strays              prometheus.Counter
 	handshakes          prometheus.Counter
 	greetings           map[string]prometheus.Counter // by what was spoken
+	crowds              prometheus.Counter
 	late                prometheus.Counter
 	noStatus            prometheus.Counter
 	panics              prometheus.Counter
@@ -48,7 +49,9 @@ func newMetrics(reg prometheus.Registerer, s Sources, now func() time.Time) (*me
 		strays: counter("credence_check_refused_calls_total",
 			"Checks by callers without the call secret; failed RPCs."),
 		handshakes: counter("credence_check_tls_refused_total", "Clients that TLS turned away."),
-		late:       counter("credence_check_late_answers_total", "Answers not sent because the caller's deadline had passed."),
+		crowds: counter("credence_check_turned_away_total",
+			"Connections that were closed because too many were open."),
+		late: counter("credence_check_late_answers_total", "Answers not sent because the caller's deadline had passed."),
 		noStatus: counter("credence_check_no_status_total",
 			"Answers not sent because no status stood in them; failed RPCs."),
 		panics: counter("credence_check_panics_total", "Panics during a Check; failed RPCs."),
@@ -64,7 +67,7 @@ func newMetrics(reg prometheus.Registerer, s Sources, now func() time.Time) (*me
 	all := append([]prometheus.Collector{
 		checks, lookups, greetings, m.duration, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "credence_checks_in_flight", Help: "Checks being answered now.",
-		}, func() float64 { return float64(m.inFlight.Load()) }), m.malformed, m.unreadable, m.strays, m.handshakes, m.late, m.noStatus, m.panics,
+		}, func() float64 { return float64(m.inFlight.Load()) }), m.malformed, m.unreadable, m.strays, m.handshakes, m.crowds, m.late, m.noStatus, m.panics,
 	}, gauges(s, now)...)
 	for _, c := range all {
 		if err := reg.Register(c); err != nil {

@@ -25,6 +25,7 @@ type recorder struct {
 	strays     seldom
 	handshakes seldom
 	greetings  seldom
+	crowds     seldom
 }
 
 func newRecorder(l *slog.Logger, o RecordOptions, now func() time.Time) *recorder {
@@ -83,6 +84,14 @@ func (r *recorder) greeting(peer, spoken string) {
 	if n := r.greetings.add(r.now()); n > 0 {
 		r.logger.Warn("clients do not speak http/2",
 			slog.String("peer", peer), slog.String("spoken", spoken), slog.Uint64("connections", n))
+	}
+}
+
+// crowd says that connections were closed because too many were open.
+func (r *recorder) crowd(peer string) {
+	if n := r.crowds.add(r.now()); n > 0 {
+		r.logger.Warn("connections closed, too many are open",
+			slog.String("peer", peer), slog.Uint64("connections", n))
 	}
 }
 

@@ -48,6 +48,7 @@ type Server struct {
 	ready    <-chan struct{}
 	loaded   atomic.Bool // the first snapshot is
 	drain    DrainOptions
+	most     int // connections of a listener
 	grpc     *grpc.Server
 }
 
@@ -71,7 +72,9 @@ func New(o Options) (*Server, error) {
 		drain: o.Drain.withDefaults(),
 	}
 	s.loaded.Store(o.Ready == nil)
-	s.grpc = grpc.NewServer(o.Transport.withDefaults().serverOptions(s.refuseHandshake, s.refuseGreeting)...)
+	transport := o.Transport.withDefaults()
+	s.most = transport.Connections
+	s.grpc = grpc.NewServer(transport.serverOptions(s.refuseHandshake, s.refuseGreeting)...)
 	s.grpc.RegisterService(checkService(), s)
 	grpc_health_v1.RegisterHealthServer(s.grpc, s.health)
 	return s, nil
@@ -188,7 +191,7 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for _, l := range listeners {
 		g.Go(func() error {
-			if err := s.grpc.Serve(l); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+			if err := s.grpc.Serve(newConnections(l, s.most, s.refuseConnection)); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
 				return fmt.Errorf("serve checks on %s: %w", l.Addr(), err)
 			}
 			return nil

@@ -21,6 +21,7 @@ const (
 	writeTimeout  = 30 * time.Second
 	idleTimeout   = 3 * time.Minute
 	maxHeaderSize = 256 << 10
+	maxStreams    = 250 // of an HTTP/2 connection
 )
 
 // defaultConnections bounds the connections when [ServeOptions] do not say.
@@ -50,7 +51,7 @@ func (h *Handler) Serve(ctx context.Context, listener net.Listener, o ServeOptio
 	server := &http.Server{
 		Handler: h, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderSize, ConnState: h.bound(int64(o.Connections)),
-		HTTP2:                        &http.HTTP2Config{MaxConcurrentStreams: 250},
+		HTTP2:                        &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 		DisableGeneralOptionsHandler: true, // "OPTIONS *" is no endpoint either
 		ErrorLog:                     slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug),
 	}

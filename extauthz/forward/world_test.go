@@ -231,6 +231,11 @@ func (w *world) serve(tb testing.TB, o ServeOptions) (address string, stop func(
 	tb.Helper()
 	l, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", "127.0.0.1:0")
 	must(tb, err)
+	return w.serveOn(tb, l, o)
+}
+
+func (w *world) serveOn(tb testing.TB, l net.Listener, o ServeOptions) (address string, stop func() error) {
+	tb.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(tb.Context()))
 	ended := make(chan error, 1)
 	o.Logger = slog.New(slog.DiscardHandler)
