@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 	"time"
 
@@ -115,7 +116,7 @@ func rootCommand(p process) *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w: `%s --help` lists the flags", err, cmd.CommandPath())}
 	})
-	root.AddCommand(serveCommand(p), extauthzCommand(p), managementCommand(p), migrateCommand(p), secretsCommand(p), tokensCommand(p),
+	root.AddCommand(serveCommand(p), extauthzCommand(p), managementCommand(p), migrateCommand(p), secretsCommand(p),
 		configCommand(p), versionCommand(p), checkCommand(p), doctorCommand(p), readyCommand(p), drillCommand(p))
 	variables := environment(p.environ)
 	root.AddCommand(cli.Commands(cli.Options{
@@ -123,6 +124,11 @@ func rootCommand(p process) *cobra.Command {
 		Server: variables["CREDENCE_SERVER"], Token: variables["CREDENCE_TOKEN"], DataDir: variables["CREDENCE_DATA_DIR"],
 		TLS: clientTLS(variables),
 	})...)
+	for _, noun := range root.Commands() {
+		if noun.Name() == "tokens" {
+			noun.AddCommand(atTheDatabase(bootstrapCommand(p)), atTheDatabase(recoverCommand(p)))
+		}
+	}
 	return root
 }
 
@@ -256,20 +262,28 @@ plane only. "serve" makes both by itself.`,
 	return parent
 }
 
-func tokensCommand(p process) *cobra.Command {
-	parent := &cobra.Command{Use: "tokens", Short: "admin tokens"}
-	group(parent)
+// atTheDatabase is for a command that stands beside those of the CLI and is no
+// client of the API: the flags that say where that is are not its own.
+func atTheDatabase(cmd *cobra.Command) *cobra.Command {
+	before, rest, _ := strings.Cut(cmd.UsageTemplate(), "{{if .HasAvailableInheritedFlags}}")
+	_, after, _ := strings.Cut(rest, "{{end}}")
+	cmd.SetUsageTemplate(before + after)
+	return cmd
+}
+
+func bootstrapCommand(p process) *cobra.Command {
 	var token tokenBootstrap
-	first := configured(p, inBootstrap, &cobra.Command{
+	cmd := configured(p, inBootstrap, &cobra.Command{
 		Use:   "bootstrap",
-		Short: "make the first admin token of a deployment",
+		Short: "make the first admin token of a deployment, at the database",
 		Long: `Makes the first admin token, once; while there is any token it refuses. The
 token goes to --out, mode 0600, or to standard output. "serve" makes its first
 token by itself.
 
-When the first token was lost or may have been seen, --replace revokes it and
-makes another; other tokens stay. Who may do that holds the database and both
-files of secrets.`,
+When the first token was lost or may have been seen, or when the last of all has
+ended, --replace revokes it and makes another; other tokens stay. Who may do
+that holds the database and both files of secrets. For "serve" there is
+"credence tokens recover".`,
 		Example: "  credence tokens bootstrap --store postgres://credence@db/credence --secrets-file secrets.json --keyset keyset.json --out admin.token",
 	}, func(cmd *cobra.Command, c config, _ []origin) error {
 		if token.replace && token.ifMissing {
@@ -277,11 +291,24 @@ files of secrets.`,
 		}
 		return bootstrap(cmd.Context(), c, token, p.out, p.err)
 	})
-	first.Flags().StringVar(&token.path, "out", "", "file for the token; without it the token is printed")
-	first.Flags().BoolVar(&token.ifMissing, "if-missing", false, "succeed when there is a token already (for jobs that run again)")
-	first.Flags().BoolVar(&token.replace, "replace", false, "the first token was lost: revoke it and make another")
-	parent.AddCommand(first)
-	return parent
+	cmd.Flags().StringVar(&token.path, "out", "", "file for the token; without it the token is printed")
+	cmd.Flags().BoolVar(&token.ifMissing, "if-missing", false, "succeed when there is a token already (for jobs that run again)")
+	cmd.Flags().BoolVar(&token.replace, "replace", false, "the first token was lost: revoke it and make another")
+	return cmd
+}
+
+func recoverCommand(p process) *cobra.Command {
+	return configured(p, inRecover, &cobra.Command{
+		Use:   "recover",
+		Short: `replace the lost first admin token of a "serve", in its data folder`,
+		Long: `For a "credence serve" whose admin.token was lost or may have been seen: revokes
+it, makes another and puts it in its place in the data folder. Stop the process
+first; other tokens stay. For a deployment of several processes there is
+"credence tokens bootstrap --replace".`,
+		Example: "  credence tokens recover --data-dir /var/lib/credence",
+	}, func(cmd *cobra.Command, c config, _ []origin) error {
+		return recoverToken(cmd.Context(), c, p.out, p.err)
+	})
 }
 
 func migrateCommand(p process) *cobra.Command {

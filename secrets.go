@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -218,6 +219,34 @@ func setAside(ctx context.Context, path string, logger *slog.Logger) error {
 	}
 	logger.WarnContext(ctx, "the database is new, but the data folder has an admin token: is this the right database?",
 		slog.String("token_kept_as", kept))
+	return nil
+}
+
+// replaceFirstToken revokes the token at path and puts another in its place. The
+// new text is on disk before the old one ends.
+func replaceFirstToken(ctx context.Context, service *management.Service, path string, out io.Writer) error {
+	fresh := path + ".new"
+	_, err := service.TokenBootstrap(ctx, management.TokenBootstrap{
+		Replace: true,
+		Deliver: func(token credential.Text) error { return secretfile.Create(fresh, []byte(token.Reveal()+"\n")) },
+	})
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%w: an earlier attempt was cut off: try the token in it; if it is refused, remove the file", err)
+	}
+	if err != nil {
+		return errors.Join(err, removeIfThere(fresh))
+	}
+	if err := os.Rename(fresh, path); err != nil {
+		return fmt.Errorf("the new admin token is in %s: %w", fresh, err)
+	}
+	fmt.Fprintf(out, "%s: the new first admin token; the one before it is revoked\n", path)
+	return nil
+}
+
+func removeIfThere(path string) error {
+	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	return nil
 }
 

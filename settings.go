@@ -96,11 +96,12 @@ const (
 	inManagement
 	inMigrate
 	inBootstrap
+	inRecover
 
 	inData    = inServe | inExtauthz   // has a data plane
 	inControl = inServe | inManagement // has a control plane
 	inRun     = inServe | inExtauthz | inManagement
-	inAll     = inRun | inMigrate | inBootstrap
+	inAll     = inRun | inMigrate | inBootstrap | inRecover
 )
 
 func (s *setting) fileKey() string { return strings.ReplaceAll(s.name, "-", "_") }
@@ -115,7 +116,7 @@ func settings() []setting {
 
 func placeSettings() []setting {
 	return []setting{
-		{inRun | inMigrate, "data-dir", "dir", "credence-data", "folder for everything the process writes: database, secrets, first token, addresses", text(func(c *config) *string { return &c.DataDir })},
+		{inRun | inMigrate | inRecover, "data-dir", "dir", "credence-data", "folder for everything the process writes: database, secrets, first token, addresses", text(func(c *config) *string { return &c.DataDir })},
 		{inAll, "store", "address", "", "database: sqlite:PATH (serve; default sqlite:DATA_DIR/credence.db) or postgres://USER@HOST/DATABASE", text(func(c *config) *string { return &c.Store })},
 		{inAll, "store-session-url", "url", "", "the same PostgreSQL without a pooler in transaction mode: for LISTEN and migrations; without it a pooler means polling", text(func(c *config) *string { return &c.StoreSessionURL })},
 		{inExtauthz | inManagement | inBootstrap, "secrets-file", "file", "secrets.json", "secrets.json of the deployment, made once by `credence secrets init`", text(func(c *config) *string { return &c.SecretsFile })},

@@ -142,6 +142,26 @@ func bootstrap(ctx context.Context, c config, b tokenBootstrap, out, logs io.Wri
 	})
 }
 
+// recoverToken replaces the first admin token of a serve that does not run.
+func recoverToken(ctx context.Context, c config, out, logs io.Writer) error {
+	if c.Store == "" {
+		c.Store = "sqlite:" + filepath.Join(c.DataDir, "credence.db")
+	}
+	c.SecretsFile, c.Keyset = filepath.Join(c.DataDir, secretsFile), filepath.Join(c.DataDir, keysetFile)
+	logger := newLogger(c, logs)
+	return withStore(ctx, c, logger, func(backend store.Backend) error {
+		d, err := openControl(ctx, c, backend, logger, newRegistry())
+		if err != nil {
+			return err
+		}
+		service, err := d.newService()
+		if err != nil {
+			return err
+		}
+		return replaceFirstToken(ctx, service, filepath.Join(c.DataDir, tokenFile), out)
+	})
+}
+
 // openControl checks what only the control plane holds: both files of secrets.
 func openControl(ctx context.Context, c config, backend store.Backend, logger *slog.Logger, registry *prometheus.Registry) (*deployment, error) {
 	secrets, err := loadSecrets(ctx, c.SecretsFile, backend)

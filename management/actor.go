@@ -3,6 +3,7 @@ package management
 import (
 	"net/netip"
 	"slices"
+	"time"
 
 	"credence/store"
 )
@@ -12,8 +13,11 @@ type Actor struct {
 	ID         string     // "token:tok_...", "job:blacklist_expire", "system"
 	Role       store.Role // judged by the API's operation table, not here
 	Namespaces []string   // that it may act in; empty: global
-	IPAddress  netip.Addr
-	RequestID  string
+	// GrantsUntil is when every admin token that it makes must have ended; zero
+	// is never. A token makes none that outlives it.
+	GrantsUntil time.Time
+	IPAddress   netip.Addr
+	RequestID   string
 }
 
 // Global reports whether the actor may act in every namespace.

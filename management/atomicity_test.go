@@ -106,6 +106,14 @@ func (w *breakingWriter) InsertToken(ctx context.Context, t store.Token) error {
 	return w.b.write(func() error { return w.Writer.InsertToken(ctx, t) })
 }
 
+func (w *breakingWriter) RevokeToken(ctx context.Context, id string, at time.Time) error {
+	return w.b.write(func() error { return w.Writer.RevokeToken(ctx, id, at) })
+}
+
+func (w *breakingWriter) ShortenToken(ctx context.Context, id string, end time.Time) error {
+	return w.b.write(func() error { return w.Writer.ShortenToken(ctx, id, end) })
+}
+
 func (w *breakingWriter) InsertIdempotency(ctx context.Context, r store.IdempotencyRecord) error {
 	return w.b.write(func() error { return w.Writer.InsertIdempotency(ctx, r) })
 }
@@ -228,7 +236,19 @@ func changes(w *tenants) map[string]struct {
 			return err
 		}},
 		"TokenBootstrap": {3, func(ctx context.Context, s *management.Service) error {
-			_, err := s.TokenBootstrap(ctx, management.TokenBootstrap{})
+			_, err := s.TokenBootstrap(ctx, management.TokenBootstrap{Replace: true})
+			return err
+		}},
+		"TokenCreate": {4, func(ctx context.Context, s *management.Service) error {
+			_, err := s.TokenCreate(ctx, global, management.TokenCreate{Name: "x", Role: "viewer", Idempotency: once})
+			return err
+		}},
+		"TokenRevoke": {3, func(ctx context.Context, s *management.Service) error {
+			_, err := s.TokenRevoke(ctx, global, management.TokenRevoke{ID: w.admin["a"]})
+			return err
+		}},
+		"TokenRotate": {6, func(ctx context.Context, s *management.Service) error {
+			_, err := s.TokenRotate(ctx, global, management.TokenRotate{ID: w.admin["a"], Idempotency: once})
 			return err
 		}},
 	}

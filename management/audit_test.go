@@ -17,9 +17,10 @@ import (
 type journal struct {
 	*fixture
 
-	want  map[string]int
-	keys  []store.Key
-	rules []store.BlacklistRule
+	want   map[string]int
+	keys   []store.Key
+	rules  []store.BlacklistRule
+	tokens []store.Token
 }
 
 // note counts one entry for a change that succeeded.
@@ -130,6 +131,23 @@ func (j *journal) step(ctx context.Context, t *rapid.T) {
 		func() {
 			_, err := j.TokenBootstrap(ctx, management.TokenBootstrap{})
 			j.note("", true, err)
+		},
+		func() {
+			made, err := j.TokenCreate(ctx, global, management.TokenCreate{Name: name, Role: "operator", Namespaces: []string{namespace}})
+			if j.note(namespace, true, err); err == nil {
+				j.tokens = append(j.tokens, made.Token)
+			}
+		},
+		func() {
+			if len(j.tokens) == 0 {
+				return
+			}
+			token := rapid.SampledFrom(j.tokens).Draw(t, "token")
+			was, err := j.TokenRead(ctx, global, token.ID)
+			if err == nil {
+				_, err = j.TokenRevoke(ctx, global, management.TokenRevoke{ID: token.ID})
+			}
+			j.note(token.Namespaces[0], was.RevokedAt.IsZero(), err)
 		},
 		func() { j.expireAll(ctx, t) },
 	}

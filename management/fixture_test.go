@@ -176,6 +176,14 @@ func (f *fixture) rule(in management.BlacklistAdd) store.BlacklistRule {
 	return made.Rule
 }
 
+func (f *fixture) admin(in management.TokenCreate) management.TokenCreated {
+	f.t.Helper()
+	in.Name = cmpOr(in.Name, "some token")
+	made, err := f.TokenCreate(f.t.Context(), global, in)
+	must(f.t, err)
+	return made
+}
+
 // entries answers the audit chain of a namespace, proven whole.
 func (f *fixture) entries(namespace string) []store.AuditEntry {
 	f.t.Helper()

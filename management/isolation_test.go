@@ -17,26 +17,28 @@ import (
 type tenants struct {
 	*fixture
 
-	key  map[string]string // key id by namespace
-	rule map[string]string // blacklist rule id by namespace
+	key   map[string]string // key id by namespace
+	rule  map[string]string // blacklist rule id by namespace
+	admin map[string]string // admin token id by namespace
 }
 
 // settled is the image of tenants.
 var settled struct {
 	image
-	key, rule map[string]string
+	key, rule, admin map[string]string
 }
 
 func newTenants(t *testing.T) *tenants {
 	t.Helper()
 	settled.once.Do(func() { settle(t) })
-	return &tenants{fixture: settled.open(t), key: maps.Clone(settled.key), rule: maps.Clone(settled.rule)}
+	return &tenants{fixture: settled.open(t), key: maps.Clone(settled.key), rule: maps.Clone(settled.rule), admin: maps.Clone(settled.admin)}
 }
 
 func settle(t *testing.T) {
 	t.Helper()
 	f := newFixture(t)
 	settled.key, settled.rule = map[string]string{"none": "key_none"}, map[string]string{"none": "blk_none"}
+	settled.admin = map[string]string{"none": "tok_none"}
 	for _, namespace := range []string{"a", "b"} {
 		for _, name := range []string{"shared", "unused"} {
 			f.plan(namespace, name)
@@ -44,6 +46,7 @@ func settle(t *testing.T) {
 		}
 		settled.key[namespace] = f.key(management.KeyCreate{Namespace: namespace, Name: "secret of " + namespace, Plan: "shared", Owner: "shared"}).Key.KeyID
 		settled.rule[namespace] = f.rule(management.BlacklistAdd{Namespace: namespace, Network: "192.0.2.1"}).ID
+		settled.admin[namespace] = f.admin(management.TokenCreate{Role: "operator", Namespaces: []string{namespace}}).Token.ID
 	}
 	settled.keyset, settled.secrets, settled.content = f.keyset, f.secrets, f.closed()
 }
@@ -179,6 +182,25 @@ var attempts = map[string]struct {
 	"AuditRead": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
 		return w.AuditRead(ctx, onlyA, ns+":1")
 	}},
+	"TokenCreate": {management.CodeInvalidInput, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.TokenCreate(ctx, onlyA, management.TokenCreate{Name: "x", Role: "viewer", Namespaces: []string{ns}})
+	}},
+	"TokenList": {"", func(ctx context.Context, w *tenants, ns string) (any, error) {
+		page, err := w.TokenList(ctx, onlyA, management.TokenList{})
+		if ns != "a" && len(page.Items) == 1 && page.Items[0].ID == w.admin["a"] {
+			page.Items = nil // its own; it asks for no other
+		}
+		return page, err
+	}},
+	"TokenRead": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.TokenRead(ctx, onlyA, w.admin[ns])
+	}},
+	"TokenRevoke": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.TokenRevoke(ctx, onlyA, management.TokenRevoke{ID: w.admin[ns]})
+	}},
+	"TokenRotate": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.TokenRotate(ctx, onlyA, management.TokenRotate{ID: w.admin[ns]})
+	}},
 }
 
 func TestEveryUseCaseWithAnActorIsTriedForIsolation(t *testing.T) {
@@ -230,7 +252,7 @@ func TestAForeignNamespaceCannotBeToldFromOneThatDoesNotExist(t *testing.T) {
 
 // anonymous takes the names that the caller gave out of a text.
 func (w *tenants) anonymous(text string) string {
-	for _, given := range []string{w.key["b"], w.key["none"], w.rule["b"], w.rule["none"], `"b"`, `"none"`, `"b:1"`, `"none:1"`} {
+	for _, given := range []string{w.key["b"], w.key["none"], w.rule["b"], w.rule["none"], w.admin["b"], w.admin["none"], `"b"`, `"none"`, `"b:1"`, `"none:1"`} {
 		text = strings.ReplaceAll(text, given, "GIVEN")
 	}
 	return text

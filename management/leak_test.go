@@ -19,6 +19,9 @@ func TestTheTextOfAKeyOrTokenIsNowhereButInItsAnswer(t *testing.T) {
 	f := newFixture(t)
 	token, err := f.TokenBootstrap(t.Context(), management.TokenBootstrap{})
 	must(t, err)
+	another := f.admin(management.TokenCreate{Role: "viewer"})
+	renewed, err := f.TokenRotate(t.Context(), global, management.TokenRotate{ID: another.Token.ID})
+	must(t, err)
 	in := management.KeyCreate{Name: "x", Namespace: "a", Idempotency: management.Idempotency{Key: "k", RequestHash: [32]byte{1}}}
 	made, err := f.KeyCreate(t.Context(), global, in)
 	must(t, err)
@@ -35,7 +38,7 @@ func TestTheTextOfAKeyOrTokenIsNowhereButInItsAnswer(t *testing.T) {
 
 	places := map[string]string{
 		"log":             f.log.String(),
-		"answer, printed": fmt.Sprintf("%v %+v %#v %+v", made, made, made, rotated),
+		"answer, printed": fmt.Sprintf("%v %+v %#v %+v %v %+v %#v", made, made, made, rotated, another, another, another),
 		"repeated answer": fmt.Sprintf("%v %q", again, again.Text.Reveal()),
 		"error":           errors.Join(enableErr, wrongErr).Error(),
 		"raw rows":        f.dump(),
@@ -54,6 +57,7 @@ func TestTheTextOfAKeyOrTokenIsNowhereButInItsAnswer(t *testing.T) {
 	for place, content := range places {
 		for name, secret := range map[string]string{
 			"successor": rotated.Text.Reveal(), "key text": made.Text.Reveal(), "random part": made.Text.Reveal()[9:52], "token text": token.Text.Reveal(),
+			"created token": another.Text.Reveal(), "rotated token": renewed.Text.Reveal(),
 		} {
 			if strings.Contains(content, secret) {
 				t.Errorf("%s holds the %s", place, name)

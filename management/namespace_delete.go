@@ -30,6 +30,9 @@ func (s *Service) NamespaceDelete(ctx context.Context, a Actor, in NamespaceDele
 		if err := checkVersion(what, in.Version, n.Version); err != nil {
 			return store.Namespace{}, err
 		}
+		if err := t.unnamed(ctx, what, n.Name); err != nil {
+			return store.Namespace{}, err
+		}
 		if err := t.DeleteNamespace(ctx, n.Name, n.Version); err != nil {
 			return store.Namespace{}, err
 		}
@@ -37,4 +40,14 @@ func (s *Service) NamespaceDelete(ctx context.Context, a Actor, in NamespaceDele
 		return n, nil
 	})
 	return position, err
+}
+
+// unnamed refuses while a usable admin token is limited to the namespace: who
+// made one of that name again would let its holder in.
+func (t *transaction) unnamed(ctx context.Context, what, namespace string) error {
+	naming, _, err := t.Tokens(ctx, store.TokenFilter{Naming: namespace, UsableAt: t.Now()}, store.Page{Limit: 1})
+	if err != nil || len(naming) == 0 {
+		return err
+	}
+	return refuse(CodeInUse, "%s: still in use: admin token %s is limited to it; revoke that first", what, naming[0].ID)
 }

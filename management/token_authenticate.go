@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/subtle"
 	"errors"
+	"log/slog"
+	"time"
 
 	"credence/store"
 	"credence/store/credential"
@@ -29,7 +31,30 @@ func (s *Service) TokenAuthenticate(ctx context.Context, text []byte) (Actor, er
 	if subtle.ConstantTimeCompare(token.Hash[:], digest[:]) != 1 || !token.Usable(s.now()) {
 		return Actor{}, unauthorized(errEndedToken)
 	}
-	return Actor{ID: "token:" + token.ID, Role: token.Role, Namespaces: token.Namespaces}, nil
+	s.touch(ctx, &token)
+	return Actor{ID: "token:" + token.ID, Role: token.Role, Namespaces: token.Namespaces, GrantsUntil: token.ExpiresAt}, nil
+}
+
+const (
+	// touchEvery is how exactly it is known when a token was last used: more
+	// often nothing is written.
+	touchEvery = time.Minute
+	// touchPatience bounds how long a request waits for the note to be written.
+	touchPatience = 250 * time.Millisecond
+)
+
+// touch notes that the token was used. It is a note for people: a request does
+// not fail because the store is busy.
+func (s *Service) touch(ctx context.Context, token *store.Token) {
+	now := s.now().UTC().Truncate(time.Microsecond)
+	if now.Sub(token.LastUsedAt) < touchEvery {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, touchPatience)
+	defer cancel()
+	if err := s.store.TouchToken(ctx, token.ID, now); err != nil {
+		s.logger.DebugContext(ctx, "use of an admin token not noted", slog.String("actor", "token:"+token.ID), slog.String("error", err.Error()))
+	}
 }
 
 var (

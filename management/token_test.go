@@ -144,7 +144,9 @@ func TestATokenWhoseTextCannotBeDeliveredIsNotMade(t *testing.T) {
 // whatever name, would keep it.
 func TestAReplaceThatWouldRevokeNothingIsRefused(t *testing.T) {
 	f := newFixture(t)
-	_, _ = f.token(t, func(token *store.Token) { token.Name = "operations" })
+	_, _ = f.token(t, func(token *store.Token) {
+		token.Name, token.Role, token.Namespaces = "operations", store.RoleAdmin, nil
+	})
 	before := f.dump()
 	_, err := f.TokenBootstrap(t.Context(), management.TokenBootstrap{Replace: true})
 	refused(t, err, management.CodeConflict)

@@ -242,6 +242,11 @@ func (tx *Tx) RevokeToken(ctx context.Context, id string) error {
 	return tx.changed(tx.w.RevokeToken(ctx, id, tx.now), Change{})
 }
 
+// ShortenToken ends an admin token earlier. The data plane need not know.
+func (tx *Tx) ShortenToken(ctx context.Context, id string, end time.Time) error {
+	return tx.changed(tx.w.ShortenToken(ctx, id, end), Change{})
+}
+
 // InsertIdempotency remembers the answer to a create.
 func (tx *Tx) InsertIdempotency(ctx context.Context, r IdempotencyRecord) error {
 	return tx.changed(tx.w.InsertIdempotency(ctx, r), Change{})
@@ -251,6 +256,12 @@ func (tx *Tx) InsertIdempotency(ctx context.Context, r IdempotencyRecord) error 
 // It changes nothing that an audit entry would be about, so it needs none.
 func (s *Store) Reschedule(ctx context.Context, j Job) error {
 	return s.Transact(ctx, func(ctx context.Context, w Writer) error { return w.InsertJob(ctx, j) })
+}
+
+// TouchToken notes that an admin token was used. It is no change that anybody
+// made, so it needs no audit entry.
+func (s *Store) TouchToken(ctx context.Context, id string, at time.Time) error {
+	return s.Transact(ctx, func(ctx context.Context, w Writer) error { return w.TouchToken(ctx, id, at) })
 }
 
 // RemoveBatch is the most rows that one removal of what is old takes away: the

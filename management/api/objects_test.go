@@ -2,11 +2,14 @@ package api_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"credence/management/client"
+	"credence/store/credential"
 )
 
 func TestPlansLiveThroughEveryOperation(t *testing.T) {
@@ -118,4 +121,53 @@ func TestBlacklistRulesLiveThroughEveryOperation(t *testing.T) {
 	must(t, err)
 	_, err = c.BlacklistRemove(ctx, client.BlacklistRemoveInput{ID: added.ID})
 	wantCode(t, err, http.StatusNotFound, "not_found")
+}
+
+func TestAdminTokensLiveThroughEveryOperation(t *testing.T) {
+	d := deploy(t)
+	c := d.client(t, d.admin)
+	ctx := t.Context()
+	in := client.TokenCreateInput{IdempotencyKey: "once", Body: client.TokenCreate{Name: "ci", Role: "operator", Namespaces: []string{"default"}, ExpiresIn: "24h"}}
+	made, err := c.TokenCreate(ctx, in)
+	must(t, err)
+	text := credential.NewText(made.TokenText.Reveal())
+	if !strings.HasPrefix(text.Reveal(), "crdadm_") || made.Token.Status != "active" || made.Token.CreatedBy == "" || made.Code != "" {
+		t.Errorf("made %+v", made.Token)
+	}
+	again, err := c.TokenCreate(ctx, in)
+	must(t, err)
+	if again.TokenText != "" || again.Code != "token_text_not_repeatable" || again.Token.TokenID != made.Token.TokenID {
+		t.Errorf("repeated %+v", again)
+	}
+	who, err := d.client(t, text).Me(ctx, client.MeInput{})
+	must(t, err)
+	if who.Actor != "token:"+made.Token.TokenID || who.Role != "operator" {
+		t.Errorf("the new token is %+v", who)
+	}
+	shown, err := c.TokenShow(ctx, client.TokenShowInput{TokenID: made.Token.TokenID})
+	must(t, err)
+	if shown.LastUsedAt.IsZero() || !shown.ExpiresAt.Equal(made.Token.ExpiresAt) {
+		t.Errorf("shown %+v", shown)
+	}
+	rotated, err := c.TokenRotate(ctx, client.TokenRotateInput{TokenID: made.Token.TokenID, Body: &client.TokenRotate{Grace: "1h"}})
+	must(t, err)
+	if rotated.Previous.TokenID != made.Token.TokenID || !rotated.Previous.ExpiresAt.Equal(d.clock.now().Add(time.Hour)) {
+		t.Errorf("previous %+v", rotated.Previous)
+	}
+	list, err := c.TokenList(ctx, client.TokenListInput{})
+	must(t, err)
+	if len(list.Items) != 3 {
+		t.Errorf("%d tokens, want the first, the old and the new", len(list.Items))
+	}
+	revoked, err := c.TokenRevoke(ctx, client.TokenRevokeInput{TokenID: made.Token.TokenID})
+	must(t, err)
+	if revoked.Status != "revoked" || revoked.RevokedAt.IsZero() {
+		t.Errorf("revoked %+v", revoked)
+	}
+	_, err = d.client(t, text).Me(ctx, client.MeInput{})
+	wantCode(t, err, http.StatusUnauthorized, "unauthorized")
+	who, err = c.Me(ctx, client.MeInput{})
+	must(t, err)
+	_, err = c.TokenRevoke(ctx, client.TokenRevokeInput{TokenID: strings.TrimPrefix(who.Actor, "token:")})
+	wantCode(t, err, http.StatusConflict, "conflict")
 }

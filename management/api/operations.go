@@ -32,7 +32,14 @@ type Operation struct {
 func Operations() []Operation {
 	var all []Operation
 	for _, rows := range [][]Operation{
-		keyOperations(), planOperations(), ownerOperations(), namespaceOperations(), blacklistOperations(), auditOperations(), processOperations(),
+		keyOperations(),
+		planOperations(),
+		ownerOperations(),
+		namespaceOperations(),
+		blacklistOperations(),
+		tokenOperations(),
+		auditOperations(),
+		processOperations(),
 	} {
 		all = append(all, rows...)
 	}

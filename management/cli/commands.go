@@ -75,6 +75,8 @@ func Commands(o Options) []*cobra.Command {
 		noun(o, "blacklist", "networks whose clients are refused", blacklistExamples,
 			blacklistAdd, blacklistList, blacklistShow, blacklistRemove),
 		noun(o, "audit", "who did what, and the proof that nothing of it was changed", auditExamples, auditList, auditShow),
+		noun(o, "tokens", "admin tokens: who may use the management API", tokenExamples,
+			tokenCreate, tokenList, tokenShow, tokenRotate, tokenRevoke),
 	}
 }
 
@@ -94,6 +96,8 @@ const (
   credence blacklist list`
 	auditExamples = `  credence audit list --key KEY_ID
   credence audit show default:42`
+	tokenExamples = `  credence tokens create --name ci --role operator --namespace payments --save-to ci.token
+  credence tokens list`
 )
 
 // noun is a command with its verbs, and the flags that all of them have.

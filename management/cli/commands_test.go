@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -201,6 +202,55 @@ blk_xxxxxxxxxxxxxxxxxxxxxxxxxx  203.0.113.0/24  (all)      in 1h  key scan
 	o.fails(cli.ExitUsage, "give one of them", "blacklist", "add", "10.0.0.1", "--reason", "x", "--for", "1h", "--until", "2031-01-01T00:00:00Z")
 }
 
+func TestAdminTokens(t *testing.T) {
+	o := open(t)
+	golden(t, `
+token id    tok_xxxxxxxxxxxxxxxxxxxxxxxxxx
+name        grafana
+role        viewer
+namespaces  (all)
+status      active
+expires     2030-04-02 03:04:05Z (in 90d)
+created by  token:tok_xxxxxxxxxxxxxxxxxxxxxxxxxx
+created     2030-01-02 03:04:05Z (now)
+last used   never
+token       crdadm_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
+`, o.ok("tokens", "create", "--name", "grafana", "--role", "viewer"))
+	file := filepath.Join(t.TempDir(), "ci.token")
+	r := o.run("tokens", "create", "--name", "ci", "--role", "operator", "-n", "default", "--expires", "30d", "--save-to", file, "-o", "json")
+	text, err := os.ReadFile(file)
+	must(t, err)
+	var made client.TokenCreated
+	must(t, json.Unmarshal([]byte(r.out), &made))
+	if made.TokenText != "" || strings.Contains(r.out+r.err, strings.TrimSpace(string(text))) || len(made.Token.Namespaces) != 1 {
+		t.Errorf("with --save-to: %s%s", r.out, r.err)
+	}
+	id := made.Token.TokenID
+	if shown := o.ok("tokens", "show", id, "--token-file", filepath.Join(o.dataDir, "admin.token")); !strings.Contains(shown, "default") {
+		t.Errorf("shown %s", shown)
+	}
+	o.ok("keys", "create", "--name", "of-ci", "--token-file", file)
+	o.fails(cli.ExitDenied, "operator may not do this", "tokens", "list", "--token-file", file)
+	o.fails(cli.ExitUsage, "--save-to", "tokens", "rotate", id, "--save-to", file)
+	rotated := o.ok("tokens", "rotate", id, "--grace", "1h")
+	if !strings.Contains(rotated, "takes over from") || !strings.Contains(rotated, "(in 1h)") {
+		t.Errorf("rotated %s", rotated)
+	}
+	o.ok("tokens", "revoke", id)
+	o.fails(cli.ExitDenied, "usable admin token", "keys", "list", "--token-file", file)
+	var list client.List[client.Token]
+	must(t, json.Unmarshal([]byte(o.ok("tokens", "list", "-o", "json")), &list))
+	if len(list.Items) != 3 {
+		t.Errorf("%d tokens can be used, want 3", len(list.Items))
+	}
+	at := slices.IndexFunc(list.Items, func(token client.Token) bool { return token.Name == "first" })
+	first := list.Items[at].TokenID
+	o.fails(cli.ExitConflict, "--replace", "tokens", "revoke", first)
+	o.fails(cli.ExitUsage, "role", "tokens", "create", "--name", "x", "--role", "root")
+	o.fails(cli.ExitNotFound, "not found", "tokens", "show", "tok_none")
+	o.ok("tokens", "revoke", first, "--force")
+}
+
 func TestListsFitATerminalOfAHundredColumns(t *testing.T) {
 	o := open(t)
 	long := strings.Repeat("é", 100)
@@ -209,7 +259,8 @@ func TestListsFitATerminalOfAHundredColumns(t *testing.T) {
 	o.ok("namespaces", "create", "shop", "--description", long)
 	o.ok("keys", "create", "--name", "orders-service-eu", "--owner", "team-payments", "--expires", "30d")
 	o.ok("blacklist", "add", "203.0.113.0/24", "--reason", long)
-	for _, noun := range []string{"keys", "plans", "owners", "namespaces", "blacklist"} {
+	o.ok("tokens", "create", "--name", long, "--role", "operator", "--namespace", "default,shop", "--expires", "never")
+	for _, noun := range []string{"keys", "plans", "owners", "namespaces", "blacklist", "tokens"} {
 		for line := range strings.Lines(o.ok(noun, "list")) {
 			if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 100 {
 				t.Errorf("%s list: %d columns: %s", noun, n, line)

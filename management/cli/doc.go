@@ -1,5 +1,5 @@
 // Package cli is the command line of the management API: credence keys, plans,
-// owners, namespaces, replicas and blacklist. It is a client of the HTTP API and
+// owners, namespaces, replicas, blacklist and tokens. It is a client of the HTTP API and
 // nothing else: it opens no database and knows no use-case.
 //
 // # One command, one file

@@ -130,7 +130,7 @@ func (o *office) fails(code int, says string, args ...string) {
 
 // plain replaces what differs from run to run with x of the same length.
 func plain(text string) string {
-	for _, random := range []string{`(key_|blk_|tok_)[0-9a-z]{26}`, `crd_live_[0-9A-Za-z]{49}`} {
+	for _, random := range []string{`(key_|blk_|tok_)[0-9a-z]{26}`, `(crd_live_|crdadm_)[0-9A-Za-z]{49}`} {
 		text = regexp.MustCompile(random).ReplaceAllStringFunc(text, func(s string) string {
 			keep := strings.LastIndex(s, "_") + 1
 			return s[:keep] + strings.Repeat("x", len(s)-keep)

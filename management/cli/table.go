@@ -123,9 +123,11 @@ func rough(d time.Duration) string {
 // is to fit a terminal. show and -o json have all of it.
 const maxCell = 34
 
-func clip(text string) string {
-	if runes := []rune(text); len(runes) > maxCell {
-		return string(runes[:maxCell-1]) + "…"
+func clip(text string) string { return clipTo(text, maxCell) }
+
+func clipTo(text string, most int) string {
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most-1]) + "…"
 	}
 	return text
 }

@@ -191,6 +191,36 @@ func (c *Client) BlacklistRemove(ctx context.Context, in BlacklistRemoveInput) (
 	return call[BlacklistRemoved](ctx, c, http.MethodDelete, "/v1/blacklist/{id}", in)
 }
 
+// TokenCreate: Make an admin token and show its text, once.
+// POST /v1/tokens, role admin.
+func (c *Client) TokenCreate(ctx context.Context, in TokenCreateInput) (TokenCreated, error) {
+	return call[TokenCreated](ctx, c, http.MethodPost, "/v1/tokens", in)
+}
+
+// TokenList: List admin tokens, oldest first.
+// GET /v1/tokens, role auditor.
+func (c *Client) TokenList(ctx context.Context, in TokenListInput) (List[Token], error) {
+	return call[List[Token]](ctx, c, http.MethodGet, "/v1/tokens", in)
+}
+
+// TokenShow: Show an admin token.
+// GET /v1/tokens/{token_id}, role auditor.
+func (c *Client) TokenShow(ctx context.Context, in TokenShowInput) (Token, error) {
+	return call[Token](ctx, c, http.MethodGet, "/v1/tokens/{token_id}", in)
+}
+
+// TokenRevoke: Revoke an admin token for good.
+// POST /v1/tokens/{token_id}/revoke, role admin.
+func (c *Client) TokenRevoke(ctx context.Context, in TokenRevokeInput) (Token, error) {
+	return call[Token](ctx, c, http.MethodPost, "/v1/tokens/{token_id}/revoke", in)
+}
+
+// TokenRotate: Make an admin token in the place of another, which ends after a grace.
+// POST /v1/tokens/{token_id}/rotate, role admin.
+func (c *Client) TokenRotate(ctx context.Context, in TokenRotateInput) (TokenCreated, error) {
+	return call[TokenCreated](ctx, c, http.MethodPost, "/v1/tokens/{token_id}/rotate", in)
+}
+
 // AuditList: List audit entries, newest first.
 // GET /v1/audit, role auditor.
 func (c *Client) AuditList(ctx context.Context, in AuditListInput) (List[AuditEntry], error) {

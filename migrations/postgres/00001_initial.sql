@@ -158,14 +158,16 @@ CREATE TABLE credence.leases (
 );
 
 CREATE TABLE credence.admin_tokens (
-    token_id   text COLLATE "C" NOT NULL PRIMARY KEY CHECK (token_id <> ''),
-    name       text        NOT NULL,
-    role       text        NOT NULL CHECK (role IN ('viewer', 'auditor', 'operator', 'admin')),
-    namespaces text[]      NOT NULL,
-    token_hash bytea       NOT NULL UNIQUE CHECK (octet_length(token_hash) = 32),
-    expires_at timestamptz,
-    revoked_at timestamptz,
-    created_at timestamptz NOT NULL
+    token_id     text COLLATE "C" NOT NULL PRIMARY KEY CHECK (token_id <> ''),
+    name         text        NOT NULL,
+    role         text        NOT NULL CHECK (role IN ('viewer', 'auditor', 'operator', 'admin')),
+    namespaces   text[]      NOT NULL,
+    token_hash   bytea       NOT NULL UNIQUE CHECK (octet_length(token_hash) = 32),
+    expires_at   timestamptz,
+    revoked_at   timestamptz,
+    created_by   text        NOT NULL,
+    created_at   timestamptz NOT NULL,
+    last_used_at timestamptz
 );
 
 -- One chain of entries per namespace; '' is the chain of what has none. The

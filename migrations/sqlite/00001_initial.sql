@@ -159,14 +159,16 @@ CREATE TABLE leases (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE admin_tokens (
-    token_id   TEXT    NOT NULL PRIMARY KEY CHECK (token_id <> ''),
-    name       TEXT    NOT NULL,
-    role       TEXT    NOT NULL CHECK (role IN ('viewer', 'auditor', 'operator', 'admin')),
-    namespaces TEXT    NOT NULL CHECK (json_type(namespaces) = 'array'),
-    token_hash BLOB    NOT NULL UNIQUE CHECK (length(token_hash) = 32),
-    expires_at INTEGER,
-    revoked_at INTEGER,
-    created_at INTEGER NOT NULL
+    token_id     TEXT    NOT NULL PRIMARY KEY CHECK (token_id <> ''),
+    name         TEXT    NOT NULL,
+    role         TEXT    NOT NULL CHECK (role IN ('viewer', 'auditor', 'operator', 'admin')),
+    namespaces   TEXT    NOT NULL CHECK (json_type(namespaces) = 'array'),
+    token_hash   BLOB    NOT NULL UNIQUE CHECK (length(token_hash) = 32),
+    expires_at   INTEGER,
+    revoked_at   INTEGER,
+    created_by   TEXT    NOT NULL,
+    created_at   INTEGER NOT NULL,
+    last_used_at INTEGER
 ) STRICT, WITHOUT ROWID;
 
 -- One chain of entries per namespace; '' is the chain of what has none. The

@@ -212,7 +212,7 @@ func TestTheDataPlanesRoleIsRefusedEverythingElse(t *testing.T) {
 		"mint a key":             write(func(w store.Writer) error { return w.InsertKey(ctx, sampleKey("key_1")) }),
 		"enqueue a job":          write(func(w store.Writer) error { return w.InsertJob(ctx, store.Job{Kind: "hello"}) }),
 		"read audit entries":     func() error { _, err := data.AuditEntries(ctx, "default", 0, 1); return err },
-		"read tokens":            func() error { _, _, err := data.Tokens(ctx, store.Page{}); return err },
+		"read tokens":            func() error { _, _, err := data.Tokens(ctx, store.TokenFilter{}, store.Page{}); return err },
 		"read owners' contacts":  func() error { _, _, err := data.Owners(ctx, nil, store.Page{}); return err },
 		"remove replicas":        func() error { _, err := data.RemoveReplicas(ctx, time.Now()); return err },
 		"ingest for others":      func() error { return data.IngestUsage(ctx, store.UsageBatch{Replica: "rep_1", Sequence: 1}) },

@@ -97,7 +97,8 @@ func (f *fixture) sampleToken(n int) store.Token {
 	now := f.clock.now()
 	return store.Token{
 		ID: fmt.Sprintf("%s%026d", store.TokenIDPrefix, n), Name: "ci", Role: store.RoleOperator, Namespaces: []string{"default", "tenant"},
-		Hash: credential.DigestOf(fmt.Appendf(nil, "token %d", n)), ExpiresAt: now.Add(time.Hour), CreatedAt: now,
+		Hash: credential.DigestOf(fmt.Appendf(nil, "token %d", n)), ExpiresAt: now.Add(time.Hour),
+		CreatedBy: "token:tok_0", CreatedAt: now, LastUsedAt: now.Add(-time.Minute),
 	}
 }
 

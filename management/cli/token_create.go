@@ -1,0 +1,107 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"credence/management/client"
+)
+
+func tokenCreate(c *command) *cobra.Command {
+	var body client.TokenCreate
+	var expires, file, idempotency string
+	cmd := &cobra.Command{
+		Use:   "create --name NAME --role ROLE",
+		Short: "make an admin token and show its text, once",
+		Long: `Makes an admin token. It may do no more than the one you use: its role, its
+namespaces and its life are at most yours. The text is printed this once and
+stored nowhere; with --save-to it goes to a new file (mode 0600) instead.`,
+		Example: `  credence tokens create --name ci --role operator --namespace payments --expires 90d --save-to ci.token
+  credence tokens create --name grafana --role viewer --expires 1d -o json`,
+	}
+	f := cmd.Flags()
+	f.StringVar(&body.Name, "name", "", "name for people")
+	f.StringVar(&body.Role, "role", "", "viewer, auditor, operator or admin")
+	f.StringSliceVarP(&body.Namespaces, "namespace", "n", nil, "namespace that it is limited to; may be repeated; without any it may act in all")
+	f.StringVar(&expires, "expires", "", "how long it lives (720h, 90d), until when (2030-01-31T00:00:00Z), or never (default 90d, or as long as you may give)")
+	saveFlag(cmd, &file)
+	idempotencyFlag(cmd, &idempotency)
+	return c.verb(cmd, 0, func(ctx context.Context, api *client.Client, _ []string) error {
+		var err error
+		if body.ExpiresIn, body.ExpiresAt, err = tokenLife(expires); err != nil {
+			return err
+		}
+		return c.tokenText(file, func() (client.TokenCreated, error) {
+			return api.TokenCreate(ctx, client.TokenCreateInput{IdempotencyKey: idempotency, Body: body})
+		})
+	})
+}
+
+// saveFlag names the file of a new text; --token-file is the one to ask with.
+func saveFlag(cmd *cobra.Command, into *string) {
+	cmd.Flags().StringVar(into, "save-to", "", "write the token to this new file, not to the screen")
+}
+
+// tokenText makes a token and shows its text, or writes it to a file. The file
+// comes first: one that cannot be written must not cost the text of a token
+// that was made.
+func (c *command) tokenText(file string, create func() (client.TokenCreated, error)) error {
+	if file == "" {
+		made, err := create()
+		if err != nil {
+			return err
+		}
+		return c.showToken(made)
+	}
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the caller names the file
+	if err != nil {
+		return usage(fmt.Errorf("--save-to: %w: name a new file in a folder that can be written", err))
+	}
+	made, err := create()
+	if err == nil && made.TokenText != "" {
+		if _, err = f.WriteString(made.TokenText.Reveal() + "\n"); err != nil {
+			err = fmt.Errorf("admin token %s was made, but its text is lost: %w: revoke it and make another", made.Token.TokenID, err)
+		}
+	}
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	if err != nil || made.TokenText == "" {
+		if removed := os.Remove(file); err == nil {
+			err = removed
+		}
+	}
+	if err != nil {
+		return err
+	}
+	written := made.TokenText != ""
+	made.TokenText = ""
+	if err := c.showToken(made); err != nil || !written {
+		return err
+	}
+	fmt.Fprintf(c.Err, "admin token written to %s\n", file)
+	return nil
+}
+
+func (c *command) showToken(made client.TokenCreated) error {
+	lines := c.tokenLines(made.Token)
+	if made.Previous != nil {
+		lines = append(lines, [2]string{"takes over from", made.Previous.TokenID}, [2]string{"which ends", c.when(made.Previous.ExpiresAt)})
+	}
+	if made.TokenText != "" {
+		lines = append(lines, [2]string{"token", made.TokenText.Reveal()})
+	}
+	if err := c.show(made, lines); err != nil || c.output == "json" {
+		return err
+	}
+	switch {
+	case made.TokenText != "":
+		fmt.Fprintln(c.Err, "\nThe token is shown this once and stored nowhere: keep it in a safe place now.")
+	case made.Code != "":
+		fmt.Fprintln(c.Err, "\nThis token was made by an earlier command with the same --idempotency-key; its text is not shown again.")
+	}
+	return nil
+}
