@@ -33,7 +33,7 @@ WITHOUT_ENVOY = $$(go list ./... | grep -Ev '/test/(e2e|chaos|demo|fleet|forward
 # All packages but those whose tests start any other program.
 ALONE = $$(go list ./... | grep -Ev '/(test/(e2e|chaos|demo|fleet|forward|gateways|outage|pgserver|redisserver)|store/postgres|store/redis)$$')
 
-.PHONY: help demo run build test test-short test-all test-chaos test-envoy-matrix test-gateways lint bench bench-stages bench-revocation bench-limits fuzz tools generate verify tools-test tools-store tools-lint tools-proxies tools-gateways
+.PHONY: help demo run build test test-short test-all test-chaos test-envoy-matrix test-gateways lint bench bench-stages bench-revocation bench-limits bench-start fuzz tools generate verify tools-test tools-store tools-lint tools-proxies tools-gateways
 
 help: ## list what can be made
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z][a-z-]*:.*## / { printf "  %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -100,6 +100,10 @@ bench-revocation: tools-store ## how long a revoked key is still accepted by 20 
 bench-limits: tools-store ## how well 10 replicas keep to a limit together (ARGS="-time 10s -wait 25ms -replicas 10 -check")
 	@go build -o .tools/bench-limits ./test/bench/limits
 	@.tools/bench-limits $(ARGS)
+
+bench-start: tools-store ## how long a data plane takes to be ready with a warm cache (ARGS="-keys 100000,1000000 -rounds 3")
+	@go build -o .tools/bench-start ./test/bench/start
+	@.tools/bench-start $(ARGS)
 
 fuzz: tools-store ## every fuzz target for FUZZTIME each, on new inputs (FUZZTIME=30s)
 	test/tools/fuzz.sh $(FUZZTIME)

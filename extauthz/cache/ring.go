@@ -47,6 +47,9 @@ func (r *ring[E]) get(digest credential.Digest) (E, bool) { return r.byDigest.Lo
 
 func (r *ring[E]) size() int { return r.byDigest.Size() }
 
+// room is how many can be added before anything has to be removed.
+func (r *ring[E]) room() int { return r.most - len(r.slots) }
+
 // full answers what has to be removed before something can be added.
 func (r *ring[E]) full() (victim E, full bool) {
 	if len(r.slots) < r.most {

@@ -42,21 +42,38 @@ func (c *Cache) warm(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, c.options.WarmTimeout)
 	defer cancel()
 	since, readAt := c.noteBefore(), c.now()
-	batch := make([]store.KeyRecord, 0, warmBatch)
+	// While one batch is read, the one before is made into keys.
+	batches, done := make(chan []store.KeyRecord, 1), make(chan struct{})
+	go func() {
+		defer close(done)
+		for batch := range batches {
+			if !c.preload(batch, since, readAt) {
+				return
+			}
+		}
+	}()
+	send := func(batch []store.KeyRecord) error {
+		select {
+		case batches <- batch:
+			return nil
+		case <-done:
+			return errEnough
+		}
+	}
+	var batch []store.KeyRecord
 	err := c.options.Warm.UsedKeys(ctx, c.options.Size, func(k store.KeyRecord) error {
 		if batch = append(batch, k); len(batch) < warmBatch {
 			return nil
 		}
-		ok := c.preload(batch, since, readAt)
-		batch = batch[:0]
-		if !ok {
-			return errEnough
-		}
-		return nil
+		full := batch
+		batch = make([]store.KeyRecord, 0, warmBatch)
+		return send(full)
 	})
 	if err == nil {
-		c.preload(batch, since, readAt)
+		err = send(batch)
 	}
+	close(batches)
+	<-done
 	if err != nil && !errors.Is(err, errEnough) {
 		c.counts.warmErrors.Add(1)
 		c.options.Report(ctx, fmt.Errorf("warm the key cache: %w", err))
@@ -91,7 +108,7 @@ func (c *Cache) preload(records []store.KeyRecord, since noted, readAt instant) 
 		if key == nil {
 			continue
 		}
-		if _, full := c.known.full(); full || since.restarts != c.recent.restarts {
+		if c.known.room() == 0 || since.restarts != c.recent.restarts {
 			return false
 		}
 		digest := credential.Digest(key.Hash)

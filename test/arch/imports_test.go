@@ -94,6 +94,7 @@ var mayImport = map[string][]string{
 	"test/stage":            {"management/client", "store/credential", "test/harness", "test/pgserver"},
 	"test/bench/check":      {"store", "store/credential", "store/limit", "store/seal", "store/sqlite", "test/harness", "test/redisserver"},
 	"test/bench/limits":     {"extauthz/limiter", "extauthz/pipeline", "store", "store/limit", "store/redis", "test/link"},
+	"test/bench/start":      {"management/client", "test/harness", "test/pgserver", "test/stage"},
 	"test/bench/revocation": {"management/client", "test/harness", "test/pgserver", "test/redisserver", "test/stage"},
 	// Certificates for the tests of whoever needs some.
 	"test/authority": {},

@@ -130,6 +130,9 @@ var planePromises = []struct {
 	}},
 	{"failover, an empty restart and lies of Redis cost a stated bound", []string{
 		"extauthz/limiter.TestBudgetsThatForgetCostAtMostOneMoreBurst",
+		"store/redis.TestAFailoverOfSentinelCostsAtMostOneMoreBurst",
+		"store/redis.TestTheLossOfANodeOfAClusterCostsAtMostOneMoreBurst",
+		"test/outage.TestADrillOfRedisKeepsToTheShareAndEndsByItself",
 		"extauthz/limiter.TestBudgetsThatLieLoosenALimitAtMostThisFar",
 		"extauthz/limiter.TestBudgetsThatComeBackAreAskedAgainAndToldWhatIsOwed",
 	}},
@@ -140,6 +143,31 @@ var planePromises = []struct {
 	{"quotas are reserved in durable blocks", []string{
 		"extauthz/limiter.TestAQuotaAdmitsExactlyItsLimitInEachWindow",
 		"extauthz/limiter.TestManyReplicasTogetherAdmitExactlyTheQuota",
+	}},
+
+	// Bad input: a clear refusal, a metric, and the process goes on.
+	{"hostile bytes, messages over the cap, unread answers and thousands of connections on the gRPC port cost only whom they come from", []string{
+		"extauthz.TestHostileBytesOnThePortEndTheirConnectionAlone",
+		"extauthz.TestMessageOverTheCapFailsTheRPC",
+		"extauthz.TestMetadataOverTheBoundFailsTheCallAlone",
+		"extauthz.TestACallerWhoReadsNoAnswersIsBoundedAndAlone",
+		"extauthz.TestConnectionsBeyondTheBoundAreClosedAndOthersGoOn",
+	}},
+	{"the forward listener bounds headers, streams and connections, and keeps none of a caller without the secret", []string{
+		"extauthz/forward.TestHeadersOverTheBoundAreRefusedAndThoseUnderItAreNot",
+		"extauthz/forward.TestTheStreamsOfAConnectionAreBounded",
+		"extauthz/forward.TestConnectionsAreBounded",
+		"extauthz/forward.TestACallerWithoutTheSecretKeepsNoConnection",
+	}},
+	{"a Redis that answers nonsense is as good as none", []string{
+		"store/redis.TestAHostileServerIsAsGoodAsNone",
+		"extauthz/limiter.TestAnswersThatCannotBeTrueAreNotBelieved",
+	}},
+	{"a snapshot that is cut off, changed, of another deployment or from the future is refused", []string{
+		"extauthz/snapshot.TestASnapshotThatWasCutOffOrChangedIsRefused",
+		"extauthz/snapshot.TestASnapshotOfAnotherDeploymentIsRefused",
+		"extauthz/snapshot.TestASnapshotOlderThanTheCeilingIsRefusedByEitherClock",
+		"test/outage.TestASnapshotThatIsRefusedLeavesTheProcessWaitingForTheDatabase",
 	}},
 }
 
