@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"credence/store"
@@ -29,11 +30,19 @@ type pending struct {
 type bucket struct {
 	first, last int64
 	rows        map[rowKey]*taken
+	order       []rowKey // of rows that are still to be cut; nil when something was added since
 }
 
 type rowKey struct {
 	keyID string
 	what  outcome
+}
+
+func (k rowKey) compare(other rowKey) int {
+	if c := strings.Compare(k.keyID, other.keyID); c != 0 {
+		return c
+	}
+	return cmp.Compare(k.what, other.what)
 }
 
 type failKey struct {
@@ -58,6 +67,7 @@ func (p *pending) add(minute int64, key rowKey, t *taken) {
 	if row == nil {
 		row = &taken{}
 		b.rows[key] = row
+		b.order = nil
 		p.size++
 	}
 	row.add(t)
@@ -97,6 +107,7 @@ func (p *pending) bound() {
 				into.rows[key] = row
 			}
 		}
+		into.order = nil
 		into.last = from.last
 		p.buckets = slices.Delete(p.buckets, 1, 2)
 	}
@@ -111,6 +122,7 @@ func (p *pending) bound() {
 // spill is for the only bucket that is left.
 func (p *pending) spill() {
 	b := p.buckets[0]
+	b.order = nil
 	for key, row := range b.rows {
 		if key.keyID == "" || key.keyID == store.UsageOther {
 			continue
@@ -153,27 +165,35 @@ func (p *pending) fail(minute int64, what outcome, h heavy) {
 	p.failing[k] = heavy{checks: sum.checks + h.checks, uncertain: sum.uncertain + h.uncertain}
 }
 
-// cut moves a batch out of what waits, the oldest minutes first.
+// cut moves a batch out of what waits, the oldest minutes first, the keys in
+// the order of their ids: what a store writes for them then lies together.
+// Last uses go with their keys as far as those are in it.
 func (p *pending) cut(b *store.UsageBatch) {
 	for len(p.buckets) > 0 && len(b.Keys) < batchRows {
 		from := p.buckets[0]
-		for key, row := range from.rows {
-			if len(b.Keys) == batchRows {
-				break
-			}
+		if from.order == nil {
+			from.order = slices.SortedFunc(maps.Keys(from.rows), rowKey.compare)
+		}
+		n := min(len(from.order), batchRows-len(b.Keys))
+		for _, key := range from.order[:n] {
+			row := from.rows[key]
 			b.Keys = append(b.Keys, store.KeyUsage{
 				Minute: instant(from.first), Minutes: int(from.last-from.first) + 1, KeyID: key.keyID, Reason: p.names[key.what],
 				Checks: row.checks, Latency: row.latency, Addresses: row.addresses,
 			})
 			delete(from.rows, key)
-			p.size--
+			if u, is := p.used[key.keyID]; is {
+				b.Used = append(b.Used, u)
+				delete(p.used, key.keyID)
+			}
 		}
-		if len(from.rows) == 0 {
+		p.size -= n
+		if from.order = from.order[n:]; len(from.order) == 0 {
 			p.buckets = slices.Delete(p.buckets, 0, 1)
 		}
 	}
 	for id, u := range p.used {
-		if len(b.Used) == batchRows {
+		if len(b.Used) >= batchRows {
 			break
 		}
 		b.Used = append(b.Used, u)

@@ -371,6 +371,32 @@ func TestKeysBeyondTheBoundAreCountedTogether(t *testing.T) {
 	}
 }
 
+// TestBatchesAreInTheOrderOfKeys across batches, with the last uses of the keys
+// that are in each.
+func TestBatchesAreInTheOrderOfKeys(t *testing.T) {
+	l, at := newLedger(), &clock{at: start}
+	c := newCounter(t, l, at.now, nil)
+	const keys = 2*batchRows + 7
+	for n := range keys {
+		c.Count(decision(fmt.Sprintf("key_%04d", n*389%keys), pipeline.ReasonAllowed, ""), at.now(), 0)
+	}
+	if err := c.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, b := range l.taken() {
+		for i, k := range b.Keys {
+			if want := fmt.Sprintf("key_%04d", n); k.KeyID != want || b.Used[i].KeyID != want {
+				t.Fatalf("row %d is of %s, used %s, want %s", n, k.KeyID, b.Used[i].KeyID, want)
+			}
+			n++
+		}
+	}
+	if n != keys {
+		t.Errorf("%d rows, want %d", n, keys)
+	}
+}
+
 // TestTheHeaviestFailingAddressesAreKept has two that stand out of a flood of
 // addresses that are seen once each.
 func TestTheHeaviestFailingAddressesAreKept(t *testing.T) {

@@ -2,10 +2,7 @@ package postgres
 
 import (
 	"context"
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
-	"net/netip"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgtype"
@@ -13,74 +10,6 @@ import (
 	"credence/store"
 	"credence/store/sketch"
 )
-
-// usageBatch is a batch as the functions at the server read it.
-type usageBatch struct {
-	Replica  string         `json:"replica"`
-	Sequence int64          `json:"sequence"`
-	Started  time.Time      `json:"started"`
-	At       time.Time      `json:"at"`
-	Final    bool           `json:"final"`
-	Keys     []usageKey     `json:"keys"`
-	Used     []usageUsed    `json:"used"`
-	Failing  []usageFailing `json:"failing"`
-}
-
-type usageKey struct {
-	KeyID     string    `json:"key_id"`
-	Minute    time.Time `json:"minute"`
-	Reason    string    `json:"reason"`
-	Minutes   int       `json:"minutes"`
-	Checks    int64     `json:"checks"`
-	LatencyUS int64     `json:"latency_us"`
-	Addresses string    `json:"addresses"` // hexadecimal
-}
-
-type usageUsed struct {
-	KeyID   string      `json:"key_id"`
-	At      time.Time   `json:"at"`
-	Address *netip.Addr `json:"address"`
-}
-
-type usageFailing struct {
-	Minute    time.Time  `json:"minute"`
-	Reason    string     `json:"reason"`
-	Address   netip.Addr `json:"address"`
-	Checks    int64      `json:"checks"`
-	Uncertain int64      `json:"uncertain"`
-}
-
-// usageJSON is the argument of the functions. Lists are never null there.
-func usageJSON(b *store.UsageBatch) (string, error) {
-	out := usageBatch{
-		Replica: b.Replica, Sequence: b.Sequence, Started: b.Started.UTC(), At: b.At.UTC(), Final: b.Final,
-		Keys: make([]usageKey, 0, len(b.Keys)), Used: make([]usageUsed, 0, len(b.Used)), Failing: make([]usageFailing, 0, len(b.Failing)),
-	}
-	for i := range b.Keys {
-		k := &b.Keys[i]
-		out.Keys = append(out.Keys, usageKey{
-			KeyID: k.KeyID, Minute: k.Minute.UTC(), Reason: k.Reason, Minutes: k.Minutes, Checks: k.Checks,
-			LatencyUS: k.Latency.Microseconds(), Addresses: hex.EncodeToString(k.Addresses.Bytes()),
-		})
-	}
-	for i := range b.Used {
-		u := usageUsed{KeyID: b.Used[i].KeyID, At: b.Used[i].At.UTC()}
-		if b.Used[i].Address.IsValid() {
-			u.Address = &b.Used[i].Address
-		}
-		out.Used = append(out.Used, u)
-	}
-	for _, f := range b.Failing {
-		out.Failing = append(out.Failing, usageFailing{
-			Minute: f.Minute.UTC(), Reason: f.Reason, Address: f.Address, Checks: f.Checks, Uncertain: f.Uncertain,
-		})
-	}
-	raw, err := json.Marshal(out)
-	if err != nil {
-		return "", fmt.Errorf("%w: %w", store.ErrInvalid, err)
-	}
-	return string(raw), nil
-}
 
 // AddUsage implements [store.UsageSink]. A replica that another process made
 // is [store.ErrConflict].

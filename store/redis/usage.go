@@ -5,7 +5,6 @@ import (
 	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -76,7 +75,7 @@ func NewUsageStream(c *Client, secret [32]byte) (*UsageStream, error) {
 // AddUsage implements store.UsageSink. It answers ErrUsageBacklog while the
 // stream is full, and ErrAway while Redis is.
 func (s *UsageStream) AddUsage(ctx context.Context, b store.UsageBatch) error {
-	payload, err := json.Marshal(b)
+	payload, err := b.AppendJSON(nil)
 	if err != nil || len(payload) > maxUsageEntry {
 		return fmt.Errorf("usage %d: %w: %d bytes, at most %d (%v)", b.Sequence, store.ErrInvalid, len(payload), maxUsageEntry, err)
 	}

@@ -170,18 +170,21 @@ func (s *Sketch) SetBytes(b []byte) error {
 
 // MarshalText is the sketch in base64: all of it, or, of one that holds few
 // addresses, the numbers of its bits, two bytes each.
-func (s Sketch) MarshalText() ([]byte, error) {
-	raw := s.Bytes()
-	marks := make([]byte, 0, Size)
+func (s Sketch) MarshalText() ([]byte, error) { return s.AppendText(nil) }
+
+// AppendText appends what [Sketch.MarshalText] answers.
+func (s *Sketch) AppendText(b []byte) ([]byte, error) {
+	var room [Size]byte
+	marks := room[:0]
 	for level, w := range s {
 		for ; w != 0 && len(marks) < Size; w &= w - 1 {
 			marks = binary.BigEndian.AppendUint16(marks, uint16(level*buckets+bits.TrailingZeros64(w)))
 		}
 	}
-	if len(marks) < Size {
-		raw = marks
+	if len(marks) == Size {
+		marks = s.Bytes()
 	}
-	return base64.RawURLEncoding.AppendEncode(nil, raw), nil
+	return base64.RawURLEncoding.AppendEncode(b, marks), nil
 }
 
 // UnmarshalText reads what [Sketch.MarshalText] wrote; ErrMalformed otherwise.

@@ -181,7 +181,13 @@ func source(path string, settings url.Values) string {
 }
 
 func openWriter(ctx context.Context, path string) (*sql.DB, error) {
-	pool, err := sql.Open("sqlite", source(path, url.Values{"_txlock": {"immediate"}}))
+	if err := registerFunctions(); err != nil {
+		return nil, err
+	}
+	pool, err := sql.Open("sqlite", source(path, url.Values{"_txlock": {"immediate"}, "_pragma": {
+		// Usage of many keys touches many pages every second.
+		"cache_size(-16384)", "wal_autocheckpoint(4000)",
+	}}))
 	if err != nil {
 		return nil, translate(err)
 	}

@@ -1,0 +1,87 @@
+package postgres
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"credence/store"
+)
+
+// usageHead is a batch as the functions at the server read it, without its
+// lists of keys: those are most of it, and written by hand.
+type usageHead struct {
+	Replica  string         `json:"replica"`
+	Sequence int64          `json:"sequence"`
+	Started  time.Time      `json:"started"`
+	At       time.Time      `json:"at"`
+	Final    bool           `json:"final"`
+	Failing  []usageFailing `json:"failing"`
+}
+
+type usageFailing struct {
+	Minute    time.Time  `json:"minute"`
+	Reason    string     `json:"reason"`
+	Address   netip.Addr `json:"address"`
+	Checks    int64      `json:"checks"`
+	Uncertain int64      `json:"uncertain"`
+}
+
+// usageJSON is the argument of the functions. Lists are never null there.
+func usageJSON(b *store.UsageBatch) (string, error) {
+	head := usageHead{
+		Replica: b.Replica, Sequence: b.Sequence, Started: b.Started.UTC(), At: b.At.UTC(), Final: b.Final,
+		Failing: make([]usageFailing, 0, len(b.Failing)),
+	}
+	for _, f := range b.Failing {
+		head.Failing = append(head.Failing, usageFailing{
+			Minute: f.Minute.UTC(), Reason: f.Reason, Address: f.Address, Checks: f.Checks, Uncertain: f.Uncertain,
+		})
+	}
+	raw, err := json.Marshal(head)
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", store.ErrInvalid, err)
+	}
+	const row, use = 450, 130 // about
+	out := make([]byte, 0, len(raw)+row*len(b.Keys)+use*len(b.Used)+32)
+	out = append(append(out, raw[:len(raw)-1]...), `,"keys":[`...)
+	for i := range b.Keys {
+		out = appendUsageKey(separate(out, i), &b.Keys[i])
+	}
+	out = append(out, `],"used":[`...)
+	for i := range b.Used {
+		out = appendUsageUsed(separate(out, i), &b.Used[i])
+	}
+	return string(append(out, `]}`...)), nil
+}
+
+func appendUsageKey(out []byte, k *store.KeyUsage) []byte {
+	out = store.AppendJSONText(append(out, `{"key_id":`...), k.KeyID)
+	out = store.AppendJSONTime(append(out, `,"minute":`...), k.Minute.UTC())
+	out = store.AppendJSONText(append(out, `,"reason":`...), k.Reason)
+	out = strconv.AppendInt(append(out, `,"minutes":`...), int64(k.Minutes), 10)
+	out = strconv.AppendInt(append(out, `,"checks":`...), k.Checks, 10)
+	out = strconv.AppendInt(append(out, `,"latency_us":`...), k.Latency.Microseconds(), 10)
+	out = hex.AppendEncode(append(out, `,"addresses":"`...), k.Addresses.Bytes())
+	return append(out, `"}`...)
+}
+
+func appendUsageUsed(out []byte, u *store.KeyLastUse) []byte {
+	out = store.AppendJSONText(append(out, `{"key_id":`...), u.KeyID)
+	out = store.AppendJSONTime(append(out, `,"at":`...), u.At.UTC())
+	out = append(out, `,"address":`...)
+	if !u.Address.IsValid() {
+		return append(out, `null}`...)
+	}
+	return append(u.Address.AppendTo(append(out, '"')), `"}`...)
+}
+
+func separate(out []byte, i int) []byte {
+	if i > 0 {
+		return append(out, ',')
+	}
+	return out
+}
