@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/credentials"
 
 	"credence/test/harness"
+	"credence/test/pgserver"
 )
 
 // bench is one run.
@@ -23,6 +24,8 @@ type bench struct {
 	binary string
 	stops  []func() error
 	creds  credentials.TransportCredentials // of servers started next; nil: plaintext
+
+	postgres *pgserver.Server // nil until one is needed
 }
 
 func (b *bench) close() error {
@@ -72,18 +75,26 @@ func (b *bench) checks(ctx context.Context) error {
 		return err
 	}
 	subjects := []*subject{base, tuned}
-	for _, n := range b.plan.keys {
-		s, err := b.credenceSubject(ctx, fmt.Sprintf("credence, %d keys", n), n)
-		if err != nil {
-			return err
+	for _, plane := range b.plan.planes {
+		start := b.credenceSubject
+		if plane == planeReplica {
+			start = b.replicaSubject
 		}
-		subjects = append(subjects, s)
+		for _, n := range b.plan.keys {
+			s, err := start(ctx, fmt.Sprintf("%s, %d keys", plane, n), n)
+			if err != nil {
+				return err
+			}
+			subjects = append(subjects, s)
+			if n == b.plan.keys[0] {
+				refused, err := b.refusal(s)
+				if err != nil {
+					return err
+				}
+				subjects = append(subjects, refused)
+			}
+		}
 	}
-	refused, err := b.refusal(subjects[2])
-	if err != nil {
-		return err
-	}
-	subjects = append(subjects, refused)
 	if b.plan.parts["cpu"] {
 		if err := b.alternate(ctx, subjects); err != nil {
 			return err
@@ -117,13 +128,13 @@ func (b *bench) alternate(ctx context.Context, subjects []*subject) error {
 // table prints the middle rounds, and ratios to the first subject.
 func (b *bench) table(subjects []*subject) error {
 	w := tabwriter.NewWriter(b.out, 0, 4, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "\nserver\tCPU us/Check\tratio\tmin..max\tChecks/s\tRSS MiB\t")
+	fmt.Fprintln(w, "\nserver\tCPU us/Check\tratio\tmin..max\tChecks/s\tRSS MiB\tallocs/Check\tbytes/Check\t")
 	base := subjects[0].middle().cpu
 	for _, s := range subjects {
 		m := s.middle()
 		low, high := s.spread()
-		fmt.Fprintf(w, "%s\t%.1f\t%.2f\t%.1f..%.1f\t%.0f\t%d\t\n", s.name, micros(m.cpu), float64(m.cpu)/float64(base),
-			micros(low), micros(high), m.second, m.rss>>20)
+		fmt.Fprintf(w, "%s\t%.1f\t%.2f\t%.1f..%.1f\t%.0f\t%d\t%.1f\t%.0f\t\n", s.name, micros(m.cpu), float64(m.cpu)/float64(base),
+			micros(low), micros(high), m.second, m.rss>>20, m.heap.objects, m.heap.bytes)
 	}
 	return w.Flush()
 }

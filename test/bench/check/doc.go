@@ -3,8 +3,10 @@
 //
 // Method. Every server is a process of its own: a no-op server with the
 // generated types as grpc-go comes ("noop"), the same one tuned as ours is
-// ("noop tuned"), and `credence serve` with keys in its database and in its
-// cache. A round drives one server with a closed loop (connections x calls at
+// ("noop tuned"), and credence with keys in its database and in its cache: the
+// data plane alone on PostgreSQL ("extauthz"), and everything in one process on
+// SQLite ("serve").
+// A round drives one server with a closed loop (connections x calls at
 // a time) and reads how much processor time the kernel has charged to the
 // server in that round, divided by the calls that it answered. Rounds
 // alternate between the servers, because the machine is not the same from one

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -26,6 +28,8 @@ import (
 // themselves: no upstream is part of what is measured.
 type gateway struct {
 	name   string
+	log    string // file of the access log: a line for one request of a hundred
+	read   int64  // bytes of it that were read
 	envoy  *harness.Envoy
 	server int // process that answers Checks, 0 for none
 	keys   []credential.Text
@@ -35,7 +39,8 @@ type gateway struct {
 type gatewaySample struct {
 	envoy, server time.Duration // processor time for one request
 	second        float64
-	latency       time.Duration // mean time of a request as the client sees it
+	latency       time.Duration   // mean time of a request as the client sees it
+	checks        []time.Duration // latency_us of Envoy's filter, some of them
 }
 
 // behindEnvoy measures requests through Envoy: without the filter, with a
@@ -45,11 +50,11 @@ func (b *bench) behindEnvoy(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ours, err := b.credenceSubject(ctx, "credence", 1000)
+	ours, err := b.replicaSubject(ctx, planeReplica, 1000)
 	if err != nil {
 		return err
 	}
-	small, err := b.credenceSubject(ctx, "credence, key id alone", 1000,
+	small, err := b.replicaSubject(ctx, planeReplica+", key id alone", 1000,
 		"--identity-headers", "key-id", "--metadata-fields", "none", "--ratelimit-headers=false")
 	if err != nil {
 		return err
@@ -82,8 +87,8 @@ func (b *bench) behindEnvoy(ctx context.Context) error {
 
 // startGateway starts an Envoy that asks the subject; nil for nobody.
 func (b *bench) startGateway(ctx context.Context, s *subject) (*gateway, error) {
-	g := &gateway{name: "no filter"}
 	folder := filepath.Join(b.folder, fmt.Sprintf("envoy-%d", len(b.stops)))
+	g := &gateway{name: "no filter", log: filepath.Join(folder, "access.log")}
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, fmt.Errorf("start Envoy: %w", err)
 	}
@@ -110,15 +115,19 @@ func (b *bench) startGateway(ctx context.Context, s *subject) (*gateway, error) 
 	err = errors.Join(
 		c.Wire(harness.Wiring{
 			Gateway: harness.AnyPort(), Admin: harness.AnyPort(), Credence: check,
-			Upstream: netip.MustParseAddrPort("127.0.0.1:1"), AccessLog: filepath.Join(folder, "access.log"),
+			Upstream: netip.MustParseAddrPort("127.0.0.1:1"), AccessLog: g.log,
 		}),
 		c.Set(harness.RoutesPlace, []any{map[string]any{
 			"name": "all", "match": map[string]any{"prefix": "/"},
 			"direct_response": map[string]any{"status": 200, "body": map[string]any{"inline_string": "ok\n"}},
 		}}),
 		c.Set(harness.CredencePlace+"/health_checks", []any{}),
-		// The log is not part of what is measured either.
-		c.Set(harness.HCMPlace+"/access_log/envoy.access_loggers.file/typed_config/path", "/dev/null"),
+		// The log says how long Checks took, and is no part of what is measured.
+		c.Add(harness.HCMPlace+"/access_log/envoy.access_loggers.file/filter", map[string]any{
+			"runtime_filter": map[string]any{
+				"runtime_key": "bench.log", "percent_sampled": map[string]any{"numerator": 1, "denominator": "HUNDRED"},
+			},
+		}),
 	)
 	if err != nil {
 		return nil, err
@@ -170,11 +179,50 @@ func (g *gateway) round(ctx context.Context, connections int, length time.Durati
 	if n == 0 {
 		return errors.New("nothing was answered")
 	}
+	checks, err := g.checkTimes()
+	if err != nil {
+		return err
+	}
 	g.rounds = append(g.rounds, gatewaySample{
-		envoy: (after[0] - before[0]) / time.Duration(n), server: (after[1] - before[1]) / time.Duration(n),
+		checks: checks,
+		envoy:  (after[0] - before[0]) / time.Duration(n), server: (after[1] - before[1]) / time.Duration(n),
 		second: float64(n) / took.Seconds(), latency: took * time.Duration(connections) / time.Duration(n),
 	})
 	return nil
+}
+
+// checkTimes are those of the log that were not read yet. Envoy writes
+// it when it has a buffer full or every ten seconds, so a round can see those
+// of the one before.
+func (g *gateway) checkTimes() ([]time.Duration, error) {
+	file, err := os.Open(g.log)
+	if err != nil {
+		return nil, fmt.Errorf("access log: %w", err)
+	}
+	defer file.Close()
+	if _, err := file.Seek(g.read, io.SeekStart); err != nil {
+		return nil, fmt.Errorf("access log: %w", err)
+	}
+	var all []time.Duration
+	for lines := bufio.NewReader(file); ; {
+		line, err := lines.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			return all, nil // half a line is read with its other half
+		}
+		if err != nil {
+			return nil, fmt.Errorf("access log: %w", err)
+		}
+		g.read += int64(len(line))
+		var entry struct {
+			CheckUS string `json:"check_us"`
+		}
+		if err := json.Unmarshal(line, &entry); err != nil {
+			return nil, fmt.Errorf("access log: %w", err)
+		}
+		if us, err := strconv.ParseInt(entry.CheckUS, 10, 64); err == nil { // else nobody was asked
+			all = append(all, time.Duration(us)*time.Microsecond)
+		}
+	}
 }
 
 // measure is the processor time of Envoy and of the server.
@@ -241,15 +289,29 @@ func (g *gateway) requests(ctx context.Context, worker int, end time.Time) (n in
 // difference to the first line; the ratio is that of the servers.
 func (b *bench) gatewayTable(connections int, gateways []*gateway) error {
 	w := tabwriter.NewWriter(b.out, 0, 4, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(w, "\nbehind Envoy, %d connections\tEnvoy us/request\tserver us/request\tratio\trequests/s\tmean us\t\n", connections)
+	fmt.Fprintf(w, "\nbehind Envoy, %d connections\tEnvoy us/request\tserver us/request\tratio\trequests/s\tmean us\tlatency_us p50\tp99\t\n", connections)
 	base := gateways[1].middle().server
 	for _, g := range gateways {
 		m := g.middle()
-		fmt.Fprintf(w, "%s\t%.1f\t%.1f\t%.2f\t%.0f\t%.0f\t\n", g.name, micros(m.envoy), micros(m.server),
-			float64(m.server)/float64(base), m.second, micros(m.latency))
+		fmt.Fprintf(w, "%s\t%.1f\t%.1f\t%.2f\t%.0f\t%.0f\t%s\t%s\t\n", g.name, micros(m.envoy), micros(m.server),
+			float64(m.server)/float64(base), m.second, micros(m.latency), g.checkTime(0.5), g.checkTime(0.99))
 	}
 	for _, g := range gateways {
 		g.rounds = nil
 	}
 	return w.Flush()
+}
+
+// checkTime is a quantile of latency_us over all rounds; "-" where nobody is
+// asked.
+func (g *gateway) checkTime(q float64) string {
+	var all []time.Duration
+	for _, r := range g.rounds {
+		all = append(all, r.checks...)
+	}
+	if len(all) == 0 {
+		return "-"
+	}
+	slices.Sort(all)
+	return fmt.Sprintf("%.0f", micros(quantile(all, q)))
 }

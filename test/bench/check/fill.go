@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -12,8 +13,10 @@ import (
 	"credence/store"
 	"credence/store/credential"
 	"credence/store/limit"
+	"credence/store/postgres"
 	"credence/store/seal"
 	"credence/store/sqlite"
+	"credence/test/stage"
 )
 
 // batch is the most rows of one transaction, as everywhere.
@@ -43,17 +46,48 @@ func fill(ctx context.Context, folder string, n int) ([]credential.Text, error) 
 	if err != nil {
 		return nil, fmt.Errorf("fill: %w", err)
 	}
-	f := filler{store: store.New(db, keyset, time.Now), secrets: secrets}
-	for len(f.texts) < n && err == nil {
-		err = f.add(ctx, min(batch, n-len(f.texts)))
-	}
+	texts, err := fillStore(ctx, store.New(db, keyset, time.Now), secrets, n)
 	if closing := db.Close(); err == nil {
 		err = closing
 	}
 	if err != nil {
 		return nil, fmt.Errorf("fill: %w", err)
 	}
+	return texts, nil
+}
+
+// fillStore writes n keys.
+func fillStore(ctx context.Context, s *store.Store, secrets *credential.Secrets, n int) ([]credential.Text, error) {
+	f := filler{store: s, secrets: secrets}
+	for len(f.texts) < n {
+		if err := f.add(ctx, min(batch, n-len(f.texts))); err != nil {
+			return nil, err
+		}
+	}
 	return f.texts, nil
+}
+
+// fillStage writes n keys to the database of a stage.
+func fillStage(ctx context.Context, s *stage.Stage, n int) ([]credential.Text, error) {
+	secrets, err := credential.LoadSecrets(s.SecretsFile())
+	if err != nil {
+		return nil, fmt.Errorf("fill: %w", err)
+	}
+	keyset, err := seal.LoadKeyset(s.Keyset())
+	if err != nil {
+		return nil, fmt.Errorf("fill: %w", err)
+	}
+	db, err := postgres.Open(ctx, postgres.Options{
+		URL: s.Owner, Now: time.Now, Random: rand.Reader, Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("fill: %w", err)
+	}
+	texts, err := fillStore(ctx, store.New(db, keyset, time.Now), secrets, n)
+	if err = errors.Join(err, db.Close()); err != nil {
+		return nil, fmt.Errorf("fill: %w", err)
+	}
+	return texts, nil
 }
 
 type filler struct {

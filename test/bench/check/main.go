@@ -19,7 +19,8 @@ type plan struct {
 	rounds      int
 	round       time.Duration
 	connections int
-	calls       int // at a time, for each connection
+	calls       int      // at a time, for each connection
+	planes      []string // of credence, that keys are compared on
 	parts       map[string]bool
 }
 
@@ -49,6 +50,7 @@ func parse(args []string) (plan, error) {
 	p := plan{parts: map[string]bool{}}
 	f := flag.NewFlagSet("check", flag.ContinueOnError)
 	keys := f.String("keys", "1,100000", "sizes of the key cache to compare, comma separated")
+	planes := f.String("planes", planeReplica+","+planeServe, "what the numbers of keys are compared on: extauthz (PostgreSQL), serve (SQLite)")
 	parts := f.String("parts", "cpu,settings,latency,envoy", "what to measure: cpu, settings, latency, envoy")
 	f.IntVar(&p.rounds, "rounds", 5, "rounds of each server")
 	f.DurationVar(&p.round, "round", 2*time.Second, "length of a round")
@@ -63,6 +65,12 @@ func parse(args []string) (plan, error) {
 			return plan{}, fmt.Errorf("-keys: %q is not a number from 1 to 10000000", field)
 		}
 		p.keys = append(p.keys, n)
+	}
+	for plane := range strings.SplitSeq(*planes, ",") {
+		if plane != planeReplica && plane != planeServe {
+			return plan{}, fmt.Errorf("-planes: %q is neither %s nor %s", plane, planeReplica, planeServe)
+		}
+		p.planes = append(p.planes, plane)
 	}
 	for part := range strings.SplitSeq(*parts, ",") {
 		switch part {

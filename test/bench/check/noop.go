@@ -6,9 +6,14 @@ import (
 	"flag"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
+	"time"
 
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/grpc"
 )
@@ -22,7 +27,8 @@ func (noop) Check(context.Context, *authv3.CheckRequest) (*authv3.CheckResponse,
 	return &authv3.CheckResponse{Status: &status.Status{}}, nil
 }
 
-// serveNoop is a server process. It prints the address that it listens on.
+// serveNoop is a server process. It prints the address that it listens on, and
+// that of its metrics.
 func serveNoop(ctx context.Context, args []string) error {
 	f := flag.NewFlagSet("noop", flag.ContinueOnError)
 	tuned := f.Bool("tuned", false, "windows and stream workers as ours; GOGC comes from the environment")
@@ -40,9 +46,29 @@ func serveNoop(ctx context.Context, args []string) error {
 		return fmt.Errorf("listen: %w", err)
 	}
 	defer context.AfterFunc(ctx, s.Stop)()
-	fmt.Fprintln(os.Stdout, l.Addr())
+	status, stop, err := serveStatus(ctx)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	fmt.Fprintln(os.Stdout, l.Addr(), status)
 	if err := s.Serve(l); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
 		return fmt.Errorf("serve: %w", err)
 	}
 	return nil
+}
+
+// serveStatus answers /metrics with what Go's runtime counts, as ours does.
+func serveStatus(ctx context.Context) (address string, stop func(), err error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", nil, fmt.Errorf("listen: %w", err)
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector())
+	mux := http.NewServeMux()
+	mux.Handle("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	s := &http.Server{Handler: mux, ReadHeaderTimeout: time.Second}
+	go func() { _ = s.Serve(l) }() // ends with the process
+	return l.Addr().String(), func() { _ = s.Close() }, nil
 }

@@ -48,12 +48,18 @@ func measure(pid int) (usage, error) {
 	}, nil
 }
 
-// startNoop runs the no-op server in a process of its own and answers where
-// it listens and how to stop it.
-func startNoop(ctx context.Context, tuned bool) (address string, pid int, stop func() error, err error) {
+// noopProcess is a no-op server that runs.
+type noopProcess struct {
+	address, status string
+	pid             int
+	stop            func() error
+}
+
+// startNoop runs the no-op server in a process of its own.
+func startNoop(ctx context.Context, tuned bool) (noopProcess, error) {
 	self, err := os.Executable()
 	if err != nil {
-		return "", 0, nil, fmt.Errorf("start the no-op server: %w", err)
+		return noopProcess{}, fmt.Errorf("start the no-op server: %w", err)
 	}
 	args, env := []string{"noop"}, os.Environ()
 	if tuned {
@@ -68,9 +74,10 @@ func startNoop(ctx context.Context, tuned bool) (address string, pid int, stop f
 	}
 	if err != nil {
 		cancel()
-		return "", 0, nil, fmt.Errorf("start the no-op server: %w", err)
+		return noopProcess{}, fmt.Errorf("start the no-op server: %w", err)
 	}
-	stop = func() error {
+	p := noopProcess{pid: cmd.Process.Pid}
+	p.stop = func() error {
 		cancel()
 		if err := cmd.Wait(); err != nil {
 			if _, killed := errors.AsType[*exec.ExitError](err); !killed && !errors.Is(err, context.Canceled) {
@@ -80,8 +87,11 @@ func startNoop(ctx context.Context, tuned bool) (address string, pid int, stop f
 		return nil
 	}
 	line, err := bufio.NewReader(io.LimitReader(out, 256)).ReadString('\n')
-	if err != nil {
-		return "", 0, nil, errors.Join(fmt.Errorf("start the no-op server: %w", err), stop())
+	if err == nil {
+		_, err = fmt.Sscan(line, &p.address, &p.status)
 	}
-	return strings.TrimSpace(line), cmd.Process.Pid, stop, nil
+	if err != nil {
+		return noopProcess{}, errors.Join(fmt.Errorf("start the no-op server: %w", err), p.stop())
+	}
+	return p, nil
 }

@@ -39,7 +39,7 @@ func (b *bench) settings(ctx context.Context) error {
 		name  string
 		flags []string
 	}{
-		{"credence as it comes", nil},
+		{"local limits, as it comes", nil},
 		{"no metadata", []string{"--metadata-fields", "none"}},
 		{"key id alone", []string{"--identity-headers", "key-id", "--metadata-fields", "none", "--ratelimit-headers=false"}},
 		{"every Check logged", []string{"--log-checks", "--log-level", "info"}},
@@ -47,7 +47,7 @@ func (b *bench) settings(ctx context.Context) error {
 		{"Redis, exact limits", []string{"--redis", shared, "--limiter", "exact"}},
 		{"Unix socket", []string{"--check-addr", "unix:" + filepath.Join(b.folder, "check.sock")}},
 	} {
-		one, err := b.credenceSubject(ctx, s.name, 1, s.flags...)
+		one, err := b.replicaSubject(ctx, s.name, 1, s.flags...)
 		if err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
@@ -94,5 +94,5 @@ func (b *bench) tlsSubject(ctx context.Context) (*subject, error) {
 	roots.AppendCertsFromPEM(public)
 	b.creds = credentials.NewTLS(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13})
 	defer func() { b.creds = nil }()
-	return b.credenceSubject(ctx, "TLS", 1, "--check-tls-cert", certFile, "--check-tls-key", keyFile)
+	return b.replicaSubject(ctx, "TLS", 1, "--check-tls-cert", certFile, "--check-tls-key", keyFile)
 }
