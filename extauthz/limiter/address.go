@@ -91,7 +91,7 @@ func newAddresses(l limit.Limit, most int, now func() time.Time) (addresses, err
 	if most == 0 {
 		most = defaultAddresses
 	}
-	return addresses{limit: part{Rate: l.Rate()}, clock: clock{now()}, table: newTable[netip.Addr, *rate](most)}, nil
+	return addresses{limit: part{Rate: l.Rate()}, clock: clock{now()}, table: newTable[netip.Addr, *rate](most, 0)}, nil
 }
 
 // Stats answers what is remembered; package extauthz exports it.

@@ -2,6 +2,7 @@ package limiter_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"testing"
 	"time"
@@ -78,6 +79,37 @@ func BenchmarkTake(b *testing.B) {
 					}
 				}
 			})
+		})
+	}
+}
+
+// BenchmarkTakeOfManyKeys takes from two limits of one key after the other, in
+// no order, as a replica does that knows so many.
+func BenchmarkTakeOfManyKeys(b *testing.B) {
+	for _, n := range []int{1, 100_000, 1_000_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			w := newWorld(b, &memoryCounters{}, func(o *limiter.Options) { o.MaxRates = 2*n + n/4 + 8 })
+			limits := make([]pipeline.SubjectLimit, 0, 2*n)
+			for i := range n {
+				subject := fmt.Sprintf("key_%026d", i)
+				limits = append(limits, perSecond(subject, "second", 1_000_000), perSecond(subject, "hour", 1_000_000))
+			}
+			order := rand.New(rand.NewPCG(1, 2)).Perm(n)
+			out := make([]pipeline.LimitOutcome, 0, 8)
+			at := noon
+			take := func(i int) {
+				at = at.Add(time.Microsecond)
+				if _, ok, err := w.limiter.Take(b.Context(), at, 1, limits[2*i:2*i+2], nil, out); !ok || err != nil {
+					b.Fatal(ok, err)
+				}
+			}
+			for i := range n {
+				take(i)
+			}
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				take(order[i%n])
+			}
 		})
 	}
 }

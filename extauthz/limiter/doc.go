@@ -77,7 +77,9 @@
 // # Bounds
 //
 // A rate that is idle (its arrival time has passed) is the same as no rate at
-// all, and is swept as others come. Over the bound, the one of a sample that
+// all. It is swept as others come when it has been idle for a minute, or is
+// when the bound is near: making it anew would cost the next request more than
+// all else. Over the bound, the one of a sample that
 // is nearest to idle goes: its subject gets back, at once, what would have
 // come back in the time it had left. Quotas with nothing reserved go without
 // any loss; else the one of a sample with the least reserved goes, and its

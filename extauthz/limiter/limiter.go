@@ -16,8 +16,13 @@ type Limiter struct {
 	share  atomic.Pointer[share]
 	rates  *table[rateKey, *rate]
 	quotas *quotas
+	parts  parts
 	shared *shared // nil without Budgets
 }
+
+// rateRest is how long the state of a rate is kept that is idle: making one
+// anew costs a Check more than all else that it does with limits.
+const rateRest = time.Minute
 
 // New makes a Limiter of valid options.
 func New(o Options) (*Limiter, error) {
@@ -27,10 +32,10 @@ func New(o Options) (*Limiter, error) {
 	o = o.withDefaults()
 	l := &Limiter{
 		clock: clock{o.Now()},
-		rates: newTable[rateKey, *rate](o.MaxRates),
+		rates: newTable[rateKey, *rate](o.MaxRates, rateRest),
 		quotas: &quotas{
 			options: o,
-			table:   newTable[quotaKey, *budget](o.MaxQuotas),
+			table:   newTable[quotaKey, *budget](o.MaxQuotas, 0),
 			calls:   make(chan struct{}, o.Refills),
 		},
 	}
@@ -172,7 +177,7 @@ func (l *Limiter) look(rates []rateCharge, t *taking) ([]rateCharge, bool) {
 	for i := range t.limits {
 		c := rateCharge{}
 		there := false
-		if r, known := l.rates.get(keyOf(&t.limits[i])); known {
+		if r, known := l.known(&t.limits[i]); known {
 			if r.part.Load().of != of {
 				l.reshare(r, &t.limits[i], of, t.at)
 			}
@@ -190,19 +195,35 @@ func (l *Limiter) look(rates []rateCharge, t *taking) ([]rateCharge, bool) {
 
 // rate makes the state of a limit.
 func (l *Limiter) rate(of *pipeline.SubjectLimit, at int64) *rate {
-	p := partOf(of, l.share.Load())
-	fresh := newRate(&p)
+	fresh := newRate(l.parts.one(partOf(of, l.share.Load())))
 	if l.shared != nil {
 		fresh.lease = l.shared.newLease(fresh, of, at)
 	}
+	fresh.home = l
 	r, _, _ := l.rates.insert(keyOf(of), fresh, at)
+	pipeline.SeatOf[rate](of).Put(r)
 	return r
+}
+
+// known answers the state of a limit if there is one: the one in the limit's
+// seat, unless that has left the table or is another Limiter's, else what the
+// table holds.
+func (l *Limiter) known(of *pipeline.SubjectLimit) (*rate, bool) {
+	seat := pipeline.SeatOf[rate](of)
+	if r := seat.Get(); r != nil && r.home == l && r.tat.Load() != retired {
+		return r, true
+	}
+	r, known := l.rates.get(keyOf(of))
+	if known {
+		seat.Put(r)
+	}
+	return r, known
 }
 
 // reshare has a rate keep to another share from now on.
 func (l *Limiter) reshare(r *rate, of *pipeline.SubjectLimit, to *share, at int64) {
-	p := partOf(of, to)
-	l.rates.exclusively(func() { r.keepTo(&p, at) })
+	p := l.parts.one(partOf(of, to))
+	l.rates.exclusively(func() { r.keepTo(p, at) })
 }
 
 func partOf(of *pipeline.SubjectLimit, s *share) part {

@@ -247,6 +247,33 @@ func TestOneLimitUnderTwoLabelsIsOneBudget(t *testing.T) {
 	}
 }
 
+// TestALimitThatWasForgottenIsFoundAnew has two keys remember one budget, which
+// then goes for room: afterwards they must not count in what each remembers.
+func TestALimitThatWasForgottenIsFoundAnew(t *testing.T) {
+	w := newWorld(t, noQuotas{}, func(o *limiter.Options) { o.MaxRates = 4 })
+	one := []pipeline.SubjectLimit{perSecond("owner:a", "second", 10)}
+	other := []pipeline.SubjectLimit{perSecond("owner:a", "second", 10)}
+	w.take(1, one, nil)
+	w.take(1, other, nil)
+	w.clock.advance(time.Second)
+	for n := range 100 {
+		w.take(1, []pipeline.SubjectLimit{perSecond(fmt.Sprint("key:", n), "second", 1)}, nil)
+	}
+	admitted := 0
+	for n := range 40 {
+		limits := one
+		if n%2 == 1 {
+			limits = other
+		}
+		if _, ok := w.take(1, limits, nil); ok {
+			admitted++
+		}
+	}
+	if admitted != 10 {
+		t.Errorf("%d admitted, want 10", admitted)
+	}
+}
+
 func TestRatesAreBoundedAndTheIdleGoFirst(t *testing.T) {
 	w := newWorld(t, noQuotas{}, func(o *limiter.Options) { o.MaxRates = 100 })
 	spent := []pipeline.SubjectLimit{{Subject: "key:spent", Limit: limit.Limit{Name: "day", Limit: 1, Period: 24 * time.Hour}}}

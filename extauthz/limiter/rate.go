@@ -2,6 +2,7 @@ package limiter
 
 import (
 	"math"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -17,6 +18,7 @@ type rate struct {
 	part  atomic.Pointer[part]
 	tat   atomic.Int64
 	lease *lease // what is held of a budget that replicas share; nil without one
+	home  *Limiter
 }
 
 // part is what a rate keeps to: the limit, or a share of it.
@@ -24,6 +26,30 @@ type part struct {
 	limit.Rate
 
 	of *share // nil for what is not shared
+}
+
+// parts keeps one part for all rates that have the same: most keys have the
+// limits of a plan, and what many share is in a processor's cache.
+type parts struct {
+	mu  sync.Mutex
+	all map[part]*part
+}
+
+// mostParts is how many are kept; beyond, it begins anew.
+const mostParts = 4096
+
+// one answers the part that all share.
+func (ps *parts) one(p part) *part {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	if known, ok := ps.all[p]; ok {
+		return known
+	}
+	if ps.all == nil || len(ps.all) >= mostParts {
+		ps.all = make(map[part]*part)
+	}
+	ps.all[p] = &p
+	return &p
 }
 
 func newRate(p *part) *rate {

@@ -133,7 +133,7 @@ func (s *shared) take(ctx context.Context, t *taking, out []pipeline.LimitOutcom
 // they are back.
 func (s *shared) owe(t *taking) {
 	for i := range t.limits {
-		if r, known := s.limiter.rates.get(keyOf(&t.limits[i])); known {
+		if r, known := s.limiter.known(&t.limits[i]); known {
 			r.lease.owed.Add(t.cost)
 		}
 	}
@@ -143,7 +143,7 @@ func (s *shared) at() int64 { return s.limiter.clock.at(s.now()) }
 
 // rateOf answers the rate of the limit, making it when there is none.
 func (s *shared) rateOf(of *pipeline.SubjectLimit, at int64) *rate {
-	r, known := s.limiter.rates.get(keyOf(of))
+	r, known := s.limiter.known(of)
 	if !known {
 		return s.limiter.rate(of, at)
 	}

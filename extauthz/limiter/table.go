@@ -3,6 +3,7 @@ package limiter
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/puzpuzpuz/xsync/v4"
 )
@@ -29,6 +30,7 @@ type member interface {
 type table[K comparable, M member] struct {
 	members *xsync.Map[K, M]
 	most    int
+	rest    int64 // how long members stay that are worth nothing, while there is room
 
 	evictions atomic.Int64 // members of some worth that went for room
 
@@ -42,8 +44,8 @@ type slot[K comparable, M member] struct {
 	member M
 }
 
-func newTable[K comparable, M member](most int) *table[K, M] {
-	return &table[K, M]{members: xsync.NewMap[K, M](), most: most}
+func newTable[K comparable, M member](most int, rest time.Duration) *table[K, M] {
+	return &table[K, M]{members: xsync.NewMap[K, M](), most: most, rest: int64(rest)}
 }
 
 func (t *table[K, M]) get(key K) (M, bool) { return t.members.Load(key) }
@@ -76,6 +78,9 @@ func (t *table[K, M]) exclusively(do func()) {
 
 // sweep forgets what is idle in the next few slots.
 func (t *table[K, M]) sweep(at int64) {
+	if len(t.slots) < t.most-t.most/8 {
+		at -= t.rest // and was so by then already
+	}
 	for range min(sweptPerInsert, len(t.slots)) {
 		t.hand %= len(t.slots)
 		if t.slots[t.hand].member.retire(at, 0) {
@@ -97,6 +102,9 @@ func (t *table[K, M]) evict(at int64) (evicted M, lost bool) {
 			t.hand = (t.hand + 1) % len(t.slots)
 			if w := t.slots[t.hand].member.worth(at); least < 0 || w < leastWorth {
 				least, leastWorth = t.hand, w
+			}
+			if leastWorth == 0 {
+				break
 			}
 		}
 		evicted = t.slots[least].member

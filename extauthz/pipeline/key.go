@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 	"unique"
+	"unsafe"
 
 	"credence/store"
 	"credence/store/credential"
@@ -13,9 +14,10 @@ import (
 )
 
 // Key is a key record as the decision needs it: made once when it enters the
-// cache, immutable, shared by all Checks. NewKey makes it. A cache holds as
-// many as there are keys, so its size counts: it is 256 bytes, a size of its
-// own for Go's allocator, and what most keys lack, or share, is elsewhere.
+// cache, immutable but for the seats of its limits, shared by all Checks. NewKey
+// makes it. A cache holds as many as there are keys, so its size counts: it is
+// 256 bytes, a size of its own for Go's allocator, and what most keys lack, or
+// share, is elsewhere.
 type Key struct {
 	KeyID       string
 	Namespace   string
@@ -109,6 +111,8 @@ type SubjectLimit struct {
 	// among the limits and quotas of the key. It is no part of what is counted.
 	Label string
 	limit.Limit
+
+	seat unsafe.Pointer // see [Seat]
 }
 
 // SubjectQuota is a calendar budget and whom it is counted for.
