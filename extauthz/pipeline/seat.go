@@ -20,10 +20,10 @@ func SeatOf[T any](l *SubjectLimit) Seat[T] { return Seat[T]{l} }
 
 // Get answers what was put last, nil before.
 func (s Seat[T]) Get() *T {
-	return (*T)(atomic.LoadPointer(&s.limit.seat)) //nolint:gosec // G103: see above
+	return (*T)(atomic.LoadPointer(&s.limit.seat))
 }
 
 // Put remembers.
 func (s Seat[T]) Put(v *T) {
-	atomic.StorePointer(&s.limit.seat, unsafe.Pointer(v)) //nolint:gosec // G103: see above
+	atomic.StorePointer(&s.limit.seat, unsafe.Pointer(v)) //nolint:gosec // G103: the type is what Get makes of it
 }

@@ -194,12 +194,12 @@ func (g *gateway) round(ctx context.Context, connections int, length time.Durati
 // checkTimes are those of the log that were not read yet. Envoy writes
 // it when it has a buffer full or every ten seconds, so a round can see those
 // of the one before.
-func (g *gateway) checkTimes() ([]time.Duration, error) {
+func (g *gateway) checkTimes() (_ []time.Duration, err error) {
 	file, err := os.Open(g.log)
 	if err != nil {
 		return nil, fmt.Errorf("access log: %w", err)
 	}
-	defer file.Close()
+	defer func() { err = errors.Join(err, file.Close()) }()
 	if _, err := file.Seek(g.read, io.SeekStart); err != nil {
 		return nil, fmt.Errorf("access log: %w", err)
 	}

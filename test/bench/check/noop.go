@@ -46,12 +46,12 @@ func serveNoop(ctx context.Context, args []string) error {
 		return fmt.Errorf("listen: %w", err)
 	}
 	defer context.AfterFunc(ctx, s.Stop)()
-	status, stop, err := serveStatus(ctx)
+	metrics, stop, err := serveStatus(ctx)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	fmt.Fprintln(os.Stdout, l.Addr(), status)
+	fmt.Fprintln(os.Stdout, l.Addr(), metrics)
 	if err := s.Serve(l); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
 		return fmt.Errorf("serve: %w", err)
 	}
