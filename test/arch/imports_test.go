@@ -91,8 +91,11 @@ var mayImport = map[string][]string{
 	// A line between two processes that a test can cut, hold up or slow down.
 	"test/link": {},
 	// A deployment of real processes, for tests and benchmarks.
-	"test/stage":            {"management/client", "store/credential", "test/harness", "test/pgserver"},
-	"test/bench/check":      {"store", "store/credential", "store/limit", "store/seal", "store/sqlite", "test/harness", "test/redisserver"},
+	"test/stage": {"management/client", "store/credential", "test/harness", "test/pgserver"},
+	"test/bench/check": {
+		"store", "store/credential", "store/limit", "store/postgres", "store/seal", "store/sqlite",
+		"test/harness", "test/pgserver", "test/redisserver", "test/stage",
+	},
 	"test/bench/limits":     {"extauthz/limiter", "extauthz/pipeline", "store", "store/limit", "store/redis", "test/link"},
 	"test/bench/start":      {"management/client", "test/harness", "test/pgserver", "test/stage"},
 	"test/bench/revocation": {"management/client", "test/harness", "test/pgserver", "test/redisserver", "test/stage"},
