@@ -56,7 +56,7 @@ func measure(ctx context.Context, p parameters, out io.Writer) (err error) {
 		}
 		all, err := starts(ctx, binary, at, server, n, p.rounds)
 		if err != nil {
-			return fmt.Errorf("%d keys: %w", n, err)
+			return errors.Join(fmt.Errorf("%d keys: %w", n, err), table.Flush())
 		}
 		f := all[len(all)/2]
 		perKey := "-"
@@ -98,7 +98,7 @@ func starts(ctx context.Context, binary, folder string, server *pgserver.Server,
 const manyStatement = `INSERT INTO credence.api_keys OVERRIDING SYSTEM VALUE
 	SELECT many.* FROM credence.api_keys AS k, generate_series(2, $1::integer) AS n,
 		jsonb_populate_record(k, jsonb_build_object('id', k.id + n, 'key_id', 'key_bench_' || n,
-			'key_hash', sha256(convert_to(n::text, 'UTF8')), 'last_used_at', now() - make_interval(secs => n * 7919 % 1000003))) AS many`
+			'key_hash', sha256(convert_to(n::text, 'UTF8')), 'last_used_at', now() - make_interval(secs => n::bigint * 7919 % 1000003))) AS many`
 
 // fill makes the keys, each with two scopes and two limits.
 func fill(ctx context.Context, s *stage.Stage, keys int) error {
