@@ -95,6 +95,8 @@ func starts(ctx context.Context, binary, folder string, server *pgserver.Server,
 
 // manyStatement makes more keys like the one that is there, used in another
 // order than they were made.
+//
+//nolint:unqueryvet // all columns, whatever a schema has: those not named here are copied
 const manyStatement = `INSERT INTO credence.api_keys OVERRIDING SYSTEM VALUE
 	SELECT many.* FROM credence.api_keys AS k, generate_series(2, $1::integer) AS n,
 		jsonb_populate_record(k, jsonb_build_object('id', k.id + n, 'key_id', 'key_bench_' || n,
