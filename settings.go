@@ -27,6 +27,8 @@ type config struct {
 	APIAddr    string
 	APIHosts   []string
 
+	APIFailureLimit *limit.Limit
+
 	InsecurePlaintext bool
 
 	ForwardAddr     string // "" for no such listener
@@ -127,6 +129,7 @@ func placeSettings() []setting {
 		{inRun, "status-addr", "host:port", "127.0.0.1:9003", "health and metrics", text(func(c *config) *string { return &c.StatusAddr })},
 		{inControl, "api-addr", "host:port", "127.0.0.1:8080", "management API", text(func(c *config) *string { return &c.APIAddr })},
 		{inControl, "api-hosts", "names", "", "names, comma separated, that the API answers to besides loopback (Host header)", list(func(c *config) *[]string { return &c.APIHosts })},
+		{inControl, "api-failure-limit", "rate", "30/m burst 60", "admin tokens of one client address that may be wrong; tokens that worked pass beyond it; off when empty", rate(func(c *config) **limit.Limit { return &c.APIFailureLimit })},
 		{inRun, "insecure-plaintext", "bool", "false", "allow listeners beyond loopback without TLS; keys and tokens then cross the network readable", boolean(func(c *config) *bool { return &c.InsecurePlaintext })},
 	}
 }

@@ -273,7 +273,7 @@ func (d *deployment) start(w *work, l *listeners, service *management.Service) e
 // else the process needs to be ready.
 func (d *deployment) startControlPlane(w *work, l *listeners, service *management.Service, parts []extauthz.Part) (extauthz.Part, error) {
 	handler, err := api.New(api.Options{
-		Service: service, Authenticator: service, Hosts: d.config.APIHosts, Registerer: d.registry, Logger: d.logger,
+		Service: service, Authenticator: service, Hosts: d.config.APIHosts, FailureLimit: d.config.APIFailureLimit, Registerer: d.registry, Logger: d.logger,
 		Now: time.Now, Random: rand.Reader, Version: version(),
 		Ready: func(ctx context.Context) error {
 			errs := []error{d.backend.Ping(ctx)}

@@ -12,7 +12,7 @@
 // # The path of a request
 //
 //	request id > panic guard > security headers > Host > in-flight bound
-//	> route (404, 405) > admin token (401) > role (403) > query names (400)
+//	> route (404, 405) > budget of failures (429) > admin token (401) > role (403) > query names (400)
 //	> body: type (415), size (413), JSON (400), field names (422)
 //	> If-Match (428, 400, 412) > schema (422) > use-case
 //

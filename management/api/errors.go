@@ -17,6 +17,7 @@ const (
 	codePayloadTooLarge      = "payload_too_large"      // a body over the bound
 	codeMethodNotAllowed     = "method_not_allowed"     // see the Allow header
 	codeNoSuchPath           = "no_such_path"           // see /openapi.json
+	codeTooManyFailures      = "too_many_failures"      // the address has sent too many tokens that are not usable
 	codeMisdirected          = "misdirected_request"    // Host is none of the configured names
 )
 

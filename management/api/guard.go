@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -86,10 +87,13 @@ func (s *server) authorize(r *http.Request, op Operation) (management.Actor, err
 	if !ok {
 		return management.Actor{}, s.denied(r, op, management.Actor{}, management.CodeUnauthorized)
 	}
-	actor, err := s.authenticator.TokenAuthenticate(r.Context(), []byte(text))
+	try, wait := s.failures.begin(peer(r), text)
+	if wait > 0 {
+		return management.Actor{}, s.tooMany(r, op, wait)
+	}
+	actor, err := s.authenticate(r, text, try)
 	if err != nil {
-		p := problemOf(err)
-		if p.wire.Status == http.StatusUnauthorized {
+		if problemOf(err).wire.Status == http.StatusUnauthorized {
 			return management.Actor{}, s.denied(r, op, management.Actor{}, management.CodeUnauthorized)
 		}
 		return management.Actor{}, s.refuse(r.Context(), err)
@@ -99,6 +103,35 @@ func (s *server) authorize(r *http.Request, op Operation) (management.Actor, err
 		return management.Actor{}, s.denied(r, op, actor, management.CodeForbidden)
 	}
 	return actor, nil
+}
+
+// authenticate looks the token up and settles what the attempt was charged,
+// whatever comes of it.
+func (s *server) authenticate(r *http.Request, text string, try attempt) (actor management.Actor, err error) {
+	settle := s.failures.undecided // also when it panics
+	defer func() { settle(try) }()
+	actor, err = s.authenticator.TokenAuthenticate(r.Context(), []byte(text))
+	switch {
+	case err == nil:
+		settle = s.failures.worked
+	case problemOf(err).wire.Status == http.StatusUnauthorized:
+		settle = s.failures.failed
+	}
+	return actor, err
+}
+
+// tooMany refuses a token without looking it up. A flood is counted; the
+// failures that led to it are in the log, so it is not logged again at that
+// level.
+func (s *server) tooMany(r *http.Request, op Operation, wait time.Duration) error {
+	s.metrics.denied.WithLabelValues(op.ID, codeTooManyFailures).Inc()
+	s.logger.LogAttrs(r.Context(), slog.LevelDebug, "management request denied",
+		slog.String("operation", op.ID), slog.String("code", codeTooManyFailures),
+		slog.String("ip_address", peer(r).String()), slog.String("request_id", requestID(r.Context())))
+	seconds := int64((min(wait, time.Hour) + time.Second - 1) / time.Second)
+	return newProblem(http.StatusTooManyRequests, codeTooManyFailures,
+		"too many tokens from your address were not usable; wait, then try again with the right one").
+		with("Retry-After", strconv.FormatInt(seconds, 10))
 }
 
 // denied makes the refusal, counts it and logs it. The folded audit entries

@@ -27,7 +27,7 @@ func newMetrics(registerer prometheus.Registerer) (*metrics, error) {
 		}, []string{"operation"}),
 		denied: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "credence_management_denied_total",
-			Help: "Requests to the management API without a usable token (unauthorized) or with too small a role (forbidden).",
+			Help: "Requests to the management API without a usable token (unauthorized), with too small a role (forbidden), or from an address with too many failures (too_many_failures).",
 		}, []string{"operation", "code"}),
 	}
 	for _, c := range []prometheus.Collector{m.requests, m.duration, m.denied} {

@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"credence/management"
+	"credence/store/limit"
 )
 
 // Authenticator knows admin tokens. [management.Service] fulfils it.
@@ -36,6 +37,7 @@ type Options struct {
 	Random        io.Reader     // of request ids
 	Version       string        // of the program, for the OpenAPI document
 	Timeout       time.Duration // of one request; 0 means 15 s
+	FailureLimit  *limit.Limit  // tokens that are not usable, of one address; nil for no limit
 	InFlight      int           // most requests at once, of one token a quarter; 0 means 256
 }
 
@@ -80,6 +82,7 @@ type server struct {
 	timeout       time.Duration
 	slots         chan struct{}
 	turns         *turns
+	failures      *failures
 
 	mux    *http.ServeMux
 	huma   huma.API
@@ -100,7 +103,8 @@ func New(o Options) (http.Handler, error) {
 	s := &server{
 		service: o.Service, authenticator: o.Authenticator, hosts: hostSet(o.Hosts), ready: o.Ready, metrics: m,
 		logger: o.Logger, now: o.Now, random: o.Random, timeout: o.Timeout, slots: make(chan struct{}, o.InFlight), turns: newTurns(o.InFlight),
-		mux: http.NewServeMux(), bodies: map[string]*huma.RequestBody{}, routes: map[string]string{},
+		failures: newFailures(o.FailureLimit, o.Now),
+		mux:      http.NewServeMux(), bodies: map[string]*huma.RequestBody{}, routes: map[string]string{},
 	}
 	s.huma = humago.New(s.mux, documentConfig(o.Version))
 	for _, op := range Operations() {

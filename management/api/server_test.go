@@ -30,7 +30,7 @@ func TestEveryAnswerCarriesTheSecurityHeadersAndNoCORS(t *testing.T) {
 		d.send(t, "GET", "/openapi.json", ""),
 	} {
 		for name, want := range map[string]string{
-			"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
+			"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "X-Frame-Options": "DENY",
 			"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 		} {
 			if got := a.header.Get(name); got != want {

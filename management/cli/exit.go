@@ -40,7 +40,7 @@ func exitTable() []exitRow {
 		{ExitNotFound, "no such object", []string{"not_found"}},
 		{ExitConflict, "the name is taken, the object changed meanwhile, is in use, or its state forbids it", []string{"conflict", "stale_version", "in_use", "key_revoked", "key_expired", "key_rotated", "key_not_purgeable"}},
 		{ExitDenied, "the admin token is missing, not usable, or may not do this", []string{"unauthorized", "forbidden"}},
-		{ExitUnavailable, "the server cannot be reached or cannot answer now", []string{"unavailable"}},
+		{ExitUnavailable, "the server cannot be reached or cannot answer now", []string{"unavailable", "too_many_failures"}},
 		{ExitUnconfirmed, "the change was made, but not every replica confirmed it within --wait", nil},
 	}
 }
@@ -126,6 +126,8 @@ func explain(err error) error {
 	switch e.Code {
 	case "unauthorized":
 		return explained{err, "Is the token of this server? See --token-file, CREDENCE_TOKEN and --data-dir."}
+	case "too_many_failures":
+		return explained{err, "Somebody at your address sends wrong tokens; wait a minute, and look at --token-file and CREDENCE_TOKEN."}
 	case "forbidden":
 		return explained{err, "Use a token with the role that is needed."}
 	case "stale_version":
