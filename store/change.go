@@ -16,11 +16,12 @@ type ChangeKind string
 
 // The kinds of change.
 const (
-	ChangeKey       ChangeKind = "key"
-	ChangeOwner     ChangeKind = "owner"
-	ChangePlan      ChangeKind = "plan"
-	ChangeNamespace ChangeKind = "namespace"
-	ChangeBlacklist ChangeKind = "blacklist"
+	ChangeKey         ChangeKind = "key"
+	ChangeOwner       ChangeKind = "owner"
+	ChangePlan        ChangeKind = "plan"
+	ChangeNamespace   ChangeKind = "namespace"
+	ChangeBlacklist   ChangeKind = "blacklist"
+	ChangeRoutePolicy ChangeKind = "route_policy"
 )
 
 // Change is one row of the feed that the data plane follows.

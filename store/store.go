@@ -12,6 +12,7 @@ type Reader interface {
 	PlanReader
 	BlacklistReader
 	BlacklistCounter
+	RoutePolicyReader
 	TokenReader
 	AuditReader
 	IdempotencyReader
@@ -27,6 +28,7 @@ type Writer interface {
 	OwnerWriter
 	PlanWriter
 	BlacklistWriter
+	RoutePolicyWriter
 	TokenWriter
 	IdempotencyWriter
 	JobWriter
@@ -39,6 +41,7 @@ type DataPlane interface {
 	KeyFinder
 	UsedKeyReader
 	BlacklistReader
+	RoutePolicyReader
 	ChangeFeed
 	ReplicaRegistry
 	QuotaCounters

@@ -232,6 +232,22 @@ func (tx *Tx) DeleteBlacklistRule(ctx context.Context, r BlacklistRule) error {
 		Change{Kind: ChangeBlacklist, Namespace: r.Namespace, ObjectID: r.ID})
 }
 
+// InsertRoutePolicy makes a route policy.
+func (tx *Tx) InsertRoutePolicy(ctx context.Context, p RoutePolicy) error {
+	return tx.changed(tx.w.InsertRoutePolicy(ctx, p),
+		Change{Kind: ChangeRoutePolicy, ObjectID: p.Name, Created: true})
+}
+
+// UpdateRoutePolicy changes a route policy.
+func (tx *Tx) UpdateRoutePolicy(ctx context.Context, p RoutePolicy) error {
+	return tx.changed(tx.w.UpdateRoutePolicy(ctx, p), Change{Kind: ChangeRoutePolicy, ObjectID: p.Name})
+}
+
+// DeleteRoutePolicy removes a route policy.
+func (tx *Tx) DeleteRoutePolicy(ctx context.Context, name string, version int64) error {
+	return tx.changed(tx.w.DeleteRoutePolicy(ctx, name, version), Change{Kind: ChangeRoutePolicy, ObjectID: name})
+}
+
 // InsertToken makes an admin token. The data plane need not know.
 func (tx *Tx) InsertToken(ctx context.Context, t Token) error {
 	return tx.changed(tx.w.InsertToken(ctx, t), Change{})

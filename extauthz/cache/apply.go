@@ -56,7 +56,7 @@ func (c *Cache) Apply(_ context.Context, changes []store.Change) error {
 			c.noteGroup(groups, ownerRef(change.Namespace, change.ObjectID), change.Revision)
 		case store.ChangeNamespace:
 			c.noteGroup(groups, namespaceRef(change.ObjectID), change.Revision)
-		case store.ChangeBlacklist: // nothing here rests on it
+		case store.ChangeBlacklist, store.ChangeRoutePolicy: // nothing here rests on it
 		default:
 			// Written by a newer version: nobody here knows what rests on it.
 			c.recent.forgetUpTo(change.Revision)

@@ -247,7 +247,7 @@ func TestRestartEmptiesAndRefusesFillsBegunBefore(t *testing.T) {
 func TestAChangeOfUnknownKindEmptiesTheCache(t *testing.T) {
 	w := newWorld(t, nil)
 	digest, _ := w.known()
-	w.ok(w.cache.Apply(t.Context(), []store.Change{{Revision: 1_000_000, Kind: "route_policy", ObjectID: "r"}}))
+	w.ok(w.cache.Apply(t.Context(), []store.Change{{Revision: 1_000_000, Kind: "of_tomorrow", ObjectID: "r"}}))
 	if w.cache.Cached(digest) != nil {
 		t.Error("an entry was kept although it may rest on what changed")
 	}

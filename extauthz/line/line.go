@@ -108,6 +108,20 @@ func (s *Store) BlacklistRules(ctx context.Context, scopes []string, page store.
 	return to.BlacklistRules(ctx, scopes, page)
 }
 
+// RoutePolicy implements store.RoutePolicyReader.
+func (s *Store) RoutePolicy(ctx context.Context, name string) (store.RoutePolicy, error) {
+	return answer(s, func(to store.DataPlane) (store.RoutePolicy, error) { return to.RoutePolicy(ctx, name) })
+}
+
+// RoutePolicies implements store.RoutePolicyReader.
+func (s *Store) RoutePolicies(ctx context.Context, page store.Page) ([]store.RoutePolicy, store.Cursor, error) {
+	to, err := s.up()
+	if err != nil {
+		return nil, "", err
+	}
+	return to.RoutePolicies(ctx, page)
+}
+
 // Head implements store.ChangeFeed.
 func (s *Store) Head(ctx context.Context) (store.Position, error) {
 	return answer(s, func(to store.DataPlane) (store.Position, error) { return to.Head(ctx) })

@@ -111,12 +111,30 @@ CREATE TABLE credence.ip_blacklist (
 CREATE UNIQUE INDEX ip_blacklist_network ON credence.ip_blacklist (network, coalesce(namespace, ''));
 CREATE INDEX ip_blacklist_namespace ON credence.ip_blacklist (namespace) WHERE namespace IS NOT NULL;
 
+-- What routes demand. They belong to the deployment: no namespace.
+CREATE TABLE credence.route_policies (
+    name        text COLLATE "C" NOT NULL PRIMARY KEY CHECK (name ~ '^[a-z0-9-]{1,63}$'),
+    description text        NOT NULL,
+    namespaces  text[]      NOT NULL,
+    scopes      text[]      NOT NULL,
+    environment text        NOT NULL,
+    cost        bigint      NOT NULL CHECK (cost >= 1),
+    shadow      boolean     NOT NULL,
+    anonymous   boolean     NOT NULL,
+    hosts       text[]      NOT NULL,
+    paths       text[]      NOT NULL,
+    methods     text[]      NOT NULL,
+    created_at  timestamptz NOT NULL,
+    updated_at  timestamptz NOT NULL,
+    version     bigint      NOT NULL CHECK (version >= 0)
+);
+
 -- The feed that the data plane follows. The counter is a row of its own, so
 -- that pruning the feed never gives a revision twice.
 CREATE TABLE credence.changes (
     revision  bigint      NOT NULL PRIMARY KEY CHECK (revision >= 1),
     change_id text COLLATE "C" NOT NULL UNIQUE,
-    kind      text        NOT NULL CHECK (kind IN ('key', 'owner', 'plan', 'namespace', 'blacklist')),
+    kind      text        NOT NULL CHECK (kind IN ('key', 'owner', 'plan', 'namespace', 'blacklist', 'route_policy')),
     namespace text        NOT NULL,
     object_id text        NOT NULL,
     created   boolean     NOT NULL,

@@ -115,12 +115,31 @@ CREATE TABLE ip_blacklist (
 CREATE UNIQUE INDEX ip_blacklist_network ON ip_blacklist (network, ifnull(namespace, ''));
 CREATE INDEX ip_blacklist_namespace ON ip_blacklist (namespace) WHERE namespace IS NOT NULL;
 
+-- What routes demand. They belong to the deployment: no namespace.
+CREATE TABLE route_policies (
+    name        TEXT    NOT NULL PRIMARY KEY
+                CHECK (length(name) BETWEEN 1 AND 63 AND name NOT GLOB '*[^a-z0-9-]*'),
+    description TEXT    NOT NULL,
+    namespaces  TEXT    NOT NULL CHECK (json_type(namespaces) = 'array'),
+    scopes      TEXT    NOT NULL CHECK (json_type(scopes) = 'array'),
+    environment TEXT    NOT NULL,
+    cost        INTEGER NOT NULL CHECK (cost >= 1),
+    shadow      INTEGER NOT NULL CHECK (shadow IN (0, 1)),
+    anonymous   INTEGER NOT NULL CHECK (anonymous IN (0, 1)),
+    hosts       TEXT    NOT NULL CHECK (json_type(hosts) = 'array'),
+    paths       TEXT    NOT NULL CHECK (json_type(paths) = 'array'),
+    methods     TEXT    NOT NULL CHECK (json_type(methods) = 'array'),
+    created_at  INTEGER NOT NULL,
+    updated_at  INTEGER NOT NULL,
+    version     INTEGER NOT NULL CHECK (version >= 0)
+) STRICT, WITHOUT ROWID;
+
 -- The feed that the data plane follows. The counter is a row of its own, so
 -- that pruning the feed never gives a revision twice.
 CREATE TABLE changes (
     revision  INTEGER NOT NULL PRIMARY KEY CHECK (revision >= 1),
     change_id TEXT    NOT NULL UNIQUE,
-    kind      TEXT    NOT NULL CHECK (kind IN ('key', 'owner', 'plan', 'namespace', 'blacklist')),
+    kind      TEXT    NOT NULL CHECK (kind IN ('key', 'owner', 'plan', 'namespace', 'blacklist', 'route_policy')),
     namespace TEXT    NOT NULL,
     object_id TEXT    NOT NULL,
     created   INTEGER NOT NULL CHECK (created IN (0, 1)),

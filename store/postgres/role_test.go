@@ -55,6 +55,7 @@ func allowed() []string {
 		"plans":            "namespace name limits quotas",
 		"owners":           "namespace name limits quotas",
 		"ip_blacklist":     "id namespace network reason ends_at created_by created_at",
+		"route_policies":   "name description namespaces scopes environment cost shadow anonymous hosts paths methods created_at updated_at version",
 		"changes":          "revision change_id kind namespace object_id created key_hash at",
 		"revision_counter": "only_row revision",
 		"deployment":       "secrets_file fingerprint",
@@ -160,6 +161,10 @@ func TestTheWholeDataPlaneRunsAsItsRole(t *testing.T) {
 	if len(rules) != 1 {
 		t.Errorf("%d rules", len(rules))
 	}
+	_, err = plane.RoutePolicy(ctx, "nobody")
+	refused(t, err, store.ErrNotFound)
+	_, _, err = plane.RoutePolicies(ctx, store.Page{})
+	ok(err)
 	head, err := plane.Head(ctx)
 	ok(err)
 	if head != at {

@@ -140,9 +140,10 @@ func (l *ledger) purge(i int) {
 func (l *ledger) group(kind store.ChangeKind) {
 	object := map[store.ChangeKind]string{
 		store.ChangePlan: plan, store.ChangeOwner: owner, store.ChangeNamespace: store.DefaultNamespace, store.ChangeBlacklist: "rule",
+		store.ChangeRoutePolicy: "policy",
 	}[kind]
 	l.record(kind, object, credential.Hash{})
-	if kind == store.ChangeBlacklist {
+	if kind == store.ChangeBlacklist || kind == store.ChangeRoutePolicy {
 		return // no key rests on it
 	}
 	for i := range digests {

@@ -144,7 +144,7 @@ func (f *fleet) change(t *rapid.T) {
 			f.ledger.purge(i)
 		case "group":
 			f.ledger.group(rapid.SampledFrom([]store.ChangeKind{
-				store.ChangePlan, store.ChangeOwner, store.ChangeNamespace, store.ChangeBlacklist,
+				store.ChangePlan, store.ChangeOwner, store.ChangeNamespace, store.ChangeBlacklist, store.ChangeRoutePolicy,
 			}).Draw(t, "kind"))
 		default:
 			f.ledger.put(i, store.Status(what))

@@ -125,7 +125,7 @@ func (g *KeyGuard) remember(c *store.Change) {
 		place.about = subject{kind: c.Kind, name: c.ObjectID}
 	case store.ChangePlan, store.ChangeOwner:
 		place.about = subject{c.Kind, c.Namespace, c.ObjectID}
-	case store.ChangeBlacklist: // no key record rests on it
+	case store.ChangeBlacklist, store.ChangeRoutePolicy: // no key record rests on it
 	default:
 		// Written by a newer version: nobody here knows what rests on it.
 		g.oldest = c.Revision

@@ -56,6 +56,7 @@ func groups() []group {
 		{"plan", planPromises()},
 		{"owner", ownerPromises()},
 		{"blacklist", blacklistPromises()},
+		{"route_policy", routePolicyPromises()},
 		{"change", changePromises()},
 		{"wake", wakePromises()},
 		{"replica", replicaPromises()},

@@ -93,6 +93,7 @@ func otherWrites() []write {
 	created := change
 	created.Created = true
 	rule := func(f *fixture) store.BlacklistRule { return f.sampleRule("blk_1", "default", "203.0.113.0/24") }
+	policy := func(f *fixture) { f.insertRoutePolicies(f.sampleRoutePolicy("orders")) }
 	return []write{
 		{"InsertBlacklistRule", nothing, func(f *fixture, ctx context.Context, tx *store.Tx) error {
 			return tx.InsertBlacklistRule(ctx, rule(f))
@@ -100,6 +101,15 @@ func otherWrites() []write {
 		{"DeleteBlacklistRule", func(f *fixture) { f.insertRules(rule(f)) }, func(f *fixture, ctx context.Context, tx *store.Tx) error {
 			return tx.DeleteBlacklistRule(ctx, rule(f))
 		}, change},
+		{"InsertRoutePolicy", nothing, func(f *fixture, ctx context.Context, tx *store.Tx) error {
+			return tx.InsertRoutePolicy(ctx, f.sampleRoutePolicy("orders"))
+		}, store.Change{Kind: store.ChangeRoutePolicy, ObjectID: "orders", Created: true}},
+		{"UpdateRoutePolicy", policy, func(f *fixture, ctx context.Context, tx *store.Tx) error {
+			return tx.UpdateRoutePolicy(ctx, f.sampleRoutePolicy("orders"))
+		}, store.Change{Kind: store.ChangeRoutePolicy, ObjectID: "orders"}},
+		{"DeleteRoutePolicy", policy, func(_ *fixture, ctx context.Context, tx *store.Tx) error {
+			return tx.DeleteRoutePolicy(ctx, "orders", 1)
+		}, store.Change{Kind: store.ChangeRoutePolicy, ObjectID: "orders"}},
 		{"InsertToken", nothing, func(f *fixture, ctx context.Context, tx *store.Tx) error {
 			return tx.InsertToken(ctx, f.sampleToken(1))
 		}, store.Change{}},
