@@ -18,6 +18,7 @@ import (
 	"credence/extauthz/fleet"
 	"credence/extauthz/limiter"
 	"credence/extauthz/pipeline"
+	"credence/extauthz/routes"
 	"credence/extauthz/snapshot"
 	"credence/extauthz/usage"
 	"credence/store"
@@ -30,6 +31,7 @@ type dataPlane struct {
 	source   shared
 	keys     *cache.Cache
 	refused  *blacklist.Blacklist
+	routes   *routes.Policies
 	counts   *limiter.Limiter
 	usage    *usage.Counter // nil when nothing is counted
 	replicas *fleet.Watcher
@@ -51,7 +53,7 @@ func (d *deployment) startDataPlane(w *work, l *listeners) ([]extauthz.Part, err
 			return nil, err
 		}
 	}
-	overHTTP, err := d.newForward(w.ctx, l, p.server)
+	overHTTP, err := d.newForward(w.ctx, l, p)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +86,8 @@ func (d *deployment) startDataPlane(w *work, l *listeners) ([]extauthz.Part, err
 	return append(append(parts, d.snapshot.part(p)...), p.server.Ready()), nil
 }
 
-// buildState makes what a decision rests on: keys, blacklist, limits.
+// buildState makes what a decision rests on: keys, blacklist, route policies,
+// limits.
 func (d *deployment) buildState(w *work, p *dataPlane) (err error) {
 	if p.id, err = store.NewID(store.ReplicaIDPrefix, time.Now(), rand.Reader); err != nil {
 		return err
@@ -111,6 +114,9 @@ func (d *deployment) buildState(w *work, p *dataPlane) (err error) {
 	if p.refused, err = blacklist.New(blacklist.Options{Store: d.data}); err != nil {
 		return err
 	}
+	if p.routes, err = routes.New(routes.Options{Store: d.data, Ceiling: d.config.Ceiling}); err != nil {
+		return err
+	}
 	if p.counts, err = d.newLimiter(p.id); err != nil {
 		return err
 	}
@@ -131,7 +137,7 @@ func (d *deployment) buildFollower(l *listeners, p *dataPlane) error {
 	}
 	o := feed.Options{
 		Feed: p.source.feed, Registry: d.data,
-		Subscribers: append(slices.Clone(p.source.first), p.keys, p.refused, p.replicas),
+		Subscribers: append(slices.Clone(p.source.first), p.keys, p.refused, p.routes, p.replicas),
 		Now:         time.Now, Logger: d.logger, Poll: d.config.FeedPoll,
 		Replica: store.Replica{
 			ID: p.id, Name: name, Address: listenAddress(l.check), Version: version(), StartedAt: time.Now(), Ceiling: d.config.Ceiling,
@@ -151,6 +157,7 @@ func (d *deployment) buildServer(w *work, l *listeners, p *dataPlane) error {
 		return err
 	}
 	options.Secrets, options.Keys, options.Blacklist, options.Limiter = d.secrets, p.keys, p.refused, p.counts
+	options.Routes = p.routes
 	decisions, err := pipeline.New(options)
 	if err != nil {
 		return usageError{err}
@@ -173,7 +180,7 @@ func (d *deployment) buildServer(w *work, l *listeners, p *dataPlane) error {
 		Transport:   extauthz.TransportOptions{MaxConnectionAge: age, TLS: serverTLS(l.transport.check)},
 		CallSecrets: l.transport.callSecrets,
 		Drain:       extauthz.DrainOptions{Delay: d.config.DrainDelay, Timeout: d.config.ShutdownGrace},
-		Sources:     dataPlaneSources(p.keys, p.refused, p.counts, p.follower, d.config.Ceiling),
+		Sources:     dataPlaneSources(p.keys, p.refused, p.routes, p.counts, p.follower, d.config.Ceiling),
 	}
 	if p.usage != nil {
 		o.Usage = p.usage

@@ -67,7 +67,7 @@ func loadPolicies(path string) (forward.Policies, error) {
 }
 
 // newForward builds what answers over HTTP; nil when nobody asks there.
-func (d *deployment) newForward(ctx context.Context, l *listeners, server *extauthz.Server) (*forward.Handler, error) {
+func (d *deployment) newForward(ctx context.Context, l *listeners, p *dataPlane) (*forward.Handler, error) {
 	if l.forward == nil {
 		return nil, nil //nolint:nilnil // no listener is a choice, not an error
 	}
@@ -84,7 +84,7 @@ func (d *deployment) newForward(ctx context.Context, l *listeners, server *extau
 			slog.String("remedy", "envoy/forward/README.md, or key-sources without query"))
 	}
 	return forward.New(forward.Options{
-		Checks: server, Policies: policies, Logger: d.logger, Now: time.Now, Registerer: d.registry,
+		Checks: p.server, Policies: policies, Stored: p.routes, Logger: d.logger, Now: time.Now, Registerer: d.registry,
 	})
 }
 

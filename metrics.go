@@ -8,11 +8,12 @@ import (
 	"credence/extauthz/cache"
 	"credence/extauthz/feed"
 	"credence/extauthz/limiter"
+	"credence/extauthz/routes"
 )
 
 // dataPlaneSources name what the parts of the data plane count. Each value is
 // read when the metrics are asked for.
-func dataPlaneSources(keys *cache.Cache, refused *blacklist.Blacklist, counts *limiter.Limiter, follower *feed.Follower, ceiling time.Duration) extauthz.Sources {
+func dataPlaneSources(keys *cache.Cache, refused *blacklist.Blacklist, policies *routes.Policies, counts *limiter.Limiter, follower *feed.Follower, ceiling time.Duration) extauthz.Sources {
 	of := func(read func(cache.Stats) int64) func() float64 {
 		return func() float64 { return float64(read(keys.Stats())) }
 	}
@@ -38,6 +39,7 @@ func dataPlaneSources(keys *cache.Cache, refused *blacklist.Blacklist, counts *l
 			{Name: "credence_feed_restarts_total", Help: "Gaps in the change feed after which everything was read anew.", Total: true, Value: func() float64 { return float64(follower.Stats().Restarts) }},
 			{Name: "credence_ceiling_seconds", Help: "The feed age at which every Check is refused.", Value: ceiling.Seconds},
 			{Name: "credence_blacklist_rules", Help: "Blacklist rules in memory.", Value: func() float64 { return float64(refused.Stats().Rules) }},
+			{Name: "credence_route_policies", Help: "Stored route policies in memory.", Value: func() float64 { return float64(policies.Stats().Policies) }},
 			{Name: "credence_limiter_rates", Help: "Rates counted at the moment.", Value: func() float64 { return float64(counts.Stats().Rates) }},
 			{Name: "credence_limiter_evictions_total", Help: "Rates and quotas forgotten before they were idle, for want of room.", Total: true, Value: func() float64 { return float64(counts.Stats().RateEvictions + counts.Stats().QuotaEvictions) }},
 			{Name: "credence_quota_refill_errors_total", Help: "Reservations of quota units that failed.", Total: true, Value: func() float64 { return float64(counts.Stats().RefillErrors) }},

@@ -175,7 +175,7 @@ func keySettings() []setting {
 		{inData, "keep-credential", "bool", "false", "let the key reach the upstream; by default it is removed", boolean(func(c *config) *bool { return &c.KeepCredential })},
 		{inData, "realm", "text", "credence", "realm in the WWW-Authenticate challenge", text(func(c *config) *string { return &c.Realm })},
 		{inData, "identity-headers", "list", "key-id,namespace,owner,type,scopes,plan", "x-credence-... headers the upstream gets; FIELD or FIELD=HEADER; the others are still removed when forged", list(func(c *config) *[]string { return &c.IdentityHeaders })},
-		{inData, "metadata-fields", "list", "all", "fields of the dynamic metadata that Envoy gets: all, none, or some of decision,reason,stage,mode,source,client,key_id,namespace,owner,plan,key_type", list(func(c *config) *[]string { return &c.MetadataFields })},
+		{inData, "metadata-fields", "list", "all", "fields of the dynamic metadata that Envoy gets: all, none, or some of decision,reason,stage,mode,policy,source,client,key_id,namespace,owner,plan,key_type", list(func(c *config) *[]string { return &c.MetadataFields })},
 		{inData, "ratelimit-headers", "bool", "true", "send RateLimit and RateLimit-Policy back to the caller", boolean(func(c *config) *bool { return &c.RateLimitHeaders })},
 	}
 }

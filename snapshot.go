@@ -127,7 +127,7 @@ func (s *replicaSnapshot) resume(ctx context.Context, p *dataPlane) {
 	if s == nil || s.state == nil {
 		return
 	}
-	err := p.refused.Resume(s.state.Rules, s.state.ReadAt)
+	err := errors.Join(p.refused.Resume(s.state.Rules, s.state.ReadAt), p.routes.Resume(s.state.Policies, s.state.ReadAt))
 	if err == nil {
 		err = p.keys.Resume(s.state.Position.Revision, s.state.ReadAt, s.state.Keys)
 	}
@@ -157,7 +157,7 @@ func (s *replicaSnapshot) follow(p *dataPlane, o *feed.Options) error {
 	p.keeper, err = s.folder.Keep(snapshot.KeeperOptions{
 		Every: s.every, Logger: s.logger,
 		Sources: snapshot.Sources{
-			Keys: p.keys, Blacklist: p.refused, Share: p.counts.Share, Replica: p.id, Warmed: p.keys.Warmed(),
+			Keys: p.keys, Blacklist: p.refused, Routes: p.routes, Share: p.counts.Share, Replica: p.id, Warmed: p.keys.Warmed(),
 			Applied: func() store.Position { return p.follower.Applied() },
 		},
 	})

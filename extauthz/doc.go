@@ -115,6 +115,11 @@
 //	feed has a gap            503                        until all is loaded anew      unavailable                   TestAGapRestartsAndLoadsEverybody
 //	no snapshot yet           503; health NOT_SERVING    until it is loaded            unavailable                   TestHealthFollowsReadiness
 //	route policy is wrong     503                        until it is mended            bad_route_policy              TestPolicyThatMakesNoSenseDenies
+//	stored policy is unknown  503                        until it is stored            bad_route_policy              TestAPolicyThatIsNotStoredDeniesAlsoWhereTheRouteWatches
+//	request is unclear to the 403                        each                          route_not_allowed             TestAnOddlySpelledRequestIsNotGuessedAt
+//	rules of stored policies
+//	store gone, past ceiling, 503                        until the feed is read again  unavailable                   TestPastTheCeilingNoStoredPolicyLeavesARouteOpen
+//	route open without a key
 //	no client address         400 where one is needed    until the source is mended    bad_client_address            TestClientWithoutAddressPassesOnlyWhereNothingAsksForOne
 //	no HTTP request (L4)      denial; Envoy closes       each                          bad_request                   TestRequestContentNeverFailsTheRPC
 //	bytes are no CheckRequest 400                        each                          check_malformed_total         TestRequestContentNeverFailsTheRPC

@@ -109,7 +109,10 @@ func TestMetadataFieldsAreAClosedList(t *testing.T) {
 		}
 	}
 	for _, name := range MetadataFields() {
-		m := answered(t, newTestAnswerer(t, AnswerOptions{Metadata: []string{name}}), getOrders(), acceptKey)
+		m := answered(t, newTestAnswerer(t, AnswerOptions{Metadata: []string{name}}), getOrders(), func(d *pipeline.Decision) {
+			acceptKey(d)
+			d.Policy = "orders"
+		})
 		object := m.GetDynamicMetadata().GetFields()[metadataObject].GetStructValue().GetFields()
 		if len(object) != 1 || object[name].GetStringValue() == "" {
 			t.Errorf("asked for %s alone, the metadata are %v", name, object)

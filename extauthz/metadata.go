@@ -36,7 +36,7 @@ func decisionName(d *pipeline.Decision, allowed bool) string {
 // Each one that is sent costs Envoy time (docs/performance.md).
 func MetadataFields() []string {
 	return []string{
-		"decision", "reason", "stage", "mode", "source", "client",
+		"decision", "reason", "stage", "mode", "policy", "source", "client",
 		"key_id", "namespace", "owner", "plan", "key_type",
 	}
 }
@@ -49,6 +49,7 @@ func MetadataFields() []string {
 type metadataWriter struct {
 	none     bool
 	client   bool
+	policy   bool
 	allow    []byte
 	deny     []byte
 	shadow   []byte
@@ -77,7 +78,7 @@ func newMetadataWriter(wanted []string) (*metadataWriter, error) {
 				name, strings.Join(MetadataFields(), ", "))
 		}
 	}
-	m := &metadataWriter{none: len(wanted) == 0, client: slices.Contains(wanted, "client")}
+	m := &metadataWriter{none: len(wanted) == 0, client: slices.Contains(wanted, "client"), policy: slices.Contains(wanted, "policy")}
 	entry := func(name, value string) []byte {
 		if value == "" || !slices.Contains(wanted, name) {
 			return nil
@@ -115,9 +116,9 @@ func (m *metadataWriter) append(b []byte, d *pipeline.Decision, allowed bool) []
 	if m.none {
 		return b
 	}
-	var clientRoom [96]byte
+	var clientRoom, policyRoom [96]byte
 	parts := [...][]byte{
-		m.decision(d, allowed), at(m.reasons, int(d.Reason)), at(m.stages, int(d.Stage)), m.mode(d),
+		m.decision(d, allowed), at(m.reasons, int(d.Reason)), at(m.stages, int(d.Stage)), m.mode(d), m.appendPolicy(policyRoom[:0], d.Policy),
 		at(m.sources, int(d.Source)), m.appendClient(clientRoom[:0], d.Client),
 	}
 	ofKey := m.keyPart(d.Key)
@@ -154,6 +155,14 @@ func (m *metadataWriter) mode(d *pipeline.Decision) []byte {
 		return m.watches
 	}
 	return m.enforces
+}
+
+// appendPolicy names the stored route policy that held.
+func (m *metadataWriter) appendPolicy(b []byte, name string) []byte {
+	if !m.policy || name == "" {
+		return b
+	}
+	return appendEntry(b, "policy", name)
 }
 
 func (m *metadataWriter) appendClient(b []byte, client netip.Addr) []byte {

@@ -50,6 +50,9 @@ func (r *recorder) check(ctx context.Context, c *check, took time.Duration) {
 	if d.Key != nil {
 		attrs = append(attrs, slog.String("key_id", d.Key.KeyID), slog.String("namespace", d.Key.Namespace))
 	}
+	if d.Policy != "" {
+		attrs = append(attrs, slog.String("policy", d.Policy))
+	}
 	r.logger.LogAttrs(ctx, r.level, "check", attrs...)
 }
 

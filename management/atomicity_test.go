@@ -94,6 +94,18 @@ func (w *breakingWriter) DeletePlan(ctx context.Context, namespace, name string,
 	return w.b.write(func() error { return w.Writer.DeletePlan(ctx, namespace, name, version) })
 }
 
+func (w *breakingWriter) InsertRoutePolicy(ctx context.Context, p store.RoutePolicy) error {
+	return w.b.write(func() error { return w.Writer.InsertRoutePolicy(ctx, p) })
+}
+
+func (w *breakingWriter) UpdateRoutePolicy(ctx context.Context, p store.RoutePolicy) error {
+	return w.b.write(func() error { return w.Writer.UpdateRoutePolicy(ctx, p) })
+}
+
+func (w *breakingWriter) DeleteRoutePolicy(ctx context.Context, name string, version int64) error {
+	return w.b.write(func() error { return w.Writer.DeleteRoutePolicy(ctx, name, version) })
+}
+
 func (w *breakingWriter) InsertBlacklistRule(ctx context.Context, r store.BlacklistRule) error {
 	return w.b.write(func() error { return w.Writer.InsertBlacklistRule(ctx, r) })
 }
@@ -197,6 +209,18 @@ func changes(w *tenants) map[string]struct {
 		}},
 		"PlanDelete": {4, func(ctx context.Context, s *management.Service) error {
 			_, err := s.PlanDelete(ctx, global, management.PlanDelete{Namespace: "a", Name: "unused"})
+			return err
+		}},
+		"RoutePolicyCreate": {5, func(ctx context.Context, s *management.Service) error {
+			_, err := s.RoutePolicyCreate(ctx, global, management.RoutePolicyCreate{Name: "x", Idempotency: once})
+			return err
+		}},
+		"RoutePolicyUpdate": {4, func(ctx context.Context, s *management.Service) error {
+			_, err := s.RoutePolicyUpdate(ctx, global, management.RoutePolicyUpdate{Name: "a", Version: 1, Mode: management.Set("shadow")})
+			return err
+		}},
+		"RoutePolicyDelete": {4, func(ctx context.Context, s *management.Service) error {
+			_, err := s.RoutePolicyDelete(ctx, global, management.RoutePolicyDelete{Name: "b"})
 			return err
 		}},
 		"OwnerCreate": {5, func(ctx context.Context, s *management.Service) error {

@@ -40,6 +40,7 @@ func settle(t *testing.T) {
 	settled.key, settled.rule = map[string]string{"none": "key_none"}, map[string]string{"none": "blk_none"}
 	settled.admin = map[string]string{"none": "tok_none"}
 	for _, namespace := range []string{"a", "b"} {
+		f.policy(management.RoutePolicyCreate{Name: namespace, Namespaces: []string{namespace}, Hosts: []string{namespace + ".example.com"}})
 		for _, name := range []string{"shared", "unused"} {
 			f.plan(namespace, name)
 			f.owner(namespace, name)
@@ -118,6 +119,26 @@ var attempts = map[string]struct {
 	}},
 	"PlanDelete": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
 		return w.PlanDelete(ctx, onlyA, management.PlanDelete{Namespace: ns, Name: "unused"})
+	}},
+	// Route policies belong to no namespace, so a limited actor may not even
+	// look at them; what is done in its own is done by a global one.
+	"RoutePolicyCreate": {management.CodeForbidden, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.RoutePolicyCreate(ctx, globalFor(ns), management.RoutePolicyCreate{Name: "new", Namespaces: []string{ns}})
+	}},
+	"RoutePolicyList": {"", func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.RoutePolicyList(ctx, globalFor(ns), management.RoutePolicyList{})
+	}},
+	"RoutePolicyRead": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.RoutePolicyRead(ctx, globalFor(ns), ns)
+	}},
+	"RoutePolicyUpdate": {management.CodeForbidden, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.RoutePolicyUpdate(ctx, globalFor(ns), management.RoutePolicyUpdate{Name: ns, Version: 1, Anonymous: management.Set("allow")})
+	}},
+	"RoutePolicyDelete": {management.CodeForbidden, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.RoutePolicyDelete(ctx, globalFor(ns), management.RoutePolicyDelete{Name: ns})
+	}},
+	"RoutePolicyExplain": {management.CodeForbidden, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.RoutePolicyExplain(ctx, globalFor(ns), management.RoutePolicyExplain{Host: ns + ".example.com", Path: "/"})
 	}},
 	"OwnerCreate": {management.CodeInvalidInput, func(ctx context.Context, w *tenants, ns string) (any, error) {
 		return w.OwnerCreate(ctx, onlyA, management.OwnerCreate{Name: "new", Namespace: ns})

@@ -33,6 +33,9 @@ func (s *Service) NamespaceDelete(ctx context.Context, a Actor, in NamespaceDele
 		if err := t.unnamed(ctx, what, n.Name); err != nil {
 			return store.Namespace{}, err
 		}
+		if err := t.noPolicyNames(ctx, n.Name); err != nil {
+			return store.Namespace{}, err
+		}
 		if err := t.DeleteNamespace(ctx, n.Name, n.Version); err != nil {
 			return store.Namespace{}, err
 		}

@@ -18,9 +18,12 @@
 // Envoy appends the client's path to its path_prefix, so profile and policy are
 // one segment there: whatever the client's path is, it begins with a slash and
 // can change neither. A policy is what the operator wrote under that name
-// ([NewPolicies]), and says what context extensions say over gRPC. No name is
-// the policy of a route that says nothing: keys of namespace "default". A name
-// that nobody wrote is denied with 503 (bad_route_policy) and logged.
+// ([NewPolicies]), and says what context extensions say over gRPC; a name that
+// he did not write is that of a stored route policy (credence.policy). No name
+// is a route that says nothing: the rules of stored policies decide by host,
+// path and method or, where none speaks of the request, keys of namespace
+// "default" are accepted. A name that nobody wrote or stored is denied with
+// 503 (bad_route_policy) and logged.
 //
 // # What is believed
 //

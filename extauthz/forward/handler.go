@@ -22,10 +22,16 @@ type checks interface {
 	Ready() extauthz.Part
 }
 
-// Options is what a [Handler] needs. All but Policies are required.
+// stored finds route policies; *routes.Policies does.
+type stored interface {
+	Named(name []byte) *pipeline.RoutePolicy
+}
+
+// Options is what a [Handler] needs. All but Policies and Stored are required.
 type Options struct {
 	Checks     checks // *extauthz.Server
 	Policies   Policies
+	Stored     stored // finds route policies that are stored; nil where none are
 	Logger     *slog.Logger
 	Now        func() time.Time
 	Registerer prometheus.Registerer
@@ -36,6 +42,7 @@ type Handler struct {
 	checks   checks
 	ready    func() error
 	policies Policies
+	stored   stored
 	profiles []profile
 	answers  *prometheus.CounterVec
 	away     prometheus.Counter
@@ -56,7 +63,7 @@ func New(o Options) (*Handler, error) {
 		return nil, errors.New("forward: option Registerer: missing: pass a prometheus registry")
 	}
 	h := &Handler{
-		checks: o.Checks, ready: o.Checks.Ready().Check, policies: o.Policies, profiles: profiles(),
+		checks: o.Checks, ready: o.Checks.Ready().Check, policies: o.Policies, stored: o.Stored, profiles: profiles(),
 		answers: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "credence_forward_answers_total",
 			Help: "Answers over HTTP, by profile and the status that was sent. They count in credence_checks_total too.",
@@ -112,7 +119,8 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, e *endpoint) in
 
 // extensions are what the policy of the endpoint says.
 func (h *Handler) extensions(ctx context.Context, e *endpoint) []pipeline.Field {
-	fields, known := h.policies.extensions(e.policy)
+	fields, written := h.policies.extensions(e.policy)
+	known := written || h.stored != nil && h.stored.Named([]byte(e.policy)) != nil
 	if !known && h.mistakes.due() {
 		h.logger.LogAttrs(ctx, slog.LevelWarn, "unknown policy of the forward listener", slog.String("policy", e.policy))
 	}

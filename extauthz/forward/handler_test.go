@@ -70,6 +70,49 @@ func TestAPolicyThatNobodyWroteIsDenied(t *testing.T) {
 	}
 }
 
+func TestThePathNamesAStoredPolicyWhereNoneOfThatNameIsWritten(t *testing.T) {
+	w := newWorld(t, nil)
+	for target, want := range map[string]int{
+		"/envoy:stored-orders/x": 200,
+		"/envoy:stored-admin/x":  403,
+		"/envoy:orders/x":        200, // the written one demands less, and holds
+	} {
+		if r := w.ask(t, "GET", target, header{"X-Api-Key", w.text}); r.StatusCode != want {
+			t.Errorf("%s: status %d, want %d", target, r.StatusCode, want)
+		}
+	}
+	if strings.Contains(w.log.String(), "unknown policy") {
+		t.Error("a stored policy is logged as unknown")
+	}
+}
+
+// Without a policy in the path the rules of stored ones decide, by what the
+// proxy says of the client's request; the client's own headers say nothing.
+func TestWithoutAPolicyInThePathRulesDecide(t *testing.T) {
+	w := newWorld(t, nil)
+	for _, c := range []struct {
+		path, host, uri string
+		status          int
+	}{
+		{"/auth", "stored.example.com", "/orders", 200},
+		{"/auth", "stored.example.com", "/admin/users", 403},
+		{"/auth", "stored.example.com", "/admin", 403}, // /admin/* without its slash: not guessed
+		{"/auth", "STORED.example.com:443", "/admin/users?x=y", 403},
+		{"/auth", "stored.example.com", "/x/../admin/users", 403},
+		{"/auth", "stored.example.com", "/%61dmin/users", 403},
+		{"/auth", "stored.example.com", "//admin/users", 403},
+		{"/auth", "other.example.com", "/admin/users", 200},
+		{"/auth/silent", "stored.example.com", "/admin/users", 200}, // a policy was named, and demands nothing
+		{"/auth/stored-orders", "stored.example.com", "/admin/users", 200},
+	} {
+		r := w.ask(t, "GET", c.path, header{"X-Forwarded-Method", "GET"}, header{"X-Forwarded-Host", c.host}, header{"X-Forwarded-Uri", c.uri},
+			header{"X-Api-Key", w.text}, header{"X-Credence-Policy", "stored-orders"}, header{"X-Original-Uri", "/orders"}, header{"X-Original-Host", "other.example.com"})
+		if r.StatusCode != c.status {
+			t.Errorf("%s for %s%s: status %d, want %d; %s", c.path, c.host, c.uri, r.StatusCode, c.status, r.Body)
+		}
+	}
+}
+
 func TestPoliciesThatMakeNoSenseAreNamed(t *testing.T) {
 	for want, written := range map[string]map[string]map[string]string{
 		`policy "Orders": not a name`:                    {"Orders": {}},

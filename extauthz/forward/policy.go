@@ -17,8 +17,9 @@ const (
 	wordPrefix = "credence."
 )
 
-// Policies are what routes demand, by the name that stands in the path. The
-// zero value has none.
+// Policies are what routes demand, by the name that stands in the path, as an
+// operator wrote it down beside this process. The zero value has none. They
+// come before stored policies of the same name.
 type Policies struct {
 	byName map[string][]pipeline.Field
 }
@@ -47,6 +48,10 @@ func NewPolicies(written map[string]map[string]string) (Policies, error) {
 			}
 			fields = append(fields, field)
 		}
+		if len(fields) == 0 {
+			// Not a word at all would have rules of host and path decide.
+			fields = append(fields, pipeline.Field{Name: []byte("credence.mode"), Value: []byte("enforce")})
+		}
 		p.byName[name] = fields
 	}
 	return p, nil
@@ -58,12 +63,14 @@ func words() []string {
 	return []string{"anonymous", "cost", "environment", "mode", "namespace", "scopes"}
 }
 
-// extensions are the context extensions of a policy, known or not.
-func (p Policies) extensions(name string) (fields []pipeline.Field, known bool) {
+// extensions are the context extensions of a policy: those that were written
+// down, or the name of a stored one. Without a name there are none, so that
+// the rules of stored policies decide.
+func (p Policies) extensions(name string) (fields []pipeline.Field, written bool) {
 	if name == "" {
 		return nil, true
 	}
-	if fields, known = p.byName[name]; known {
+	if fields, written = p.byName[name]; written {
 		return fields, true
 	}
 	return []pipeline.Field{policyWord(name)}, false

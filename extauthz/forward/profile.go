@@ -118,8 +118,8 @@ func (p *profile) says(name string) bool {
 	return name != "" && (name == p.method || name == p.host || name == p.uri)
 }
 
-// policyWord is what the pipeline is told of a policy that nobody wrote: one
-// it does not know either, so that it denies and counts it as such.
+// policyWord names a stored policy. The pipeline denies, and counts it as such,
+// where there is none of that name.
 func policyWord(name string) pipeline.Field {
 	return pipeline.Field{Name: []byte("credence.policy"), Value: []byte(name)}
 }

@@ -24,6 +24,7 @@ import (
 
 	"credence/extauthz"
 	"credence/extauthz/pipeline"
+	"credence/extauthz/routes"
 	"credence/store"
 	"credence/store/credential"
 	"credence/store/limit"
@@ -128,10 +129,17 @@ func newWorld(tb testing.TB, change func(*extauthz.Options)) *world {
 	w.text = add(store.KeyRecord{Key: store.Key{KeyID: "key_01", Owner: "team orders", Scopes: []string{"orders:read"}}})
 	w.spent = add(store.KeyRecord{Key: store.Key{KeyID: "key_02", Limits: []limit.Limit{{Name: "spent", Limit: 1, Period: time.Hour}}}})
 	w.keys.down, w.keys.panic = credential.DigestOf([]byte(mint())), credential.DigestOf([]byte(mint()))
+	stored, err := routes.New(routes.Options{Store: unread{}, Ceiling: time.Hour})
+	must(tb, err)
+	must(tb, stored.Resume([]store.RoutePolicy{
+		{Name: "stored-admin", Scopes: []string{"admin:all"}, Hosts: []string{"stored.example.com"}, Paths: []string{"/admin/*"}},
+		{Name: "stored-orders", Scopes: []string{"orders:read"}},
+		{Name: "orders", Scopes: []string{"admin:all"}}, // the name of one that was written down
+	}, time.Now()))
 	decisions, err := pipeline.New(pipeline.Options{
 		Client:  pipeline.ClientOptions{Source: "header:x-client-ip"},
 		Places:  append(pipeline.DefaultPlaces(), pipeline.Place{Kind: pipeline.PlaceQuery, Name: "api_key"}),
-		Secrets: secrets, Keys: &w.keys, Blacklist: nobody{}, Limiter: hourly{}, Now: time.Now,
+		Secrets: secrets, Keys: &w.keys, Blacklist: nobody{}, Limiter: hourly{}, Routes: stored, Now: time.Now,
 	})
 	must(tb, err)
 	o := extauthz.Options{Pipeline: decisions, Logger: slog.New(slog.NewTextHandler(w.log, nil)), Now: time.Now, Registerer: w.registry}
@@ -148,13 +156,16 @@ func newWorld(tb testing.TB, change func(*extauthz.Options)) *world {
 		}
 	})
 	policies, err := NewPolicies(map[string]map[string]string{
-		"orders": {"scopes": "orders:read"}, "admin": {"scopes": "admin:all"}, "watch": {"mode": "shadow", "scopes": "admin:all"}, "open": {"anonymous": "allow"},
+		"orders": {"scopes": "orders:read"}, "admin": {"scopes": "admin:all"}, "watch": {"mode": "shadow", "scopes": "admin:all"}, "open": {"anonymous": "allow"}, "silent": {},
 	})
 	must(tb, err)
-	w.handler, err = New(Options{Checks: w.server, Policies: policies, Logger: o.Logger, Now: time.Now, Registerer: w.registry})
+	w.handler, err = New(Options{Checks: w.server, Policies: policies, Stored: stored, Logger: o.Logger, Now: time.Now, Registerer: w.registry})
 	must(tb, err)
 	return w
 }
+
+// unread is a store that is not asked: what is stored is resumed.
+type unread struct{ store.RoutePolicyReader }
 
 func must(tb testing.TB, err error) {
 	tb.Helper()

@@ -5,7 +5,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"unicode/utf8"
+
+	"credence/store/route"
 )
 
 // authorize asks whether the key may be used here: by what the route demands,
@@ -22,7 +23,7 @@ func (p *Pipeline) authorize(c *check) Reason {
 	if bounds != nil && !allowsClient(bounds.Networks, c.d.Client) {
 		return ReasonNetworkNotAllowed
 	}
-	if len(c.route.environment) > 0 && key.Environment != string(c.route.environment) {
+	if !c.route.allowsEnvironment(key.Environment) {
 		return ReasonRouteNotAllowed
 	}
 	if bounds != nil && !bounds.allowRoute(c.r) {
@@ -74,73 +75,13 @@ func notInHost(r rune) bool {
 // strict: "/a/b" is that path, "/a/*" everything below "/a/". A path that the
 // upstream might read differently matches no rule.
 func allowsPath(rules []string, path []byte) bool {
-	path, _, _ = cutByte(path, '#')
-	path, _, _ = cutByte(path, '?')
-	if !isPlainPath(path) {
+	path = route.WithoutQuery(path)
+	if !route.PlainPath(path) {
 		return false
 	}
 	for _, rule := range rules {
 		prefix, wild := strings.CutSuffix(rule, "*")
 		if wild && len(path) >= len(prefix) && string(path[:len(prefix)]) == prefix || !wild && string(path) == rule {
-			return true
-		}
-	}
-	return false
-}
-
-// isPlainPath reports whether every server reads the same path in it: nothing
-// that some normalise, decode or cut off, and no escapes that are not UTF-8: an
-// old decoder finds a dot in %c0%ae. Refusing beats guessing.
-func isPlainPath(path []byte) bool {
-	if len(path) == 0 || path[0] != '/' {
-		return false
-	}
-	for i := 0; i < len(path); {
-		b, size := unescape(path[i:])
-		escaped := size > 1
-		switch {
-		case size == 0, b < ' ', b == 0x7f, b == '\\', b == ';':
-			return false
-		case escaped && (b == '/' || b == '.' || b == '%'):
-			return false
-		case !escaped && (b == ' ' || b > 0x7f):
-			return false
-		case b >= utf8.RuneSelf:
-			if size = escapedRune(path[i:]); size == 0 {
-				return false
-			}
-		}
-		i += size
-	}
-	return !hasOddSegment(path)
-}
-
-// escapedRune is the size of the escapes of one character beyond ASCII that
-// text begins with; 0 when they are not UTF-8.
-func escapedRune(text []byte) int {
-	const escape = len("%00")
-	var room [utf8.UTFMax]byte
-	n := 0
-	for n < len(room) {
-		b, size := unescape(text[min(n*escape, len(text)):])
-		if size != escape || b < utf8.RuneSelf {
-			break
-		}
-		room[n], n = b, n+1
-	}
-	if r, size := utf8.DecodeRune(room[:n]); r != utf8.RuneError || size > 1 {
-		return size * escape
-	}
-	return 0
-}
-
-// hasOddSegment reports an empty segment before the last, or one that is "."
-// or "..".
-func hasOddSegment(path []byte) bool {
-	for rest, more := path[1:], true; more; {
-		var segment []byte
-		segment, rest, more = cutByte(rest, '/')
-		if len(segment) == 0 && more || string(segment) == "." || string(segment) == ".." {
 			return true
 		}
 	}

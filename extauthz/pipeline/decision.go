@@ -13,6 +13,8 @@ type Decision struct {
 	// Shadow is true when the route only watches: Reason says what would have
 	// happened, and the transport allows the request.
 	Shadow bool
+	// Policy names the stored route policy that held; "" without one.
+	Policy string
 	// Key is the record the decision was made on; nil when none was found.
 	// It is immutable and shared.
 	Key *Key
@@ -29,7 +31,7 @@ type Decision struct {
 	// not help or nothing is known.
 	RetryAfter time.Duration
 	// MissingScope is the first demanded scope the key lacks (from the route
-	// policy, aliases the request).
+	// policy; may alias the request).
 	MissingScope []byte
 	// Failure says why no decision could be made; nil unless the reason is
 	// [ReasonUnavailable]. It is for the log and never for the caller.

@@ -19,8 +19,10 @@
 //     The exception is a route that says anonymous=allow, for requests without
 //     any credential.
 //   - Nothing that a client can write loosens anything: route policies come
-//     from the proxy's configuration, the client's address from the one
-//     configured source.
+//     from the proxy's configuration or, where that says nothing, from stored
+//     rules of host, path and method, which a request that is spelled oddly
+//     does not get around (package store/route); the client's address comes
+//     from the one configured source.
 //   - What could be read in two ways is refused, not guessed: two credentials,
 //     odd paths, odd hosts, lists of addresses, unknown words in a policy.
 //   - A cached key costs no lock and no allocation here.
@@ -35,7 +37,11 @@
 //	no client address             bad_client_address where an address is asked for:
 //	                              address limit, failure budget, any blacklist rule;
 //	                              network_not_allowed where the key names networks
-//	policy with an unknown word   bad_route_policy, also in shadow mode
+//	policy with an unknown word   bad_route_policy, also in shadow mode; so is
+//	or name                       the name of a stored policy that there is not
+//	rules by host and path exist  route_not_allowed, also in shadow mode
+//	and the request is unclear
+//	stored policies not read yet  unavailable, with Decision.Failure
 //	port panics                   the Decision says internal; the transport recovers
 //
 // A route in shadow mode lets pass what it would have refused, except for what

@@ -1,6 +1,10 @@
 package pipeline
 
-import "bytes"
+import (
+	"bytes"
+
+	"credence/store/route"
+)
 
 // Place is where a credential may stand.
 //
@@ -59,7 +63,14 @@ func (p *Pipeline) extract(c *check) Reason {
 // anonymous lets a request without any credential into a route that is open
 // to it, unless the blacklist of the route's namespaces refuses the client.
 func (p *Pipeline) anonymous(c *check) Reason {
-	if len(c.route.namespaces) == 0 {
+	if stored := c.route.stored; stored != nil {
+		for _, namespace := range stored.Namespaces {
+			if reason := p.blacklisted(c, namespace); reason != ReasonNone {
+				return reason
+			}
+		}
+	}
+	if len(c.route.namespaces) == 0 && c.route.stored == nil {
 		if reason := p.blacklisted(c, defaultNamespace); reason != ReasonNone {
 			return reason
 		}
@@ -153,7 +164,7 @@ func (f *finding) query(path []byte, parameter string) {
 // spells reports whether the raw name is the parameter once it is decoded.
 func spells(raw []byte, parameter string) bool {
 	for i := range len(parameter) {
-		b, size := unescape(raw)
+		b, size := route.Unescape(raw)
 		if size == 0 || b != parameter[i] {
 			return false
 		}

@@ -8,6 +8,7 @@ import (
 	"unique"
 
 	"credence/store"
+	"credence/store/route"
 )
 
 // maxText bounds every text that becomes the value of a header.
@@ -124,7 +125,7 @@ func validateRules(r *store.KeyRecord) error {
 		if wild {
 			plain += "/"
 		}
-		if !isPlainPath([]byte(plain)) || strings.ContainsAny(plain, "*?#") {
+		if !route.PlainPath([]byte(plain)) || strings.ContainsAny(plain, "*?#") {
 			return fmt.Errorf("paths: %.80q is neither a plain path nor one with \"/*\" at the end", path)
 		}
 	}

@@ -26,6 +26,8 @@ type Options struct {
 	Keys      Keys
 	Blacklist Blacklist
 	Limiter   Limiter
+	// Routes finds stored route policies; nil where none are.
+	Routes Routes
 	// Addresses limits all requests of one address; nil switches it off.
 	Addresses AddressLimiter
 	// Failures is the budget of failed credentials; nil switches it off.

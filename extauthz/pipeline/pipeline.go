@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"credence/store/credential"
@@ -77,6 +78,9 @@ func (c *check) ends(stage Stage, reason Reason) bool {
 	return true
 }
 
+// errNoPolicies: which policy holds, or whether it still does, is not known.
+var errNoPolicies = errors.New("route policies were not read yet, or not within the ceiling")
+
 // read refuses what is no HTTP check, and reads the route's policy first,
 // because it says what becomes of all later refusals.
 func (p *Pipeline) read(c *check) Reason {
@@ -86,6 +90,15 @@ func (p *Pipeline) read(c *check) Reason {
 	if !c.route.read(c.r.Extensions) {
 		return ReasonBadRoutePolicy
 	}
+	if reason := c.route.find(p.options.Routes, c.r, c.now); reason != ReasonNone {
+		if reason == ReasonUnavailable {
+			c.d.Failure = errNoPolicies
+		}
+		return reason
+	}
 	c.d.Shadow = c.route.shadow
+	if c.route.stored != nil {
+		c.d.Policy = c.route.stored.Name
+	}
 	return ReasonNone
 }

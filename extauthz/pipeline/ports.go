@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"credence/store/credential"
+	"credence/store/route"
 )
 
 // Keys finds key records. Package extauthz/cache fulfils it.
@@ -36,6 +37,19 @@ type Blacklist interface {
 	// has none) is refused as soon as one such rule exists, since nobody can
 	// say that it is outside of the refused network.
 	Refused(client netip.Addr, namespace string, now time.Time) bool
+}
+
+// Routes finds stored route policies. Package extauthz/routes fulfils it. It
+// waits for nobody and does not allocate.
+type Routes interface {
+	// Named answers the policy of that name, nil when there is none.
+	Named(name []byte) *RoutePolicy
+	// Routed answers the policy whose rules the request meets, as they stood
+	// on the wire. There is one exactly when the verdict is route.Found.
+	Routed(host, path, method []byte) (*RoutePolicy, route.Verdict)
+	// Fresh reports whether the store was heard within the ceiling: what was
+	// open then may be closed since.
+	Fresh(now time.Time) bool
 }
 
 // Limiter counts requests. Package extauthz/limiter fulfils it.

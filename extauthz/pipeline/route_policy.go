@@ -2,10 +2,13 @@ package pipeline
 
 import (
 	"bytes"
+	"slices"
 	"strings"
+	"time"
 
 	"credence/store"
 	"credence/store/limit"
+	"credence/store/route"
 )
 
 const (
@@ -16,6 +19,17 @@ const (
 	// maxExtension bounds the value of one of them.
 	maxExtension = 4096
 )
+
+// RoutePolicy is a stored route policy as decisions read it. It is immutable.
+type RoutePolicy struct {
+	Name        string
+	Namespaces  []string // whose keys are accepted, at least one
+	Scopes      [][]byte // all demanded
+	Environment string   // "" for any
+	Cost        int64
+	Shadow      bool
+	Anonymous   bool
+}
 
 // routePolicy is what the route demands, from the context extensions that the
 // proxy's configuration sets and no client can write:
@@ -30,18 +44,27 @@ const (
 //
 // Lists are separated by commas, blanks or both. Whatever else begins with
 // "credence", in any letter case, is a mistake of the operator that could
-// leave the route open, and so is a value that makes no sense: the whole
-// policy is refused.
+// leave the route open, and so is a value that makes no sense, or the name of
+// a policy that is not stored: the whole policy is refused.
+//
+// Where a stored policy is named and something is said directly as well, the
+// stricter of the two holds, word by word. A route that says none of these
+// words gets the stored policy whose rules of host, path and method say so.
 //
 // It is read anew for each Check, since that takes less than finding it in a
 // cache would; the slices alias the request.
 type routePolicy struct {
+	said        bool // at least one word
+	named       []byte
+	stored      *RoutePolicy
 	namespaces  []byte
 	scopes      []byte
 	environment []byte
 	cost        int64
 	shadow      bool
+	enforce     bool
 	anonymous   bool
+	closed      bool // said that it is not anonymous
 }
 
 // ValidRoutePolicy reports whether context extensions make a route policy, so
@@ -63,17 +86,64 @@ func (p *routePolicy) read(extensions []Field) bool {
 		if !p.set(name, extensions[i].Value) {
 			return false
 		}
+		p.said = true
 	}
 	return true
 }
 
-// set reads one extension. "credence.policy" is not among them because no
-// policy is stored under any name yet, so naming one is naming an unknown one.
+// find takes the stored policy: the one that is named or, where the route says
+// nothing at all, the one whose rules the request meets.
+func (p *routePolicy) find(routes Routes, r *Request, now time.Time) Reason {
+	switch {
+	case p.named != nil:
+		if routes != nil {
+			p.stored = routes.Named(p.named)
+		}
+		if p.stored == nil {
+			return ReasonBadRoutePolicy
+		}
+	case !p.said && routes != nil:
+		stored, verdict := routes.Routed(r.Host, r.Path, r.Method)
+		switch verdict {
+		case route.Found:
+			p.stored = stored
+		case route.None:
+			return ReasonNone
+		case route.Unclear:
+			return ReasonRouteNotAllowed
+		case route.Unknown:
+			return ReasonUnavailable
+		}
+		if stored == nil {
+			return ReasonUnavailable
+		}
+	default:
+		return ReasonNone
+	}
+	p.tighten()
+	// Keys are refused past the ceiling; nobody else should be let in then.
+	if (p.anonymous || p.shadow) && !routes.Fresh(now) {
+		return ReasonUnavailable
+	}
+	return ReasonNone
+}
+
+// tighten makes what was said directly at least as strict as the stored policy.
+func (p *routePolicy) tighten() {
+	p.cost = max(p.cost, p.stored.Cost)
+	p.shadow = p.stored.Shadow && !p.enforce
+	p.anonymous = p.stored.Anonymous && !p.closed
+}
+
+// set reads one extension.
 func (p *routePolicy) set(name, value []byte) bool {
 	if len(value) == 0 || len(value) > maxExtension {
 		return false
 	}
 	switch string(name) {
+	case "credence.policy":
+		p.named = value
+		return isNamespace(value)
 	case "credence.namespace":
 		p.namespaces = value
 		return everyWord(value, isNamespace)
@@ -87,19 +157,22 @@ func (p *routePolicy) set(name, value []byte) bool {
 		p.cost = parseCost(value)
 		return p.cost > 0
 	case "credence.mode":
-		p.shadow = string(value) == "shadow"
-		return p.shadow || string(value) == "enforce"
+		p.shadow, p.enforce = string(value) == "shadow", string(value) == "enforce"
+		return p.shadow || p.enforce
 	case "credence.anonymous":
-		p.anonymous = string(value) == "allow"
-		return p.anonymous || string(value) == "deny"
+		p.anonymous, p.closed = string(value) == "allow", string(value) == "deny"
+		return p.anonymous || p.closed
 	}
 	return false
 }
 
 // allowsNamespace reports whether the route accepts keys of the namespace.
 func (p *routePolicy) allowsNamespace(namespace string) bool {
+	if p.stored != nil && !slices.Contains(p.stored.Namespaces, namespace) {
+		return false
+	}
 	if len(p.namespaces) == 0 {
-		return namespace == defaultNamespace
+		return p.stored != nil || namespace == defaultNamespace
 	}
 	for word, rest := cutWord(p.namespaces); len(word) > 0; word, rest = cutWord(rest) {
 		if string(word) == namespace {
@@ -109,8 +182,23 @@ func (p *routePolicy) allowsNamespace(namespace string) bool {
 	return false
 }
 
+// allowsEnvironment reports whether the route accepts keys of the environment.
+func (p *routePolicy) allowsEnvironment(environment string) bool {
+	if p.stored != nil && p.stored.Environment != "" && p.stored.Environment != environment {
+		return false
+	}
+	return len(p.environment) == 0 || string(p.environment) == environment
+}
+
 // missingScope is the first demanded scope that is not held, nil when all are.
 func (p *routePolicy) missingScope(held string) []byte {
+	if p.stored != nil {
+		for _, scope := range p.stored.Scopes {
+			if !holdsScope(held, scope) {
+				return scope
+			}
+		}
+	}
 	for word, rest := cutWord(p.scopes); len(word) > 0; word, rest = cutWord(rest) {
 		if !holdsScope(held, word) {
 			return word

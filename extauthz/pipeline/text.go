@@ -77,26 +77,6 @@ func unhex(b byte) (value byte, ok bool) {
 	return 0, false
 }
 
-// unescape reads one byte of a URL, percent-encoded or not. The size is 0 when
-// the text is empty or the encoding is broken.
-func unescape(text []byte) (value byte, size int) {
-	if len(text) == 0 {
-		return 0, 0
-	}
-	if text[0] != '%' {
-		return text[0], 1
-	}
-	if len(text) < 3 {
-		return 0, 0
-	}
-	high, ok := unhex(text[1])
-	low, ok2 := unhex(text[2])
-	if !ok || !ok2 {
-		return 0, 0
-	}
-	return high<<4 | low, 3
-}
-
 func isAlphanumeric(b byte) bool {
 	lower := lowerByte(b)
 	return lower >= 'a' && lower <= 'z' || b >= '0' && b <= '9'

@@ -76,6 +76,7 @@ type command struct {
 	keyFile, key, keyHeader string
 	method, path, host, ip  string
 	headers, extensions     []string
+	policy                  string
 	output                  string
 	timeout                 time.Duration
 }
@@ -103,6 +104,7 @@ Exit codes:
 		Example: `  credence check --key-file key.txt --method GET --path /orders --ip 203.0.113.7
   credence check --key-file - --extension credence.scopes=orders:read < key.txt
   credence check --addr credence:9001 --tls-ca ca.pem --tls-cert me.pem --tls-key me.key --key-file key.txt
+  credence check --policy orders --key-file key.txt --path /orders
   credence check --path /public --extension credence.anonymous=allow -o json`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
@@ -126,6 +128,7 @@ Exit codes:
 	f.StringVar(&c.ip, "ip", "127.0.0.1", "address of the client, as the transport peer of the proxy")
 	f.StringArrayVar(&c.headers, "header", nil, `header of the request, "name: value"; can be repeated`)
 	f.StringArrayVar(&c.extensions, "extension", nil, "context extension of the route, name=value; can be repeated")
+	f.StringVar(&c.policy, "policy", "", "stored route policy that the route names; short for --extension credence.policy=NAME")
 	f.StringVarP(&c.output, "output", "o", "table", "table or json")
 	f.DurationVar(&c.timeout, "timeout", 5*time.Second, "longest wait for the answer")
 	return cmd
@@ -179,6 +182,9 @@ func (c *command) request() (r Request, err error) {
 	}
 	if r.Extensions, err = split("--extension", c.extensions, "=", "name=value"); err != nil {
 		return r, err
+	}
+	if c.policy != "" {
+		r.Extensions = append(r.Extensions, Pair{"credence.policy", c.policy})
 	}
 	r.Key, err = c.readKey()
 	return r, err

@@ -6,7 +6,7 @@ import "credence/extauthz/pipeline"
 func does(s pipeline.Stage) string {
 	switch s {
 	case pipeline.StageRead:
-		return "is it an HTTP Check, and does the route's policy make sense?"
+		return "is it an HTTP Check, and which policy does its route have?"
 	case pipeline.StageClient:
 		return "which client address does the configured source give?"
 	case pipeline.StageBlacklist:
@@ -44,7 +44,7 @@ func explain(r pipeline.Reason) string {
 	case pipeline.ReasonAllowed:
 		return "the key was accepted"
 	case pipeline.ReasonAllowedAnonymous:
-		return "the route lets requests without a key in (credence.anonymous)"
+		return "the route lets requests without a key in (credence.anonymous, or anonymous of its route policy)"
 	case pipeline.ReasonBadRequest:
 		return "the Check is not about an HTTP request, or cannot be read"
 	case pipeline.ReasonBadClientAddress:
@@ -54,7 +54,7 @@ func explain(r pipeline.Reason) string {
 	case pipeline.ReasonAddressLimited:
 		return "the address has spent its limit: wait, or raise address-limit"
 	case pipeline.ReasonBadRoutePolicy:
-		return "the context extensions of the route make no sense: correct the credence.* names and values in the proxy's configuration"
+		return "the context extensions of the route make no sense, or name a route policy that is not stored: correct the credence.* names and values in the proxy's configuration; `credence route-policies list` shows what is stored"
 	case pipeline.ReasonMissingKey:
 		return "no credential was found in the configured places"
 	case pipeline.ReasonAmbiguousKey:
@@ -74,19 +74,19 @@ func explain(r pipeline.Reason) string {
 	case pipeline.ReasonNotYetValid:
 		return "the key's life has not begun: `credence keys show` says when it does"
 	case pipeline.ReasonNamespaceNotAllowed:
-		return "the route does not accept keys of this namespace (credence.namespace), or the namespace refuses the client"
+		return "the route does not accept keys of this namespace (credence.namespace, or its route policy), or the namespace refuses the client"
 	case pipeline.ReasonNetworkNotAllowed:
 		return "the key may not be used from this client address"
 	case pipeline.ReasonRouteNotAllowed:
-		return "the key may not be used for this environment, host, method or path"
+		return "the key may not be used for this environment, host, method or path; or, at the stage read, rules by host and path exist and the request can be read in two ways: `credence route-policies explain` says how"
 	case pipeline.ReasonScopeMissing:
-		return "the route demands a scope that the key lacks (credence.scopes)"
+		return "the route demands a scope that the key lacks (credence.scopes, or its route policy)"
 	case pipeline.ReasonRateLimited:
 		return "a limit of the key, its owner or its plan is spent for now"
 	case pipeline.ReasonQuotaExhausted:
 		return "a quota of the key, its owner or its plan is used up"
 	case pipeline.ReasonUnavailable:
-		return "the store cannot answer and the cache does not know the key"
+		return "the store cannot answer, and the cache does not know the key or the route policies are too old"
 	case pipeline.ReasonInternal, pipeline.ReasonNone:
 		return "no stage decided: a fault of the server, look at its log"
 	}

@@ -41,7 +41,7 @@ func (r *Result) printTable(out io.Writer) error {
 		fmt.Fprintf(w, "%s\t%s\t%s\n", s.Name, s.Result, s.Does)
 	}
 	fmt.Fprintln(w)
-	for _, name := range []string{"client", "key_id", "namespace", "owner", "plan", "key_type", "source"} {
+	for _, name := range []string{"policy", "client", "key_id", "namespace", "owner", "plan", "key_type", "source"} {
 		row(w, strings.ReplaceAll(name, "_", " "), r.Metadata[name])
 	}
 	if r.Reply != nil {

@@ -3,7 +3,7 @@
 //
 // # The file
 //
-//	header | slot | body: position, keys, blacklist rules, end | journal
+//	header | slot | body: position, keys, blacklist rules, route policies, end | journal
 //
 // The body is written in the background, by streaming, to a new file that
 // takes the place of the old one in one step. From then on the journal gets

@@ -57,7 +57,9 @@ type piece struct {
 	Meta  *meta
 	Keys  []keptKey
 	Rules []store.BlacklistRule
-	End   *end
+	// Policies are the route policies: what is missing is no policy at all.
+	Policies []store.RoutePolicy
+	End      *end
 }
 
 // meta comes first.
@@ -71,7 +73,7 @@ type meta struct {
 }
 
 // end comes last.
-type end struct{ Keys, Rules int }
+type end struct{ Keys, Rules, Policies int }
 
 // keptKey is an entry of the key cache.
 type keptKey struct {
@@ -83,9 +85,10 @@ type keptKey struct {
 
 // record is a piece of the journal: changes that were applied together.
 type record struct {
-	To      store.Position
-	Changes []change
-	Rules   []ruleNow
+	To       store.Position
+	Changes  []change
+	Rules    []ruleNow
+	Policies []policyNow
 }
 
 // change is what of a store.Change says which keys rest on it.
@@ -102,6 +105,13 @@ type ruleNow struct {
 	ID   string
 	Held bool
 	Rule store.BlacklistRule
+}
+
+// policyNow is a route policy after a change of it.
+type policyNow struct {
+	Name   string
+	Held   bool
+	Policy store.RoutePolicy
 }
 
 // slot is what changes in place.

@@ -13,7 +13,7 @@ import (
 )
 
 // Sources are what is kept. The fields without a comment are those of packages
-// cache and blacklist.
+// cache, blacklist and routes.
 type Sources struct {
 	Keys interface {
 		Keep(ctx context.Context, each func([]cache.Kept) error) error
@@ -21,6 +21,10 @@ type Sources struct {
 	Blacklist interface {
 		Rules() []store.BlacklistRule
 		Rule(id string) (store.BlacklistRule, bool)
+	}
+	Routes interface {
+		Policies() []store.RoutePolicy
+		Policy(name string) (store.RoutePolicy, bool)
 	}
 	Applied func() store.Position       // of the follower
 	Share   func() (rank, replicas int) // of the limits
@@ -70,7 +74,7 @@ type Stats struct {
 // Keep makes the Keeper. [Keeper.Run] writes.
 func (f *Folder) Keep(o KeeperOptions) (*Keeper, error) {
 	switch {
-	case o.Keys == nil, o.Blacklist == nil, o.Applied == nil, o.Share == nil, o.Warmed == nil:
+	case o.Keys == nil, o.Blacklist == nil, o.Routes == nil, o.Applied == nil, o.Share == nil, o.Warmed == nil:
 		return nil, errors.New("snapshot keeper: Sources: give all of them")
 	case o.Every <= 0:
 		return nil, fmt.Errorf("snapshot keeper: Every: %s is not positive", o.Every)
@@ -161,6 +165,10 @@ func (k *Keeper) record(batch []store.Change) record {
 		if c.Kind == store.ChangeBlacklist {
 			rule, held := k.o.Blacklist.Rule(c.ObjectID)
 			r.Rules = append(r.Rules, ruleNow{c.ObjectID, held, rule})
+		}
+		if c.Kind == store.ChangeRoutePolicy {
+			policy, held := k.o.Routes.Policy(c.ObjectID)
+			r.Policies = append(r.Policies, policyNow{c.ObjectID, held, policy})
 		}
 	}
 	return r

@@ -99,7 +99,7 @@ func (r *reader) unseal(k kind, number uint64, sealed []byte, into any) error {
 
 // body hands the pieces of the body to each, in order, up to its end.
 func (r *reader) body(each func(*piece) error) error {
-	keys, rules := 0, 0
+	var seen end
 	for {
 		var p piece
 		if err := r.next(kindBody, r.number, &p); err != nil {
@@ -110,12 +110,14 @@ func (r *reader) body(each func(*piece) error) error {
 		}
 		r.number++
 		if p.End != nil {
-			if p.End.Keys != keys || p.End.Rules != rules {
+			if *p.End != seen {
 				return errSeal
 			}
 			return nil
 		}
-		keys, rules = keys+len(p.Keys), rules+len(p.Rules)
+		seen.Keys += len(p.Keys)
+		seen.Rules += len(p.Rules)
+		seen.Policies += len(p.Policies)
 		if err := each(&p); err != nil {
 			return err
 		}

@@ -3,7 +3,9 @@ package snapshot
 import (
 	"errors"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"time"
 
 	"credence/extauthz/cache"
@@ -21,6 +23,7 @@ type State struct {
 	Rank     int    // its share of the limits
 	Replicas int
 	Rules    []store.BlacklistRule
+	Policies []store.RoutePolicy
 
 	folder *Folder
 	from   *os.File
@@ -71,13 +74,16 @@ func (s *State) verify(at uint64) error {
 		return err
 	}
 	var about *meta
-	rules := map[string]store.BlacklistRule{}
+	kept := held{map[string]store.BlacklistRule{}, map[string]store.RoutePolicy{}}
 	if err := r.body(func(p *piece) error {
 		if p.Meta != nil {
 			about = p.Meta
 		}
 		for _, rule := range p.Rules {
-			rules[rule.ID] = rule
+			kept.rules[rule.ID] = rule
+		}
+		for _, policy := range p.Policies {
+			kept.policies[policy.Name] = policy
 		}
 		return nil
 	}); err != nil {
@@ -90,13 +96,18 @@ func (s *State) verify(at uint64) error {
 		return &RefusedError{Reason: ReasonCopied, Detail: "it was written elsewhere and copied here, by " + about.Replica + ", which may still run"}
 	}
 	s.Position, s.Replica, s.Rank, s.Replicas = about.Position, about.Replica, about.Rank, about.Replicas
-	if err := r.journal(func(c *record) error { return s.replay(c, rules) }); err != nil {
+	if err := r.journal(func(c *record) error { return s.replay(c, &kept) }); err != nil {
 		return err
 	}
-	for _, rule := range rules {
-		s.Rules = append(s.Rules, rule)
-	}
+	s.Rules = slices.Collect(maps.Values(kept.rules))
+	s.Policies = slices.Collect(maps.Values(kept.policies))
 	return nil
+}
+
+// held is what is kept of the things that there are few of.
+type held struct {
+	rules    map[string]store.BlacklistRule
+	policies map[string]store.RoutePolicy
 }
 
 // readAt is the instant in the slot by our clock, if it is one that counts.
@@ -115,16 +126,23 @@ func (f *Folder) readAt(s *slot) (time.Time, error) {
 }
 
 // replay brings what was read in the body up to date.
-func (s *State) replay(c *record, rules map[string]store.BlacklistRule) error {
+func (s *State) replay(c *record, kept *held) error {
 	if c.To.Revision <= s.Position.Revision {
 		return errSeal
 	}
 	s.gone.note(c.Changes)
 	for _, r := range c.Rules {
 		if r.Held {
-			rules[r.ID] = r.Rule
+			kept.rules[r.ID] = r.Rule
 		} else {
-			delete(rules, r.ID)
+			delete(kept.rules, r.ID)
+		}
+	}
+	for _, p := range c.Policies {
+		if p.Held {
+			kept.policies[p.Name] = p.Policy
+		} else {
+			delete(kept.policies, p.Name)
 		}
 	}
 	s.Position = c.To
@@ -187,7 +205,7 @@ func (c *changes) note(batch []change) {
 			c.last[subject{kind: one.Kind, name: one.ObjectID}] = one.Revision
 		case store.ChangePlan, store.ChangeOwner:
 			c.last[subject{kind: one.Kind, namespace: one.Namespace, name: one.ObjectID}] = one.Revision
-		case store.ChangeBlacklist: // no key rests on it
+		case store.ChangeBlacklist, store.ChangeRoutePolicy: // no key rests on it
 		default:
 			c.all = one.Revision // written by a newer version
 		}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -20,6 +21,7 @@ import (
 	"credence/extauthz/blacklist"
 	"credence/extauthz/cache"
 	"credence/extauthz/pipeline"
+	"credence/extauthz/routes"
 	"credence/extauthz/snapshot"
 	"credence/store"
 	"credence/store/credential"
@@ -42,6 +44,7 @@ type replica struct {
 	machine snapshot.Machine
 	keys    kept
 	refused *blacklist.Blacklist
+	routes  *routes.Policies
 	applied store.Position
 
 	folder *snapshot.Folder
@@ -78,6 +81,14 @@ func (none) BlacklistRules(context.Context, []string, store.Page) ([]store.Black
 	return nil, "", nil
 }
 
+func (none) RoutePolicy(context.Context, string) (store.RoutePolicy, error) {
+	return store.RoutePolicy{}, store.ErrNotFound
+}
+
+func (none) RoutePolicies(context.Context, store.Page) ([]store.RoutePolicy, store.Cursor, error) {
+	return nil, "", nil
+}
+
 func newReplica(tb testing.TB) *replica {
 	tb.Helper()
 	r := &replica{
@@ -89,6 +100,9 @@ func newReplica(tb testing.TB) *replica {
 	r.refused, err = blacklist.New(blacklist.Options{Store: none{}})
 	r.ok(err)
 	r.rules("blk_1")
+	r.routes, err = routes.New(routes.Options{Store: none{}, Ceiling: ceiling})
+	r.ok(err)
+	r.policies("kept", "orders")
 	for i := range 5 {
 		r.add(string(rune('a' + i)))
 	}
@@ -109,6 +123,15 @@ func (r *replica) rules(ids ...string) {
 		all = append(all, store.BlacklistRule{ID: id, Network: netip.MustParsePrefix("192.0.2.0/24")})
 	}
 	r.ok(r.refused.Resume(all, r.now))
+}
+
+// policies has the replica hold route policies of these names.
+func (r *replica) policies(names ...string) {
+	var all []store.RoutePolicy
+	for _, name := range names {
+		all = append(all, store.RoutePolicy{Name: name, Scopes: []string{name + ":read"}, Cost: 1})
+	}
+	r.ok(r.routes.Resume(all, r.now))
 }
 
 // add has the cache hold a key.
@@ -139,7 +162,7 @@ func (r *replica) start() {
 	r.keeper, err = r.folder.Keep(snapshot.KeeperOptions{
 		Every: time.Millisecond, Logger: slog.New(slog.DiscardHandler),
 		Sources: snapshot.Sources{
-			Keys: &r.keys, Blacklist: r.refused, Applied: func() store.Position { return r.applied },
+			Keys: &r.keys, Blacklist: r.refused, Routes: r.routes, Applied: func() store.Position { return r.applied },
 			Share: func() (int, int) { return 1, 3 }, Replica: "rep_1", Warmed: warmed,
 		},
 	})
@@ -289,6 +312,32 @@ func TestBlacklistRulesThatCameAndWentAreKept(t *testing.T) {
 	r.killed()
 	if state, _ := r.restored(); len(state.Rules) != 1 || state.Rules[0].ID != "blk_2" {
 		t.Errorf("rules %+v, want blk_2 alone", state.Rules)
+	}
+}
+
+func TestRoutePoliciesThatCameChangedAndWentAreKept(t *testing.T) {
+	r := newReplica(t)
+	r.start()
+	r.policies("kept", "new")
+	r.applies(store.ChangeRoutePolicy, "", "orders", credential.Hash{})
+	r.applies(store.ChangeRoutePolicy, "", "new", credential.Hash{})
+	r.killed()
+	state, ids := r.restored()
+	got := map[string]string{}
+	for _, p := range state.Policies {
+		got[p.Name] = p.Scopes[0]
+	}
+	if want := map[string]string{"kept": "kept:read", "new": "new:read"}; !maps.Equal(got, want) {
+		t.Errorf("policies %v, want %v", got, want)
+	}
+	if ids != "abcde" {
+		t.Errorf("keys %s: none of them rests on a route policy", ids)
+	}
+	next, err := routes.New(routes.Options{Store: none{}, Ceiling: ceiling})
+	r.ok(err)
+	r.ok(next.Resume(state.Policies, state.ReadAt))
+	if next.Named([]byte("new")) == nil || next.Named([]byte("orders")) != nil || !next.Fresh(r.now) || next.Fresh(r.now.Add(ceiling)) {
+		t.Error("the next process does not know them as they were, up to the ceiling")
 	}
 }
 

@@ -12,8 +12,10 @@ import (
 )
 
 const (
-	// rulesInPiece bounds the blacklist rules of a piece.
-	rulesInPiece = 1024
+	// rulesInPiece bounds the blacklist rules of a piece, policiesInPiece the
+	// route policies.
+	rulesInPiece    = 1024
+	policiesInPiece = 64
 	// rest is how much longer than the last body took there is none.
 	rest = 20
 )
@@ -167,6 +169,12 @@ func (k *Keeper) stream(ctx context.Context, to *file, at store.Position) (int, 
 	for rules := range slices.Chunk(k.o.Blacklist.Rules(), rulesInPiece) {
 		total.Rules += len(rules)
 		if err := to.body(&piece{Rules: rules}); err != nil {
+			return 0, err
+		}
+	}
+	for policies := range slices.Chunk(k.o.Routes.Policies(), policiesInPiece) {
+		total.Policies += len(policies)
+		if err := to.body(&piece{Policies: policies}); err != nil {
 			return 0, err
 		}
 	}

@@ -20,6 +20,7 @@ func documentConfig(version string) huma.Config {
 	// On the wire a field of a merge patch is its value or null.
 	patched[string](registry)
 	patched[[]string](registry)
+	patched[int64](registry)
 	patched[time.Time](registry)
 	patched[[]client.Limit](registry)
 	patched[[]client.Quota](registry)
@@ -30,7 +31,7 @@ func documentConfig(version string) huma.Config {
 			OpenAPI: "3.1.0",
 			Info: &huma.Info{
 				Title: "Credence management API", Version: version,
-				Description: "Keys, plans, owners, namespaces and the blacklist. Errors are application/problem+json with a stable code.",
+				Description: "Keys, plans, owners, namespaces, the blacklist and route policies. Errors are application/problem+json with a stable code.",
 			},
 			Components: &huma.Components{
 				Schemas: registry,

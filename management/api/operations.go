@@ -43,6 +43,7 @@ func Operations() []Operation {
 	} {
 		all = append(all, rows...)
 	}
+	all = append(all, routePolicyOperations()...)
 	return all
 }
 

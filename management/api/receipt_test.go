@@ -78,6 +78,18 @@ func TestEveryChangeOfTheDataPlaneCanBeWaitedFor(t *testing.T) {
 			rule = r.ID
 			return r.Receipt, err
 		}},
+		{"route policy create", func() (*client.Receipt, error) {
+			p, err := c.RoutePolicyCreate(ctx, client.RoutePolicyCreateInput{Body: client.RoutePolicyCreate{Name: "orders"}, WaitInput: wait})
+			return p.Receipt, err
+		}},
+		{"route policy update", func() (*client.Receipt, error) {
+			p, err := c.RoutePolicyUpdate(ctx, client.RoutePolicyUpdateInput{Name: "orders", IfMatch: `"1"`, Body: client.RoutePolicyUpdate{Mode: client.Set("shadow")}, WaitInput: wait})
+			return p.Receipt, err
+		}},
+		{"route policy delete", func() (*client.Receipt, error) {
+			r, err := c.RoutePolicyDelete(ctx, client.RoutePolicyDeleteInput{Name: "orders", IfMatch: `"2"`, WaitInput: wait})
+			return r.Receipt, err
+		}},
 		{"blacklist remove", func() (*client.Receipt, error) {
 			r, err := c.BlacklistRemove(ctx, client.BlacklistRemoveInput{ID: rule, WaitInput: wait})
 			return r.Receipt, err

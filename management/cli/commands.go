@@ -67,6 +67,8 @@ func Commands(o Options) []*cobra.Command {
 			keyCreate, keyList, keyShow, keyUpdate, keyDisable, keyEnable, keySuspend, keyRotate, keyRotation, keyRevoke, keyDelete),
 		noun(o, "plans", "named sets of limits that many keys share", planExamples,
 			planCreate, planList, planShow, planUpdate, planDelete),
+		noun(o, "route-policies", "what routes demand, for proxies to name or by host and path", routePolicyExamples,
+			routePolicyCreate, routePolicyList, routePolicyShow, routePolicyUpdate, routePolicyDelete, routePolicyExplain),
 		noun(o, "owners", "teams, users and services that keys belong to", ownerExamples,
 			ownerCreate, ownerList, ownerShow, ownerUpdate, ownerDelete),
 		noun(o, "namespaces", "tenant boundaries", namespaceExamples,
@@ -87,6 +89,8 @@ const (
   credence keys revoke KEY_ID --reason "left the company"`
 	planExamples = `  credence plans create basic --limit 100/m --quota 10000/day
   credence plans list`
+	routePolicyExamples = `  credence route-policies create admin --host api.example.com --path "/admin/*" --scope admin
+  credence route-policies explain --host api.example.com --path /admin/users`
 	ownerExamples = `  credence owners create team-a --limit 500/s
   credence owners show team-a`
 	namespaceExamples = `  credence namespaces create payments --key-prefix pay

@@ -256,3 +256,39 @@ func (c *Client) Healthz(ctx context.Context, in HealthInput) (Health, error) {
 func (c *Client) Readyz(ctx context.Context, in HealthInput) (Health, error) {
 	return call[Health](ctx, c, http.MethodGet, "/readyz", in)
 }
+
+// RoutePolicyCreate: Make a route policy.
+// POST /v1/route-policies, role admin.
+func (c *Client) RoutePolicyCreate(ctx context.Context, in RoutePolicyCreateInput) (RoutePolicyChanged, error) {
+	return call[RoutePolicyChanged](ctx, c, http.MethodPost, "/v1/route-policies", in)
+}
+
+// RoutePolicyList: List route policies, by name.
+// GET /v1/route-policies, role viewer.
+func (c *Client) RoutePolicyList(ctx context.Context, in RoutePolicyListInput) (List[RoutePolicy], error) {
+	return call[List[RoutePolicy]](ctx, c, http.MethodGet, "/v1/route-policies", in)
+}
+
+// RoutePolicyExplain: Say which route policy a request gets by its host, path and method.
+// GET /v1/route-policies/explain, role viewer.
+func (c *Client) RoutePolicyExplain(ctx context.Context, in RoutePolicyExplainInput) (RouteExplanation, error) {
+	return call[RouteExplanation](ctx, c, http.MethodGet, "/v1/route-policies/explain", in)
+}
+
+// RoutePolicyShow: Show a route policy.
+// GET /v1/route-policies/{name}, role viewer.
+func (c *Client) RoutePolicyShow(ctx context.Context, in RoutePolicyShowInput) (RoutePolicy, error) {
+	return call[RoutePolicy](ctx, c, http.MethodGet, "/v1/route-policies/{name}", in)
+}
+
+// RoutePolicyUpdate: Change a route policy (JSON merge patch).
+// PATCH /v1/route-policies/{name}, role admin.
+func (c *Client) RoutePolicyUpdate(ctx context.Context, in RoutePolicyUpdateInput) (RoutePolicyChanged, error) {
+	return call[RoutePolicyChanged](ctx, c, http.MethodPatch, "/v1/route-policies/{name}", in)
+}
+
+// RoutePolicyDelete: Delete a route policy; a proxy that still names it is denied.
+// DELETE /v1/route-policies/{name}, role admin.
+func (c *Client) RoutePolicyDelete(ctx context.Context, in RoutePolicyDeleteInput) (RoutePolicyDeleted, error) {
+	return call[RoutePolicyDeleted](ctx, c, http.MethodDelete, "/v1/route-policies/{name}", in)
+}

@@ -21,11 +21,12 @@ var mayImport = map[string][]string{
 	"extauthz/doctor": {"extauthz/pipeline", "extauthz/probe", "store/certfile"},
 	// The same question over HTTP, for proxies without gRPC.
 	"extauthz/forward":   {"extauthz", "extauthz/pipeline"},
-	"extauthz/pipeline":  {"store", "store/credential", "store/limit"},
+	"extauthz/pipeline":  {"store", "store/credential", "store/limit", "store/route"},
 	"extauthz/cache":     {"extauthz/pipeline", "store", "store/credential"},
 	"extauthz/feed":      {"store"},
 	"extauthz/fleet":     {"store"},
 	"extauthz/blacklist": {"store"},
+	"extauthz/routes":    {"extauthz/pipeline", "store", "store/route"},
 	// What a replica leaves for its next start, and its way to the store.
 	"extauthz/snapshot": {"extauthz/cache", "extauthz/pipeline", "store", "store/credential"},
 	"extauthz/line":     {"store", "store/credential"},
@@ -36,10 +37,10 @@ var mayImport = map[string][]string{
 
 	// Control plane. The CLI is a client of the HTTP API and nothing else.
 	// To count the different addresses that still use a rotated key.
-	"management":        {"management/audit", "store", "store/credential", "store/limit", "store/sketch"},
+	"management":        {"management/audit", "store", "store/credential", "store/limit", "store/route", "store/sketch"},
 	"management/audit":  {"store"},
 	"management/jobs":   {"store"},
-	"management/api":    {"management", "management/client", "store", "store/credential", "store/limit"},
+	"management/api":    {"management", "management/client", "store", "store/credential", "store/limit", "store/route"},
 	"management/client": {"store/certfile", "store/credential"},
 	// The one way out, for whoever calls addresses that others have named.
 	"management/outgoing": {},
@@ -53,6 +54,9 @@ var mayImport = map[string][]string{
 	"store":            {"store/credential", "store/limit", "store/sketch"},
 	"store/credential": {"store/secretfile"},
 	"store/limit":      {},
+	// Which policy a request is for: the data plane decides by it, the control
+	// plane explains it and refuses rules that are ambiguous.
+	"store/route": {},
 	// How many addresses there were, for whoever counts, stores or reads usage.
 	"store/sketch": {},
 	"store/seal":   {"store/secretfile"},

@@ -19,6 +19,7 @@ type Visit struct {
 	From    string // the client's address, one of loopback; "" for the usual one
 	Hello   string // what is written before the request: a PROXY protocol header
 	Method  string // GET when empty
+	Host    string // gateway.test when empty
 	Path    string
 	Headers [][2]string // name and value, in order
 }
@@ -51,7 +52,7 @@ func (v Visit) Make(ctx context.Context) (*Reply, error) {
 	}
 	method := cmp.Or(v.Method, http.MethodGet)
 	var head strings.Builder
-	fmt.Fprintf(&head, "%s%s %s HTTP/1.1\r\nhost: gateway.test\r\n", v.Hello, method, v.Path)
+	fmt.Fprintf(&head, "%s%s %s HTTP/1.1\r\nhost: %s\r\n", v.Hello, method, v.Path, cmp.Or(v.Host, "gateway.test"))
 	for _, h := range v.Headers {
 		fmt.Fprintf(&head, "%s: %s\r\n", h[0], h[1])
 	}
