@@ -62,6 +62,10 @@ func (w *breakingWriter) InsertKey(ctx context.Context, k store.Key) error {
 	return w.b.write(func() error { return w.Writer.InsertKey(ctx, k) })
 }
 
+func (w *breakingWriter) InsertKeys(ctx context.Context, keys []store.Key) error {
+	return w.b.write(func() error { return w.Writer.InsertKeys(ctx, keys) })
+}
+
 func (w *breakingWriter) UpdateKey(ctx context.Context, k store.Key) error {
 	return w.b.write(func() error { return w.Writer.UpdateKey(ctx, k) })
 }
@@ -134,8 +138,8 @@ func (w *breakingWriter) InsertJob(ctx context.Context, j store.Job) error {
 	return w.b.write(func() error { return w.Writer.InsertJob(ctx, j) })
 }
 
-func (w *breakingWriter) AppendAudit(ctx context.Context, e store.AuditEntry) error {
-	return w.b.write(func() error { return w.Writer.AppendAudit(ctx, e) })
+func (w *breakingWriter) AppendAudit(ctx context.Context, entries ...store.AuditEntry) error {
+	return w.b.write(func() error { return w.Writer.AppendAudit(ctx, entries...) })
 }
 
 func (w *breakingWriter) AppendChanges(ctx context.Context, changes []store.Change) (at store.Position, err error) {

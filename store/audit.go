@@ -107,7 +107,7 @@ type AuditWriter interface {
 	// AuditHead MUST lock the namespace's chain until the transaction ends
 	// and answer its last sequence and hash; zeros for a new chain.
 	AuditHead(ctx context.Context, namespace string) (sequence int64, hash [32]byte, err error)
-	// AppendAudit MUST write the entry, and ErrConflict when its sequence
-	// exists.
-	AppendAudit(ctx context.Context, e AuditEntry) error
+	// AppendAudit MUST write the entries, which stand in the order of their
+	// chains, and answer ErrConflict when the sequence of one exists.
+	AppendAudit(ctx context.Context, entries ...AuditEntry) error
 }

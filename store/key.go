@@ -129,6 +129,17 @@ type KeyReader interface {
 	Keys(ctx context.Context, filter KeyFilter, page Page) ([]Key, Cursor, error)
 }
 
+// KeyHashReader finds out which keys are there already.
+type KeyHashReader interface {
+	// KeysByHash MUST answer each key that has one of the hashes, once, in any
+	// order. At most MaxHashes are asked for at a time.
+	KeysByHash(ctx context.Context, hashes []credential.Hash) ([]Key, error)
+}
+
+// MaxHashes bounds a question of [KeyHashReader]: a batch of keys, each under
+// every pepper.
+const MaxHashes = MaxPage * credential.MaxCandidates
+
 // KeySecret names a checksum secret and a pepper that a key was made with;
 // "" where it was made without one.
 type KeySecret struct {
@@ -148,6 +159,9 @@ type KeyWriter interface {
 	// InsertKey MUST answer ErrConflict when the id or the hash exists, and
 	// ErrMissingReference when its namespace, plan or owner does not.
 	InsertKey(ctx context.Context, k Key) error
+	// InsertKeys MUST make all keys or none, and answer as InsertKey does when
+	// one of them cannot be made. After an error the transaction is of no use.
+	InsertKeys(ctx context.Context, keys []Key) error
 	// UpdateKey MUST write only when the stored version is k.Version, answer
 	// ErrStale otherwise, ErrNotFound when there is no such key,
 	// ErrMissingReference as InsertKey does, and store k.Version+1. It MUST

@@ -65,10 +65,8 @@ func (s *Store) InTx(ctx context.Context, fn func(ctx context.Context, tx *Tx) e
 		if tx.wrote && len(tx.audits) == 0 {
 			return ErrUnaudited
 		}
-		for i := range tx.audits {
-			if err := s.appendAudit(ctx, w, tx.now, &tx.audits[i]); err != nil {
-				return err
-			}
+		if err := s.appendAudits(ctx, w, tx.now, tx.audits); err != nil {
+			return err
 		}
 		if len(tx.changes) == 0 {
 			return nil
@@ -83,32 +81,62 @@ func (s *Store) InTx(ctx context.Context, fn func(ctx context.Context, tx *Tx) e
 	return at, nil
 }
 
-func (s *Store) appendAudit(ctx context.Context, w Writer, now time.Time, r *AuditRecord) error {
-	sequence, previous, err := w.AuditHead(ctx, r.Namespace)
-	if err != nil {
-		return fmt.Errorf("audit %s: %w", r.Action, err)
+// chainHead is where a chain of audit entries ends.
+type chainHead struct {
+	sequence int64
+	hash     [32]byte
+}
+
+// appendAudits gives each record its place in the chain of its namespace and
+// writes all of them at once. Each chain is asked for its head once: it is
+// locked from then on.
+func (s *Store) appendAudits(ctx context.Context, w Writer, now time.Time, records []AuditRecord) error {
+	if len(records) == 0 {
+		return nil
 	}
+	heads := map[string]chainHead{}
+	entries := make([]AuditEntry, len(records))
+	for i := range records {
+		r := &records[i]
+		head, known := heads[r.Namespace]
+		if !known {
+			var err error
+			if head.sequence, head.hash, err = w.AuditHead(ctx, r.Namespace); err != nil {
+				return fmt.Errorf("audit %s: %w", r.Action, err)
+			}
+		}
+		e, err := s.auditEntry(r, now, head)
+		if err != nil {
+			return fmt.Errorf("audit %s: %w", r.Action, err)
+		}
+		entries[i], heads[r.Namespace] = e, chainHead{e.Sequence, e.Hash}
+	}
+	if err := w.AppendAudit(ctx, entries...); err != nil {
+		return fmt.Errorf("audit %s: %w", records[0].Action, err)
+	}
+	return nil
+}
+
+// auditEntry is the record as the entry that follows the head.
+func (s *Store) auditEntry(r *AuditRecord, now time.Time, head chainHead) (AuditEntry, error) {
 	entry := AuditEntry{
-		Namespace: r.Namespace, Sequence: sequence + 1, At: now, Actor: r.Actor, Action: r.Action,
-		Object: r.Object, KeyID: r.KeyID, RequestID: r.RequestID, Previous: previous,
+		Namespace: r.Namespace, Sequence: head.sequence + 1, At: now, Actor: r.Actor, Action: r.Action,
+		Object: r.Object, KeyID: r.KeyID, RequestID: r.RequestID, Previous: head.hash,
 		// A zone means nothing on another machine, and PostgreSQL cannot store it.
 		IPAddress: r.IPAddress.WithZone(""),
 	}
 	if r.Details != nil {
 		plain, err := json.Marshal(r.Details)
 		if err != nil {
-			return fmt.Errorf("audit %s: details: %w", r.Action, err)
+			return AuditEntry{}, fmt.Errorf("details: %w", err)
 		}
 		entry.Details, err = s.sealer.Seal(plain, AuditAssociatedData(entry.Namespace, entry.Sequence))
 		if err != nil {
-			return fmt.Errorf("audit %s: seal details: %w", r.Action, err)
+			return AuditEntry{}, fmt.Errorf("seal details: %w", err)
 		}
 	}
 	entry.Hash = entry.ChainHash()
-	if err := w.AppendAudit(ctx, entry); err != nil {
-		return fmt.Errorf("audit %s: %w", r.Action, err)
-	}
-	return nil
+	return entry, nil
 }
 
 // Tx is one transaction of [Store.InTx]. Its reads see its own writes. Each
@@ -170,6 +198,19 @@ func (tx *Tx) DeleteNamespace(ctx context.Context, name string, version int64) e
 func (tx *Tx) InsertKey(ctx context.Context, k Key) error {
 	return tx.changed(tx.w.InsertKey(ctx, k),
 		Change{Kind: ChangeKey, Namespace: k.Namespace, ObjectID: k.KeyID, Created: true, Hash: k.Hash})
+}
+
+// InsertKeys makes a batch of keys.
+func (tx *Tx) InsertKeys(ctx context.Context, keys []Key) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	err := tx.w.InsertKeys(ctx, keys)
+	for i := range keys {
+		k := &keys[i]
+		err = tx.changed(err, Change{Kind: ChangeKey, Namespace: k.Namespace, ObjectID: k.KeyID, Created: true, Hash: k.Hash})
+	}
+	return err
 }
 
 // UpdateKey changes a key.

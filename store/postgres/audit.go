@@ -116,20 +116,29 @@ func (w *writer) AuditHead(ctx context.Context, namespace string) (sequence int6
 	return sequence, head, nil
 }
 
-// AppendAudit implements [store.AuditWriter]. One statement writes the entry
+const appendAudit = `WITH entry AS (
+		INSERT INTO credence.api_key_audit_log (` + auditColumns + `)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+	)
+	INSERT INTO credence.audit_heads (namespace, sequence, entry_hash) VALUES ($1, $2, $12)
+	ON CONFLICT (namespace) DO UPDATE SET sequence = excluded.sequence, entry_hash = excluded.entry_hash`
+
+// AppendAudit implements [store.AuditWriter]. One statement writes an entry
 // and moves the head.
-func (w *writer) AppendAudit(ctx context.Context, e store.AuditEntry) error {
-	_, err := w.q.exec(ctx,
-		`WITH entry AS (
-			INSERT INTO credence.api_key_audit_log (`+auditColumns+`)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-		)
-		INSERT INTO credence.audit_heads (namespace, sequence, entry_hash) VALUES ($1, $2, $12)
-		ON CONFLICT (namespace) DO UPDATE SET sequence = excluded.sequence, entry_hash = excluded.entry_hash`,
-		e.Namespace, e.Sequence, timeOrNull(e.At), e.Actor, e.Action, e.Object, textOrNull(e.KeyID), addressOrNull(e.IPAddress),
-		e.RequestID, bytesOrNull(e.Details), e.Previous[:], e.Hash[:])
-	if err != nil {
-		return fmt.Errorf("append audit entry %d of %q: %w", e.Sequence, e.Namespace, err)
+func (w *writer) AppendAudit(ctx context.Context, entries ...store.AuditEntry) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	rows := make([][]any, len(entries))
+	for i := range entries {
+		e := &entries[i]
+		rows[i] = []any{
+			e.Namespace, e.Sequence, timeOrNull(e.At), e.Actor, e.Action, e.Object, textOrNull(e.KeyID), addressOrNull(e.IPAddress),
+			e.RequestID, bytesOrNull(e.Details), e.Previous[:], e.Hash[:],
+		}
+	}
+	if err := w.batch(ctx, appendAudit, rows); err != nil {
+		return fmt.Errorf("append audit entries from %d of %q: %w", entries[0].Sequence, entries[0].Namespace, err)
 	}
 	return nil
 }

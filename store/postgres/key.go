@@ -85,6 +85,27 @@ func (r reader) Keys(ctx context.Context, filter store.KeyFilter, page store.Pag
 	return found, next, nil
 }
 
+// KeysByHash implements [store.KeyHashReader].
+func (r reader) KeysByHash(ctx context.Context, hashes []credential.Hash) ([]store.Key, error) {
+	if len(hashes) == 0 {
+		return nil, nil
+	}
+	found, err := listRows(ctx, r.q, "SELECT "+shownColumns+" FROM credence.api_keys AS k WHERE k.key_hash = ANY ($1)",
+		[]any{hashBytes(hashes)}, scanKey)
+	if err != nil {
+		return nil, fmt.Errorf("keys by hash: %w", err)
+	}
+	return found, nil
+}
+
+func hashBytes(hashes []credential.Hash) [][]byte {
+	out := make([][]byte, len(hashes))
+	for i := range hashes {
+		out[i] = hashes[i][:]
+	}
+	return out
+}
+
 func keyConditions(f *store.KeyFilter) *conditions {
 	var c conditions
 	c.anyOf("k.namespace", f.Namespaces)
@@ -127,19 +148,34 @@ func keyConditions(f *store.KeyFilter) *conditions {
 	return &c
 }
 
+const insertKey = `INSERT INTO credence.api_keys (name, owner, key_type, status, status_reason, environment, plan,
+		scopes, limits, quotas, networks, hosts, methods, paths, labels,
+		not_before, expires_at, updated_at, status_at, grace_ends_at, successor, rotated_at, close_when_silent,
+		key_id, namespace, key_hash, pepper_id, checksum_id, created_at, version, limits_id, predecessor)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+		$20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)`
+
+func insertKeyArgs(k *store.Key) []any {
+	return append(keyChanging(k), k.KeyID, k.Namespace, k.Hash[:], k.PepperID, k.ChecksumID, timeOrNull(k.CreatedAt), k.Version,
+		k.LimitsID, textOrNull(k.Predecessor))
+}
+
 // InsertKey implements [store.KeyWriter].
 func (w *writer) InsertKey(ctx context.Context, k store.Key) error {
-	_, err := w.q.exec(ctx,
-		`INSERT INTO credence.api_keys (name, owner, key_type, status, status_reason, environment, plan,
-			scopes, limits, quotas, networks, hosts, methods, paths, labels,
-			not_before, expires_at, updated_at, status_at, grace_ends_at, successor, rotated_at, close_when_silent,
-			key_id, namespace, key_hash, pepper_id, checksum_id, created_at, version, limits_id, predecessor)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
-			$20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)`,
-		append(keyChanging(&k), k.KeyID, k.Namespace, k.Hash[:], k.PepperID, k.ChecksumID, timeOrNull(k.CreatedAt), k.Version,
-			k.LimitsID, textOrNull(k.Predecessor))...)
-	if err != nil {
+	if _, err := w.q.exec(ctx, insertKey, insertKeyArgs(&k)...); err != nil {
 		return fmt.Errorf("insert key %q: %w", k.KeyID, err)
+	}
+	return nil
+}
+
+// InsertKeys implements [store.KeyWriter].
+func (w *writer) InsertKeys(ctx context.Context, keys []store.Key) error {
+	rows := make([][]any, len(keys))
+	for i := range keys {
+		rows[i] = insertKeyArgs(&keys[i])
+	}
+	if err := w.batch(ctx, insertKey, rows); err != nil {
+		return fmt.Errorf("insert %d keys: %w", len(keys), err)
 	}
 	return nil
 }
@@ -204,10 +240,7 @@ func (db *DB) FindKey(ctx context.Context, hashes []credential.Hash) (store.KeyR
 	if len(hashes) > maxFindHashes {
 		return store.KeyRecord{}, fmt.Errorf("find key: %w: %d candidate hashes, at most %d", store.ErrInvalid, len(hashes), maxFindHashes)
 	}
-	candidates := make([][]byte, len(hashes))
-	for i := range hashes {
-		candidates[i] = hashes[i][:]
-	}
+	candidates := hashBytes(hashes)
 	var k store.KeyRecord
 	destinations := append(keyDestinations(&k.Key), &k.PlanLimits, &k.PlanQuotas, &k.OwnerLimits, &k.OwnerQuotas)
 	if err := db.find(ctx, candidates, destinations); err != nil {

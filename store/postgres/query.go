@@ -145,6 +145,25 @@ func (c *conditions) afterName(after store.Cursor) {
 	c.add("(namespace, name) > (" + c.arg(namespace) + ", " + c.arg(name) + ")")
 }
 
+// batch runs one statement for each row of arguments, all of them in one round
+// trip. It ends with the first that fails.
+func (w *writer) batch(ctx context.Context, sql string, rows [][]any) error {
+	bounded, cancel := context.WithTimeout(ctx, w.q.timeout)
+	defer cancel()
+	var all pgx.Batch
+	for _, args := range rows {
+		all.Queue(sql, args...)
+	}
+	results := w.tx.SendBatch(bounded, &all)
+	for range rows {
+		if _, err := results.Exec(); err != nil {
+			_ = results.Close() // the same error again
+			return translate(ctx, err)
+		}
+	}
+	return translate(ctx, results.Close())
+}
+
 // versioned says why a statement with "... AND version = $n" changed no row:
 // the query answers the version that is stored.
 func (w *writer) versioned(ctx context.Context, changed int, err error, query string, args ...any) error {

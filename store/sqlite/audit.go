@@ -119,7 +119,16 @@ func (w *writer) AuditHead(ctx context.Context, namespace string) (sequence int6
 }
 
 // AppendAudit implements [store.AuditWriter].
-func (w *writer) AppendAudit(ctx context.Context, e store.AuditEntry) error {
+func (w *writer) AppendAudit(ctx context.Context, entries ...store.AuditEntry) error {
+	for i := range entries {
+		if err := w.appendAudit(ctx, &entries[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *writer) appendAudit(ctx context.Context, e *store.AuditEntry) error {
 	_, err := w.tx.ExecContext(ctx,
 		"INSERT INTO api_key_audit_log ("+auditColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		e.Namespace, e.Sequence, micros(e.At), e.Actor, e.Action, e.Object, textOrNull(e.KeyID), addressText(e.IPAddress),

@@ -82,6 +82,23 @@ func (r reader) Keys(ctx context.Context, filter store.KeyFilter, page store.Pag
 	return found, next, nil
 }
 
+// KeysByHash implements [store.KeyHashReader].
+func (r reader) KeysByHash(ctx context.Context, hashes []credential.Hash) ([]store.Key, error) {
+	if len(hashes) == 0 {
+		return nil, nil
+	}
+	args := make([]any, len(hashes))
+	for i := range hashes {
+		args[i] = hashes[i][:]
+	}
+	query := "SELECT " + shownColumns + " FROM api_keys AS k WHERE k.key_hash IN (?" + strings.Repeat(", ?", len(hashes)-1) + ")"
+	found, err := listRows(ctx, r.q, query, args, scanKey)
+	if err != nil {
+		return nil, fmt.Errorf("keys by hash: %w", err)
+	}
+	return found, nil
+}
+
 func keyConditions(f *store.KeyFilter) *conditions {
 	var c conditions
 	c.anyOf("k.namespace", f.Namespaces)
@@ -140,6 +157,16 @@ func (w *writer) InsertKey(ctx context.Context, k store.Key) error {
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, args...)
 	if err != nil {
 		return fmt.Errorf("insert key %q: %w", k.KeyID, translate(err))
+	}
+	return nil
+}
+
+// InsertKeys implements [store.KeyWriter].
+func (w *writer) InsertKeys(ctx context.Context, keys []store.Key) error {
+	for i := range keys {
+		if err := w.InsertKey(ctx, keys[i]); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -66,6 +66,20 @@ func auditPromises() []promise {
 			equal(f, f.entries(store.DefaultNamespace, 1, 10, 2)[0], e)
 			equal(f, f.entries("", 0, 10, 1)[0], bare)
 		}},
+		{"AppendAudit", "writes several entries of several chains in their order", func(f *fixture) {
+			first, other := f.nextEntry("tenant"), f.nextEntry("")
+			second := first
+			second.Sequence, second.Previous = first.Sequence+1, first.Hash
+			second.Hash = second.ChainHash()
+			f.ok(f.backend.Transact(f.Context(), func(ctx context.Context, w store.Writer) error {
+				return w.AppendAudit(ctx, first, other, second)
+			}))
+			equal(f, len(f.chain("tenant")), 2)
+			equal(f, len(f.chain("")), 1)
+			sequence, hash := f.auditHead("tenant")
+			equal(f, sequence, second.Sequence)
+			equal(f, hash, second.Hash)
+		}},
 		{"AppendAudit", "answers ErrConflict when the sequence exists", func(f *fixture) {
 			e := f.nextEntry("tenant")
 			f.appendEntries(e)

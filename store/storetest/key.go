@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"credence/store"
+	"credence/store/credential"
 )
 
 func keyPromises() []promise {
@@ -77,6 +78,44 @@ func keyPromises() []promise {
 			k := f.bareKey(1)
 			k.Namespace = "nobody"
 			f.refused(f.tryInsertKey(k), store.ErrMissingReference)
+		}},
+		{"InsertKeys", "makes all keys, with every field", func(f *fixture) {
+			f.references()
+			all := []store.Key{f.fullKey(1), f.bareKey(2), f.bareKey(3)}
+			f.do(func(ctx context.Context, tx *store.Tx) error { return tx.InsertKeys(ctx, all) })
+			for i, k := range all {
+				equal(f, f.storedKey(i+1), k)
+			}
+		}},
+		{"InsertKeys", "makes none when one cannot be made", func(f *fixture) {
+			f.insertKeys(f.bareKey(1))
+			again, dangling := f.bareKey(3), f.dangling(f.bareKey(3))[0]
+			again.Hash = keyHash(1)
+			for want, k := range map[error]store.Key{store.ErrConflict: again, store.ErrMissingReference: dangling} {
+				f.refused(f.try(func(ctx context.Context, tx *store.Tx) error {
+					return tx.InsertKeys(ctx, []store.Key{f.bareKey(2), k, f.bareKey(4)})
+				}), want)
+				for _, n := range []int{2, 3, 4} {
+					_, err := f.backend.Key(f.Context(), keyID(n))
+					f.refused(err, store.ErrNotFound)
+				}
+			}
+		}},
+		{"KeysByHash", "answers each key that has one of the hashes once, but no purged one", func(f *fixture) {
+			f.references()
+			f.insertKeys(f.fullKey(1), f.bareKey(2), f.bareKey(3), f.bareKey(4))
+			f.do(func(ctx context.Context, tx *store.Tx) error { return tx.PurgeKey(ctx, f.bareKey(4)) })
+			hashes := []credential.Hash{keyHash(1), keyHash(9), keyHash(3), keyHash(4), keyHash(1)}
+			for range store.MaxHashes - len(hashes) {
+				hashes = append(hashes, keyHash(9))
+			}
+			got, err := f.backend.KeysByHash(f.Context(), hashes)
+			f.ok(err)
+			slices.SortFunc(got, func(a, b store.Key) int { return strings.Compare(a.KeyID, b.KeyID) })
+			equal(f, got, []store.Key{f.fullKey(1), f.bareKey(3)})
+			got, err = f.backend.KeysByHash(f.Context(), nil)
+			f.ok(err)
+			equal(f, len(got), 0)
 		}},
 		{"UpdateKey", "writes only the version that was read and stores the next", keyUpdateVersion},
 		{"UpdateKey", "answers ErrNotFound when there is no such key", func(f *fixture) {

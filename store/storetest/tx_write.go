@@ -79,6 +79,9 @@ func keyWrites() []write {
 		{"InsertKey", nothing, func(f *fixture, ctx context.Context, tx *store.Tx) error {
 			return tx.InsertKey(ctx, f.bareKey(1))
 		}, created},
+		{"InsertKeys", nothing, func(f *fixture, ctx context.Context, tx *store.Tx) error {
+			return tx.InsertKeys(ctx, []store.Key{f.bareKey(1)})
+		}, created},
 		{"UpdateKey", key, func(f *fixture, ctx context.Context, tx *store.Tx) error {
 			return tx.UpdateKey(ctx, f.bareKey(1))
 		}, change},
