@@ -33,7 +33,7 @@ WITHOUT_ENVOY = $$(go list ./... | grep -Ev '/test/(e2e|chaos|demo|fleet|forward
 # All packages but those whose tests start any other program.
 ALONE = $$(go list ./... | grep -Ev '/(test/(e2e|chaos|demo|fleet|forward|gateways|outage|pgserver|redisserver)|store/postgres|store/redis)$$')
 
-.PHONY: help demo run build test test-short test-all test-chaos test-envoy-matrix test-gateways lint bench bench-stages bench-revocation bench-limits bench-start fuzz tools generate verify tools-test tools-store tools-lint tools-proxies tools-gateways
+.PHONY: help demo run build test test-short test-all test-chaos test-envoy-matrix test-gateways lint bench bench-stages bench-revocation bench-limits bench-import bench-start fuzz tools generate verify tools-test tools-store tools-lint tools-proxies tools-gateways
 
 help: ## list what can be made
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z][a-z-]*:.*## / { printf "  %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,7 @@ test-all: tools-store test-envoy-matrix ## what make test leaves out: the Envoy 
 	  else echo "test-gateways is left out: its programs are not built (make tools-gateways, half an hour or more)"; fi
 	test/tools/fuzz.sh --same 2000
 	$(MAKE) --no-print-directory test-chaos CHAOSTIME=25s
+	$(MAKE) --no-print-directory bench-import ARGS="-keys 2000"
 	$(MAKE) --no-print-directory bench-limits ARGS="-short -time 6s -wait 1s"
 	$(MAKE) --no-print-directory bench ARGS="-keys 1,1000 -rounds 1 -round 200ms"
 	go test -run '^$$' -bench . -benchtime 1x -timeout 10m $(WITHOUT_ENVOY)
@@ -96,6 +97,10 @@ bench-stages: tools-store ## ns, bytes and allocations of every stage (BENCH=reg
 bench-revocation: tools-store ## how long a revoked key is still accepted by 20 replicas (ARGS="-replicas 20 -keys 1000 -rate 2000")
 	@go build -o .tools/bench-revocation ./test/bench/revocation
 	@.tools/bench-revocation $(ARGS)
+
+bench-import: tools-store ## how long the command line takes to import keys on PostgreSQL (ARGS="-keys 100000")
+	@go build -o .tools/bench-import ./test/bench/import
+	@.tools/bench-import $(ARGS)
 
 bench-limits: tools-store ## how well 10 replicas keep to a limit together (ARGS="-time 10s -wait 25ms -replicas 10 -check")
 	@go build -o .tools/bench-limits ./test/bench/limits

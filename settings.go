@@ -171,7 +171,7 @@ func clientSettings() []setting {
 func keySettings() []setting {
 	return []setting{
 		{inData, "key-sources", "places", "header:x-api-key,bearer", "where callers may put the key: header:NAME, bearer, query:NAME", list(func(c *config) *[]string { return &c.KeySources })},
-		{inData, "accept-foreign-keys", "bool", "false", "look up key texts without our checksum (imported keys)", boolean(func(c *config) *bool { return &c.AcceptForeignKeys })},
+		{inRun, "accept-foreign-keys", "bool", "false", "look up key texts without our checksum (imported keys); management warns who imports keys while it is off", boolean(func(c *config) *bool { return &c.AcceptForeignKeys })},
 		{inData, "keep-credential", "bool", "false", "let the key reach the upstream; by default it is removed", boolean(func(c *config) *bool { return &c.KeepCredential })},
 		{inData, "realm", "text", "credence", "realm in the WWW-Authenticate challenge", text(func(c *config) *string { return &c.Realm })},
 		{inData, "identity-headers", "list", "key-id,namespace,owner,type,scopes,plan", "x-credence-... headers the upstream gets; FIELD or FIELD=HEADER; the others are still removed when forged", list(func(c *config) *[]string { return &c.IdentityHeaders })},

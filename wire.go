@@ -192,7 +192,8 @@ func newDeployment(c config, backend store.Backend, secrets *credential.Secrets,
 func (d *deployment) newService() (*management.Service, error) {
 	return management.New(management.Options{
 		Store: d.store(), Secrets: d.secrets, Random: rand.Reader, Now: time.Now, Logger: d.logger,
-		UsageKept: d.config.UsageRetention,
+		UsageKept:         d.config.UsageRetention,
+		AcceptForeignKeys: d.config.AcceptForeignKeys,
 	})
 }
 

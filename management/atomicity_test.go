@@ -191,11 +191,15 @@ func changes(w *tenants) map[string]struct {
 			_, err := s.KeyPurge(ctx, global, management.KeyPurge{KeyID: w.key["revoked"]})
 			return err
 		}},
-		"KeyRotate": {8, func(ctx context.Context, s *management.Service) error {
+		"KeyImport": {4, func(ctx context.Context, s *management.Service) error {
+			_, err := s.KeyImport(ctx, global, management.KeyImport{Keys: []management.KeyImportRow{importRow(1, "one"), importRow(2, "two")}})
+			return err
+		}},
+		"KeyRotate": {7, func(ctx context.Context, s *management.Service) error {
 			_, err := s.KeyRotate(ctx, global, management.KeyRotate{KeyID: w.key["a"], Idempotency: once})
 			return err
 		}},
-		"KeyRotate at once": {6, func(ctx context.Context, s *management.Service) error {
+		"KeyRotate at once": {5, func(ctx context.Context, s *management.Service) error {
 			_, err := s.KeyRotate(ctx, global, management.KeyRotate{KeyID: w.key["a"], Grace: "0s"})
 			return err
 		}},
@@ -275,7 +279,7 @@ func changes(w *tenants) map[string]struct {
 			_, err := s.TokenRevoke(ctx, global, management.TokenRevoke{ID: w.admin["a"]})
 			return err
 		}},
-		"TokenRotate": {6, func(ctx context.Context, s *management.Service) error {
+		"TokenRotate": {5, func(ctx context.Context, s *management.Service) error {
 			_, err := s.TokenRotate(ctx, global, management.TokenRotate{ID: w.admin["a"], Idempotency: once})
 			return err
 		}},

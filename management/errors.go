@@ -83,6 +83,15 @@ func refuse(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
+// invalid reports an input that was refused, and what is wrong with it.
+func invalid(err error) (refused bool, fields []FieldError) {
+	e, ok := errors.AsType[*Error](err)
+	if !ok || e.Code != CodeInvalidInput {
+		return false, nil
+	}
+	return true, e.Fields
+}
+
 // failed turns what a transaction answered into an Error about the object. It
 // is the one place that maps the store's sentinels to codes.
 func failed(what string, err error) error {

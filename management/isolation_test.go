@@ -203,6 +203,15 @@ var attempts = map[string]struct {
 	"AuditRead": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
 		return w.AuditRead(ctx, onlyA, ns+":1")
 	}},
+	"KeyImport": {management.CodeInvalidInput, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		row := importRow(1, "text of a key")
+		row.Namespace = ns
+		done, err := w.KeyImport(ctx, onlyA, management.KeyImport{Keys: []management.KeyImportRow{row}})
+		if err == nil && done.Lines[0].State == management.ImportFailed {
+			err = &management.Error{Code: management.CodeInvalidInput, Message: "import keys", Fields: done.Lines[0].Fields}
+		}
+		return done, err
+	}},
 	"TokenCreate": {management.CodeInvalidInput, func(ctx context.Context, w *tenants, ns string) (any, error) {
 		return w.TokenCreate(ctx, onlyA, management.TokenCreate{Name: "x", Role: "viewer", Namespaces: []string{ns}})
 	}},

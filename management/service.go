@@ -10,7 +10,7 @@ import (
 	"credence/store/credential"
 )
 
-// Options is what a Service needs. All fields but UsageKept are required.
+// Options is what a Service needs. All fields but the last two are required.
 type Options struct {
 	Store   *store.Store
 	Secrets *credential.Secrets
@@ -20,6 +20,9 @@ type Options struct {
 	// UsageKept is how long usage by the minute is kept; 0 means for ever. What
 	// is older is not taken for silence.
 	UsageKept time.Duration
+	// AcceptForeignKeys says that the replicas look up keys that were made
+	// elsewhere. Without it whoever imports such keys is warned.
+	AcceptForeignKeys bool
 }
 
 // Service is the use-cases of the control plane. It keeps no state of its own
@@ -31,7 +34,8 @@ type Service struct {
 	now     func() time.Time
 	logger  *slog.Logger
 
-	usageKept time.Duration
+	usageKept      time.Duration
+	acceptsForeign bool
 }
 
 // New makes a Service. It answers an error that names the option that is
@@ -49,5 +53,8 @@ func New(o Options) (*Service, error) {
 	case o.Logger == nil:
 		return nil, errors.New("management: option Logger is missing")
 	}
-	return &Service{store: o.Store, secrets: o.Secrets, random: o.Random, now: o.Now, logger: o.Logger, usageKept: o.UsageKept}, nil
+	return &Service{
+		store: o.Store, secrets: o.Secrets, random: o.Random, now: o.Now, logger: o.Logger,
+		usageKept: o.UsageKept, acceptsForeign: o.AcceptForeignKeys,
+	}, nil
 }

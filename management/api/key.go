@@ -16,13 +16,7 @@ import (
 const codeKeyTextNotRepeatable = "key_text_not_repeatable"
 
 func keyCreate(ctx context.Context, c call, in *client.KeyCreateInput) (client.KeyCreated, error) {
-	b := &in.Body
-	made, err := c.service.KeyCreate(ctx, c.actor, management.KeyCreate{
-		Name: b.Name, Namespace: b.Namespace, Owner: b.Owner, KeyType: b.KeyType, Plan: b.Plan,
-		Environment: b.Environment, Scopes: b.Scopes, Limits: limitInputs(b.Limits), Quotas: quotaInputs(b.Quotas),
-		Networks: b.Networks, Hosts: b.Hosts, Methods: b.Methods, Paths: b.Paths, Labels: b.Labels,
-		NotBefore: b.NotBefore, ExpiresAt: b.ExpiresAt, ExpiresIn: b.ExpiresIn, Idempotency: c.idempotency,
-	})
+	made, err := c.service.KeyCreate(ctx, c.actor, keyInput(&in.Body, c.idempotency))
 	if err != nil {
 		return client.KeyCreated{}, err
 	}
@@ -39,6 +33,15 @@ func wireCreated(k store.Key, text credential.Text, replayed bool, now time.Time
 		out.KeyText = client.KeyText(text.Reveal())
 	}
 	return out
+}
+
+func keyInput(b *client.KeyCreate, i management.Idempotency) management.KeyCreate {
+	return management.KeyCreate{
+		Name: b.Name, Namespace: b.Namespace, Owner: b.Owner, KeyType: b.KeyType, Plan: b.Plan,
+		Environment: b.Environment, Scopes: b.Scopes, Limits: limitInputs(b.Limits), Quotas: quotaInputs(b.Quotas),
+		Networks: b.Networks, Hosts: b.Hosts, Methods: b.Methods, Paths: b.Paths, Labels: b.Labels,
+		NotBefore: b.NotBefore, ExpiresAt: b.ExpiresAt, ExpiresIn: b.ExpiresIn, Idempotency: i,
+	}
 }
 
 func keyList(ctx context.Context, c call, in *client.KeyListInput) (client.List[client.Key], error) {

@@ -33,6 +33,7 @@ func Operations() []Operation {
 	var all []Operation
 	for _, rows := range [][]Operation{
 		keyOperations(),
+		keyBulkOperations(),
 		planOperations(),
 		ownerOperations(),
 		namespaceOperations(),
@@ -127,6 +128,16 @@ func keyOperations() []Operation {
 			ID: "KeyRotation", Method: http.MethodGet, Path: "/v1/keys/{key_id}/rotation", Summary: "Say who still uses a key that was rotated",
 			Role: store.RoleViewer, Codes: []management.Code{management.CodeNotFound},
 		}, keyRotation),
+	}
+}
+
+// keyBulkOperations are those on many keys at once.
+func keyBulkOperations() []Operation {
+	return []Operation{
+		handle(Operation{
+			ID: "KeyImport", Method: http.MethodPost, Path: "/v1/keys/import", Summary: "Take over keys that were made elsewhere",
+			Role: store.RoleOperator, Codes: []management.Code{management.CodeInvalidInput},
+		}, keyImport),
 	}
 }
 

@@ -48,6 +48,7 @@ type command struct {
 	plaintext bool
 	output    string
 	wait      string // of the changes that the data plane must learn of
+	moving    bool   // a line of progress stands on the screen
 }
 
 // Commands makes the commands. They answer errors for [ExitCode] and print
@@ -64,7 +65,7 @@ func Commands(o Options) []*cobra.Command {
 	}
 	return []*cobra.Command{
 		noun(o, "keys", "make, list, change and take back API keys", keyExamples,
-			keyCreate, keyList, keyShow, keyUpdate, keyDisable, keyEnable, keySuspend, keyRotate, keyRotation, keyRevoke, keyDelete),
+			keyCreate, keyList, keyShow, keyUpdate, keyDisable, keyEnable, keySuspend, keyRotate, keyRotation, keyRevoke, keyDelete, keyImport),
 		noun(o, "plans", "named sets of limits that many keys share", planExamples,
 			planCreate, planList, planShow, planUpdate, planDelete),
 		noun(o, "route-policies", "what routes demand, for proxies to name or by host and path", routePolicyExamples,

@@ -74,6 +74,12 @@ func (c *Client) KeyRotation(ctx context.Context, in KeyRotationInput) (Rotation
 	return call[Rotation](ctx, c, http.MethodGet, "/v1/keys/{key_id}/rotation", in)
 }
 
+// KeyImport: Take over keys that were made elsewhere.
+// POST /v1/keys/import, role operator.
+func (c *Client) KeyImport(ctx context.Context, in KeyImportInput) (KeyImported, error) {
+	return call[KeyImported](ctx, c, http.MethodPost, "/v1/keys/import", in)
+}
+
 // PlanCreate: Make a plan.
 // POST /v1/plans, role operator.
 func (c *Client) PlanCreate(ctx context.Context, in PlanCreateInput) (Plan, error) {

@@ -174,7 +174,7 @@ func (w *writer) InsertKeys(ctx context.Context, keys []store.Key) error {
 	for i := range keys {
 		rows[i] = insertKeyArgs(&keys[i])
 	}
-	if err := w.batch(ctx, insertKey, rows); err != nil {
+	if err := w.batch(ctx, statements{insertKey, rows}); err != nil {
 		return fmt.Errorf("insert %d keys: %w", len(keys), err)
 	}
 	return nil

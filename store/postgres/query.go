@@ -145,17 +145,35 @@ func (c *conditions) afterName(after store.Cursor) {
 	c.add("(namespace, name) > (" + c.arg(namespace) + ", " + c.arg(name) + ")")
 }
 
-// batch runs one statement for each row of arguments, all of them in one round
-// trip. It ends with the first that fails.
-func (w *writer) batch(ctx context.Context, sql string, rows [][]any) error {
+// statements is one statement for each row of arguments.
+type statements struct {
+	sql  string
+	rows [][]any
+}
+
+// batch runs all statements in one round trip. It ends with the first that
+// fails. A connection that keeps its session prepares what runs many times:
+// to parse and plan it takes as long as to run it.
+func (w *writer) batch(ctx context.Context, all ...statements) error {
 	bounded, cancel := context.WithTimeout(ctx, w.q.timeout)
 	defer cancel()
-	var all pgx.Batch
-	for _, args := range rows {
-		all.Queue(sql, args...)
+	var queue pgx.Batch
+	prepares := w.tx.Conn().PgConn().CustomData()[keepsSession] == true
+	for _, s := range all {
+		if prepares && len(s.rows) > 1 {
+			if _, err := w.tx.Prepare(bounded, s.sql, s.sql); err != nil {
+				return translate(ctx, err)
+			}
+		}
+		for _, args := range s.rows {
+			queue.Queue(s.sql, args...)
+		}
 	}
-	results := w.tx.SendBatch(bounded, &all)
-	for range rows {
+	if queue.Len() == 0 {
+		return nil
+	}
+	results := w.tx.SendBatch(bounded, &queue)
+	for range queue.Len() {
 		if _, err := results.Exec(); err != nil {
 			_ = results.Close() // the same error again
 			return translate(ctx, err)

@@ -47,7 +47,9 @@ var mayImport = map[string][]string{
 
 	// A program of go generate: writes the typed client from the table.
 	"management/api/generate": {"management/api", "management/client"},
-	"management/cli":          {"management/client", "store/certfile", "store/credential", "store/limit"},
+	// Reads the files in which other systems keep their keys, for the CLI.
+	"management/importer": {"management/client", "store/credential", "store/limit"},
+	"management/cli":      {"management/client", "management/importer", "store/certfile", "store/credential", "store/limit"},
 
 	// The contract, its leaves, and the backends, which never import each
 	// other or a consumer.
@@ -102,6 +104,7 @@ var mayImport = map[string][]string{
 		"store", "store/credential", "store/limit", "store/postgres", "store/seal", "store/sqlite",
 		"test/harness", "test/pgserver", "test/redisserver", "test/stage",
 	},
+	"test/bench/import":     {"test/harness", "test/pgserver", "test/stage"},
 	"test/bench/limits":     {"extauthz/limiter", "extauthz/pipeline", "store", "store/limit", "store/redis", "test/link"},
 	"test/bench/start":      {"management/client", "test/harness", "test/pgserver", "test/stage"},
 	"test/bench/revocation": {"management/client", "test/harness", "test/pgserver", "test/redisserver", "test/stage"},
@@ -139,7 +142,7 @@ var livesIn = map[string][]string{
 	"github.com/mattn/go-isatty":        {"management/cli"},
 
 	// Files that operators write, and Envoy's, in tests.
-	"go.yaml.in/yaml/v3": {"."},
+	"go.yaml.in/yaml/v3": {".", "management/importer"},
 
 	// Commands and configuration.
 	"github.com/spf13/viper": {"."},
