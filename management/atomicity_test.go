@@ -195,6 +195,13 @@ func changes(w *tenants) map[string]struct {
 			_, err := s.KeyImport(ctx, global, management.KeyImport{Keys: []management.KeyImportRow{importRow(1, "one"), importRow(2, "two")}})
 			return err
 		}},
+		"KeysRevoke": {7, func(ctx context.Context, s *management.Service) error {
+			plan, err := s.KeysRevoke(ctx, global, management.KeysRevoke{Filter: management.KeyList{Namespace: "a"}, Everything: true, Reason: "x"})
+			if err == nil {
+				_, err = s.KeysRevoke(ctx, global, management.KeysRevoke{Confirm: plan.Confirm})
+			}
+			return err
+		}},
 		"KeyRotate": {7, func(ctx context.Context, s *management.Service) error {
 			_, err := s.KeyRotate(ctx, global, management.KeyRotate{KeyID: w.key["a"], Idempotency: once})
 			return err

@@ -212,6 +212,14 @@ var attempts = map[string]struct {
 		}
 		return done, err
 	}},
+	"KeysRevoke": {"", func(ctx context.Context, w *tenants, ns string) (any, error) {
+		plan, err := w.KeysRevoke(ctx, onlyA, management.KeysRevoke{Filter: management.KeyList{Namespace: ns}, Everything: true, Reason: "x"})
+		if err != nil || len(plan.Sample) == 0 {
+			return struct{ Items []store.Key }{plan.Sample}, err
+		}
+		done, err := w.KeysRevoke(ctx, onlyA, management.KeysRevoke{Confirm: plan.Confirm})
+		return struct{ Items []int }{[]int{done.Revoked}}, err
+	}},
 	"TokenCreate": {management.CodeInvalidInput, func(ctx context.Context, w *tenants, ns string) (any, error) {
 		return w.TokenCreate(ctx, onlyA, management.TokenCreate{Name: "x", Role: "viewer", Namespaces: []string{ns}})
 	}},

@@ -109,6 +109,7 @@ type KeyFilter struct {
 	Plan       string
 	KeyType    KeyType
 	Status     Status
+	Statuses   []Status // any of; empty: all but purged, or Status
 	NamePrefix string
 	Scope      string    // keys that hold this scope
 	Label      [2]string // keys that carry this label and value
@@ -127,6 +128,12 @@ type KeyReader interface {
 	// Keys MUST answer pages ordered by key id, newest first, and MUST NOT
 	// list purged keys unless the filter's status asks for them.
 	Keys(ctx context.Context, filter KeyFilter, page Page) ([]Key, Cursor, error)
+}
+
+// KeyCounter counts keys.
+type KeyCounter interface {
+	// CountKeys MUST answer how many keys Keys would answer on all its pages.
+	CountKeys(ctx context.Context, filter KeyFilter) (int, error)
 }
 
 // KeyHashReader finds out which keys are there already.

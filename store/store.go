@@ -7,6 +7,7 @@ import "context"
 type Reader interface {
 	NamespaceReader
 	KeyReader
+	KeyCounter
 	KeyHashReader
 	KeySecretReader
 	OwnerReader

@@ -49,11 +49,9 @@ func keyList(ctx context.Context, c call, in *client.KeyListInput) (client.List[
 	if err != nil {
 		return client.List[client.Key]{}, err
 	}
-	found, err := c.service.KeyList(ctx, c.actor, management.KeyList{
-		Namespace: in.Namespace, Owner: in.Owner, Plan: in.Plan, KeyType: in.KeyType, Status: in.Status,
-		NamePrefix: in.NamePrefix, Scope: in.Scope, Label: in.Label, ExpiresBy: in.ExpiresBefore,
-		UnusedSince: in.UnusedSince, Page: page,
-	})
+	filter := keyFilter(&in.KeyFilter)
+	filter.Page = page
+	found, err := c.service.KeyList(ctx, c.actor, filter)
 	now := c.now()
 	return list(c, found.Items, found.Next, err, func(k store.Key) client.Key { return wireKey(k, now) })
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"credence/management/client"
+	"credence/store"
 )
 
 func TestAKeyLivesThroughEveryOperation(t *testing.T) {
@@ -128,15 +129,15 @@ func TestKeyListFiltersAndPages(t *testing.T) {
 		want string
 	}{
 		"all":            {client.KeyListInput{}, "four three two one"},
-		"namespace":      {client.KeyListInput{Namespace: "payments"}, "four"},
-		"owner":          {client.KeyListInput{Owner: "team-a"}, "one"},
-		"plan":           {client.KeyListInput{Plan: "basic"}, "two"},
-		"key type":       {client.KeyListInput{KeyType: "user"}, "three"},
-		"expired":        {client.KeyListInput{Status: "expired"}, "three"},
-		"name prefix":    {client.KeyListInput{NamePrefix: "t"}, "three two"},
-		"scope":          {client.KeyListInput{Scope: "orders:write"}, "two"},
-		"label":          {client.KeyListInput{Label: "tier=gold"}, "one"},
-		"expires before": {client.KeyListInput{ExpiresBefore: d.clock.now()}, "three"},
+		"namespace":      {client.KeyListInput{KeyFilter: client.KeyFilter{Namespace: "payments"}}, "four"},
+		"owner":          {client.KeyListInput{KeyFilter: client.KeyFilter{Owner: "team-a"}}, "one"},
+		"plan":           {client.KeyListInput{KeyFilter: client.KeyFilter{Plan: "basic"}}, "two"},
+		"key type":       {client.KeyListInput{KeyFilter: client.KeyFilter{KeyType: "user"}}, "three"},
+		"expired":        {client.KeyListInput{KeyFilter: client.KeyFilter{Status: "expired"}}, "three"},
+		"name prefix":    {client.KeyListInput{KeyFilter: client.KeyFilter{NamePrefix: "t"}}, "three two"},
+		"scope":          {client.KeyListInput{KeyFilter: client.KeyFilter{Scope: "orders:write"}}, "two"},
+		"label":          {client.KeyListInput{KeyFilter: client.KeyFilter{Label: "tier=gold"}}, "one"},
+		"expires before": {client.KeyListInput{KeyFilter: client.KeyFilter{ExpiresBefore: d.clock.now()}}, "three"},
 	} {
 		for _, size := range []int{0, 1} {
 			filter.in.Limit, filter.in.Cursor = size, ""
@@ -177,4 +178,36 @@ func TestARepeatedCreateMakesNothingTwiceAndShowsNoTextTwice(t *testing.T) {
 	if len(list.Items) != 1 {
 		t.Errorf("%d keys exist, want 1", len(list.Items))
 	}
+}
+
+func TestManyKeysAreRevokedOverTheAPIAfterADryRun(t *testing.T) {
+	d := deploy(t)
+	c := d.client(t, d.admin)
+	for _, name := range []string{"ci one", "ci two", "web"} {
+		_, err := c.KeyCreate(t.Context(), client.KeyCreateInput{Body: client.KeyCreate{Name: name}})
+		must(t, err)
+	}
+	plan, err := c.KeysRevoke(t.Context(), client.KeysRevokeInput{Body: client.KeysRevoke{Filter: client.KeyFilter{NamePrefix: "ci"}, Reason: "moved"}})
+	must(t, err)
+	if plan.Matched != 2 || len(plan.Sample) != 2 || plan.Confirm == "" {
+		t.Fatalf("dry run answers %+v", plan)
+	}
+	stranger := d.client(t, d.token(t, store.RoleOperator))
+	_, err = stranger.KeysRevoke(t.Context(), client.KeysRevokeInput{Body: client.KeysRevoke{Confirm: plan.Confirm}})
+	wantCode(t, err, http.StatusUnprocessableEntity, "invalid_input")
+	done, err := c.KeysRevoke(t.Context(), client.KeysRevokeInput{Body: client.KeysRevoke{Confirm: plan.Confirm}, WaitInput: client.WaitInput{Wait: "1s"}})
+	must(t, err)
+	if done.Revoked != 2 || !done.Done || done.Receipt == nil || done.Receipt.State != client.ReceiptComplete {
+		t.Errorf("answer is %+v", done)
+	}
+	wantProblem(t, d.send(t, http.MethodPost, "/v1/keys/revoke?wait=1s", `{"reason":"x"}`), http.StatusBadRequest, "malformed_request", "wait")
+	wantProblem(t, d.send(t, http.MethodPost, "/v1/keys/revoke", `{"reason":"x"}`), http.StatusUnprocessableEntity, "invalid_input", "everything")
+}
+
+func TestAnImportOverTheBoundIsRefusedUnread(t *testing.T) {
+	d := deploy(t)
+	body := `{"keys":[{"name":"` + strings.Repeat("x", 1<<20) + `"}]}`
+	wantProblem(t, d.send(t, http.MethodPost, "/v1/keys/import", body), http.StatusRequestEntityTooLarge, "payload_too_large", "")
+	wantProblem(t, d.send(t, http.MethodPost, "/v1/keys/import", `{"keys":[]}`), http.StatusUnprocessableEntity, "invalid_input", "keys")
+	wantProblem(t, d.send(t, http.MethodPost, "/v1/keys/import", `{"keys":[{"name":"x","scope":"y"}]}`), http.StatusUnprocessableEntity, "invalid_input", "keys[0].scope")
 }

@@ -138,6 +138,10 @@ func keyBulkOperations() []Operation {
 			ID: "KeyImport", Method: http.MethodPost, Path: "/v1/keys/import", Summary: "Take over keys that were made elsewhere",
 			Role: store.RoleOperator, Codes: []management.Code{management.CodeInvalidInput},
 		}, keyImport),
+		handle(Operation{
+			ID: "KeysRevoke", Method: http.MethodPost, Path: "/v1/keys/revoke", Summary: "Revoke the keys that a filter matches, after a dry run",
+			Role: store.RoleOperator, Codes: []management.Code{management.CodeInvalidInput, management.CodeConflict},
+		}, keysRevoke),
 	}
 }
 

@@ -12,7 +12,6 @@ import (
 
 func keyList(c *command) *cobra.Command {
 	var in client.KeyListInput
-	var before, unused string
 	cmd := &cobra.Command{
 		Use: "list", Short: "list keys, newest first",
 		Example: `  credence keys list
@@ -21,23 +20,10 @@ func keyList(c *command) *cobra.Command {
   credence keys list --expires-before 2030-01-31T00:00:00Z -o json`,
 	}
 	page := pagingFlags(cmd)
-	f := cmd.Flags()
-	namespaceFlag(cmd, &in.Namespace, "only keys of this namespace")
-	f.StringVar(&in.Owner, "owner", "", "only keys of this owner")
-	f.StringVar(&in.Plan, "plan", "", "only keys on this plan")
-	f.StringVar(&in.KeyType, "type", "", "only keys of this type")
-	f.StringVar(&in.Status, "status", "", "only keys of this status: active, disabled, suspended, revoked, purged or expired")
-	f.StringVar(&in.NamePrefix, "name-prefix", "", "only keys whose name begins so")
-	f.StringVar(&in.Scope, "scope", "", "only keys that hold this scope")
-	f.StringVar(&in.Label, "label", "", "only keys that carry this label, written name=value")
-	f.StringVar(&before, "expires-before", "", "only keys whose life ends before this instant (RFC 3339) or within this length (30d)")
-	f.StringVar(&unused, "unused-since", "", "only keys made before this instant (RFC 3339) or this length ago (90d), and not used since")
+	filter := keyFilterFlags(cmd)
 	return c.verb(cmd, 0, func(ctx context.Context, api *client.Client, _ []string) error {
 		var err error
-		if in.ExpiresBefore, err = c.horizon("expires-before", before); err != nil {
-			return err
-		}
-		if in.UnusedSince, err = c.past("unused-since", unused); err != nil {
+		if in.KeyFilter, err = filter.read(c); err != nil {
 			return err
 		}
 		list, err := gather(ctx, page, func(ctx context.Context, p client.PageInput) (client.List[client.Key], error) {
@@ -48,13 +34,46 @@ func keyList(c *command) *cobra.Command {
 			return err
 		}
 		last, at := "EXPIRES", func(k client.Key) time.Time { return k.ExpiresAt }
-		if unused != "" { // there is no room for both
+		if filter.unused != "" { // there is no room for both
 			last, at = "LAST USED", func(k client.Key) time.Time { return k.LastUsedAt }
 		}
 		return showList(c, list, "KEY ID\tNAME\tNAMESPACE\tOWNER\tSTATUS\tPLAN\t"+last, func(k client.Key) []string {
 			return []string{k.KeyID, clip(k.Name), k.Namespace, k.Owner, keyStatus(k), k.Plan, first(c.whenShort(at(k)), "never")}
 		})
 	})
+}
+
+// keyFilter is the flags that narrow to some keys.
+type keyFilter struct {
+	client.KeyFilter
+
+	before, unused string
+}
+
+func keyFilterFlags(cmd *cobra.Command) *keyFilter {
+	in := &keyFilter{}
+	f := cmd.Flags()
+	namespaceFlag(cmd, &in.Namespace, "only keys of this namespace")
+	f.StringVar(&in.Owner, "owner", "", "only keys of this owner")
+	f.StringVar(&in.Plan, "plan", "", "only keys on this plan")
+	f.StringVar(&in.KeyType, "type", "", "only keys of this type")
+	f.StringVar(&in.Status, "status", "", "only keys of this status: active, disabled, suspended, revoked, purged or expired")
+	f.StringVar(&in.NamePrefix, "name-prefix", "", "only keys whose name begins so")
+	f.StringVar(&in.Scope, "scope", "", "only keys that hold this scope")
+	f.StringVar(&in.Label, "label", "", "only keys that carry this label, written name=value")
+	f.StringVar(&in.before, "expires-before", "", "only keys whose life ends before this instant (RFC 3339) or within this length (30d)")
+	f.StringVar(&in.unused, "unused-since", "", "only keys made before this instant (RFC 3339) or this length ago (90d), and not used since")
+	return in
+}
+
+// read is the filter with its instants.
+func (f *keyFilter) read(c *command) (client.KeyFilter, error) {
+	var err error
+	if f.ExpiresBefore, err = c.horizon("expires-before", f.before); err != nil {
+		return f.KeyFilter, err
+	}
+	f.UnusedSince, err = c.past("unused-since", f.unused)
+	return f.KeyFilter, err
 }
 
 // horizon is an instant, or a length from now.

@@ -69,7 +69,7 @@ func TestTheTagsOfAnInputMakeTheRequest(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	_, err = c.KeyList(t.Context(), client.KeyListInput{ExpiresBefore: time.Date(2030, 1, 2, 3, 4, 5, 6, time.UTC), PageInput: client.PageInput{Limit: 7, Cursor: "c"}})
+	_, err = c.KeyList(t.Context(), client.KeyListInput{KeyFilter: client.KeyFilter{ExpiresBefore: time.Date(2030, 1, 2, 3, 4, 5, 6, time.UTC)}, PageInput: client.PageInput{Limit: 7, Cursor: "c"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -102,18 +102,23 @@ type KeyCreateInput struct {
 	Body           KeyCreate
 }
 
-// KeyListInput is the request of KeyList; empty fields do not narrow.
+// KeyFilter narrows to some keys; empty fields do not narrow.
+type KeyFilter struct {
+	Namespace     string    `query:"namespace" json:"namespace,omitempty" doc:"Only keys of this namespace"`
+	Owner         string    `query:"owner" json:"owner,omitempty" doc:"Only keys of this owner"`
+	Plan          string    `query:"plan" json:"plan,omitempty" doc:"Only keys on this plan"`
+	KeyType       string    `query:"key_type" json:"key_type,omitempty" enum:"user,service,integration,system,emergency" doc:"Only keys of this type"`
+	Status        string    `query:"status" json:"status,omitempty" enum:"active,disabled,suspended,revoked,purged,expired" doc:"Only keys of this status; expired: those whose life has ended"`
+	NamePrefix    string    `query:"name_prefix" json:"name_prefix,omitempty" doc:"Only keys whose name begins so"`
+	Scope         string    `query:"scope" json:"scope,omitempty" doc:"Only keys that hold this scope"`
+	Label         string    `query:"label" json:"label,omitempty" doc:"Only keys that carry this label, written name=value"`
+	ExpiresBefore time.Time `query:"expires_before" json:"expires_before,omitzero" doc:"Only keys whose life ends before this instant (RFC 3339)"`
+	UnusedSince   time.Time `query:"unused_since" json:"unused_since,omitzero" doc:"Only keys that were made before this instant and not used since (RFC 3339)"`
+}
+
+// KeyListInput is the request of KeyList.
 type KeyListInput struct {
-	Namespace     string    `query:"namespace" doc:"Only keys of this namespace"`
-	Owner         string    `query:"owner" doc:"Only keys of this owner"`
-	Plan          string    `query:"plan" doc:"Only keys on this plan"`
-	KeyType       string    `query:"key_type" enum:"user,service,integration,system,emergency" doc:"Only keys of this type"`
-	Status        string    `query:"status" enum:"active,disabled,suspended,revoked,purged,expired" doc:"Only keys of this status; expired: those whose life has ended"`
-	NamePrefix    string    `query:"name_prefix" doc:"Only keys whose name begins so"`
-	Scope         string    `query:"scope" doc:"Only keys that hold this scope"`
-	Label         string    `query:"label" doc:"Only keys that carry this label, written name=value"`
-	ExpiresBefore time.Time `query:"expires_before" doc:"Only keys whose life ends before this instant (RFC 3339)"`
-	UnusedSince   time.Time `query:"unused_since" doc:"Only keys that were made before this instant and not used since (RFC 3339)"`
+	KeyFilter
 	PageInput
 }
 

@@ -80,6 +80,12 @@ func (c *Client) KeyImport(ctx context.Context, in KeyImportInput) (KeyImported,
 	return call[KeyImported](ctx, c, http.MethodPost, "/v1/keys/import", in)
 }
 
+// KeysRevoke: Revoke the keys that a filter matches, after a dry run.
+// POST /v1/keys/revoke, role operator.
+func (c *Client) KeysRevoke(ctx context.Context, in KeysRevokeInput) (KeysRevoked, error) {
+	return call[KeysRevoked](ctx, c, http.MethodPost, "/v1/keys/revoke", in)
+}
+
 // PlanCreate: Make a plan.
 // POST /v1/plans, role operator.
 func (c *Client) PlanCreate(ctx context.Context, in PlanCreateInput) (Plan, error) {

@@ -113,13 +113,16 @@ func (c *conditions) anyOf(expression string, values []string) {
 	}
 }
 
+func (c *conditions) where() string {
+	if len(c.texts) == 0 {
+		return ""
+	}
+	return " WHERE " + strings.Join(c.texts, " AND ")
+}
+
 // query is head, the conditions, the order and a limit.
 func (c *conditions) query(head, order string, limit int) string {
-	where := ""
-	if len(c.texts) > 0 {
-		where = " WHERE " + strings.Join(c.texts, " AND ")
-	}
-	return head + where + " ORDER BY " + order + " LIMIT " + c.arg(limit)
+	return head + c.where() + " ORDER BY " + order + " LIMIT " + c.arg(limit)
 }
 
 // cutPage makes a page of the rows of a query that asked for one more than

@@ -82,6 +82,24 @@ func (r reader) Keys(ctx context.Context, filter store.KeyFilter, page store.Pag
 	return found, next, nil
 }
 
+func statusTexts(statuses []store.Status) []string {
+	out := make([]string, len(statuses))
+	for i, s := range statuses {
+		out[i] = string(s)
+	}
+	return out
+}
+
+// CountKeys implements [store.KeyCounter].
+func (r reader) CountKeys(ctx context.Context, filter store.KeyFilter) (int, error) {
+	c := keyConditions(&filter)
+	var n int
+	if err := r.q.QueryRowContext(ctx, c.query("SELECT count(*) FROM api_keys AS k", ""), c.args...).Scan(&n); err != nil {
+		return 0, fmt.Errorf("count keys: %w", translate(err))
+	}
+	return n, nil
+}
+
 // KeysByHash implements [store.KeyHashReader].
 func (r reader) KeysByHash(ctx context.Context, hashes []credential.Hash) ([]store.Key, error) {
 	if len(hashes) == 0 {
@@ -110,6 +128,9 @@ func keyConditions(f *store.KeyFilter) *conditions {
 	}
 	if f.KeyType != "" {
 		c.add("k.key_type = ?", string(f.KeyType))
+	}
+	if len(f.Statuses) > 0 {
+		c.anyOf("k.status", statusTexts(f.Statuses))
 	}
 	if f.Status != "" {
 		c.add("k.status = ?", string(f.Status))

@@ -31,6 +31,15 @@ func keyPromises() []promise {
 		}},
 		{"Keys", "lists purged keys only when asked for them", keysPurged},
 		{"Keys", "narrows by each field of the filter", keysFiltered},
+		{"CountKeys", "counts what Keys lists on all pages, purged keys only when asked for them", func(f *fixture) {
+			f.insertKeys(f.bareKey(1), f.bareKey(2), f.bareKey(3))
+			f.do(func(ctx context.Context, tx *store.Tx) error { return tx.PurgeKey(ctx, f.bareKey(2)) })
+			for status, want := range map[store.Status]int{"": 2, store.StatusActive: 2, store.StatusPurged: 1, store.StatusRevoked: 0} {
+				n, err := f.backend.CountKeys(f.Context(), store.KeyFilter{Status: status})
+				f.ok(err)
+				equal(f, n, want)
+			}
+		}},
 		{"KeySecrets", "names each pair that a key which is neither revoked nor purged needs, once", func(f *fixture) {
 			var keys []store.Key
 			for i, made := range [][2]string{{"chk_1", ""}, {"chk_1", ""}, {"chk_1", "pep_1"}, {"", ""}, {"chk_2", ""}, {"chk_3", ""}} {
@@ -211,6 +220,7 @@ func keysFiltered(f *fixture) {
 		"Plan":       {Plan: "basic"},
 		"KeyType":    {KeyType: store.KeyTypeIntegration},
 		"Status":     {Status: store.StatusDisabled},
+		"Statuses":   {Statuses: []store.Status{store.StatusSuspended, store.StatusDisabled}},
 		"NamePrefix": {NamePrefix: "Full_%"},
 		"Scope":      {Scope: "orders:read"},
 		"Label":      {Label: [2]string{"cost.centre", "42"}},
@@ -231,6 +241,9 @@ func keysFiltered(f *fixture) {
 		if len(got) != 1 || got[0].KeyID != full.KeyID {
 			f.Errorf("filter by %s: got %v, want only %s", name, names(got, idOfKey), full.KeyID)
 		}
+		n, err := f.backend.CountKeys(f.Context(), filter)
+		f.ok(err)
+		equal(f, n, 1)
 	}
 	for name, filter := range map[string]store.KeyFilter{
 		"a prefix in other case":   {NamePrefix: "full"},
