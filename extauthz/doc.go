@@ -116,7 +116,7 @@
 //	no snapshot yet           503; health NOT_SERVING    until it is loaded            unavailable                   TestHealthFollowsReadiness
 //	route policy is wrong     503                        until it is mended            bad_route_policy              TestPolicyThatMakesNoSenseDenies
 //	stored policy is unknown  503                        until it is stored            bad_route_policy              TestAPolicyThatIsNotStoredDeniesAlsoWhereTheRouteWatches
-//	request is unclear to the 403                        each                          route_not_allowed             TestAnOddlySpelledRequestIsNotGuessedAt
+//	request is unclear to the 403                        each                          route_not_allowed             TestRulesDecideWhereTheRouteSaysNothing
 //	rules of stored policies
 //	store gone, past ceiling, 503                        until the feed is read again  unavailable                   TestPastTheCeilingNoStoredPolicyLeavesARouteOpen
 //	route open without a key
