@@ -46,8 +46,7 @@ type attempt struct {
 	charge  int64
 }
 
-// begin charges an attempt. A wait above zero refuses it; first is true for
-// the attempt that finds the budget spent when the one before it did not.
+// begin charges an attempt. A wait above zero refuses it.
 func (f *failures) begin(address netip.Addr, text string) (a attempt, wait time.Duration) {
 	if f == nil {
 		return attempt{}, 0

@@ -165,7 +165,9 @@ func TestAnAnswerOverTheBoundIsAnErrorAndNotAShorterAnswer(t *testing.T) {
 		t.Run(title, func(t *testing.T) {
 			url, _ := site(t, func(w http.ResponseWriter, _ *http.Request) {
 				if tc.chunked {
-					w.(http.Flusher).Flush()
+					if err := http.NewResponseController(w).Flush(); err != nil {
+						t.Error(err)
+					}
 				}
 				_, _ = io.WriteString(w, strings.Repeat("a", tc.size))
 			})
