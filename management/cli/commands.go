@@ -80,6 +80,7 @@ func Commands(o Options) []*cobra.Command {
 		noun(o, "audit", "who did what, and the proof that nothing of it was changed", auditExamples, auditList, auditShow),
 		noun(o, "tokens", "admin tokens: who may use the management API", tokenExamples,
 			tokenCreate, tokenList, tokenShow, tokenRotate, tokenRevoke),
+		export(o),
 	}
 }
 
@@ -119,6 +120,16 @@ func noun(o Options, name, short, examples string, verbs ...func(*command) *cobr
 			return cmd.Help()
 		},
 	}
+	c.connectFlags(parent)
+	for _, verb := range verbs {
+		parent.AddCommand(verb(c))
+	}
+	return parent
+}
+
+// connectFlags are the flags of a command and its verbs that say which server,
+// who asks, and how to show what it answers.
+func (c *command) connectFlags(parent *cobra.Command) {
 	flags := parent.PersistentFlags()
 	flags.StringVar(&c.server, "server", "", "address of the management API, e.g. https://credence.example.com (CREDENCE_SERVER)")
 	flags.StringVar(&c.tokenFile, "token-file", "", "file with the admin token (the token itself: CREDENCE_TOKEN)")
@@ -132,10 +143,6 @@ func noun(o Options, name, short, examples string, verbs ...func(*command) *cobr
 	parent.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage(fmt.Errorf("%w: `%s --help` lists the flags", err, cmd.CommandPath()))
 	})
-	for _, verb := range verbs {
-		parent.AddCommand(verb(c))
-	}
-	return parent
 }
 
 // verb finishes a command: it checks what all have in common, connects, and
