@@ -110,6 +110,18 @@ func (w *breakingWriter) DeleteRoutePolicy(ctx context.Context, name string, ver
 	return w.b.write(func() error { return w.Writer.DeleteRoutePolicy(ctx, name, version) })
 }
 
+func (w *breakingWriter) InsertKeyPolicy(ctx context.Context, p store.KeyPolicy) error {
+	return w.b.write(func() error { return w.Writer.InsertKeyPolicy(ctx, p) })
+}
+
+func (w *breakingWriter) UpdateKeyPolicy(ctx context.Context, p store.KeyPolicy) error {
+	return w.b.write(func() error { return w.Writer.UpdateKeyPolicy(ctx, p) })
+}
+
+func (w *breakingWriter) DeleteKeyPolicy(ctx context.Context, namespace string, keyType store.KeyType, version int64) error {
+	return w.b.write(func() error { return w.Writer.DeleteKeyPolicy(ctx, namespace, keyType, version) })
+}
+
 func (w *breakingWriter) InsertBlacklistRule(ctx context.Context, r store.BlacklistRule) error {
 	return w.b.write(func() error { return w.Writer.InsertBlacklistRule(ctx, r) })
 }
@@ -214,6 +226,17 @@ func changes(w *tenants) map[string]struct {
 			_, err := s.KeyRotationClose(ctx, w.key["rotated"])
 			return err
 		}},
+		"KeyPolicySet": {3, func(ctx context.Context, s *management.Service) error {
+			_, err := s.KeyPolicySet(ctx, global, management.KeyPolicySet{KeyType: "user", Version: 1, ExpiryRequired: management.Set(true)})
+			return err
+		}},
+		"KeyPolicySet of a namespace": {3, func(ctx context.Context, s *management.Service) error {
+			_, err := s.KeyPolicySet(ctx, global, management.KeyPolicySet{Namespace: "a", KeyType: "user", Version: 1, ExpiryRequired: management.Set(true)})
+			return err
+		}},
+		"KeyPolicyReset": {3, func(ctx context.Context, s *management.Service) error {
+			return s.KeyPolicyReset(ctx, global, management.KeyPolicyReset{Namespace: "b", KeyType: "user"})
+		}},
 		"PlanCreate": {5, func(ctx context.Context, s *management.Service) error {
 			_, err := s.PlanCreate(ctx, global, management.PlanCreate{Name: "x", Idempotency: once})
 			return err
@@ -297,6 +320,7 @@ func TestWhateverWriteFailsNothingIsHalfDone(t *testing.T) {
 	w := newTenants(t)
 	w.key["disabled"], w.key["revoked"] = w.keyIn(store.StatusDisabled).KeyID, w.keyIn(store.StatusRevoked).KeyID
 	w.key["rotated"] = w.rotated(management.KeyRotate{Grace: "1m"}).Previous.KeyID
+	w.keyPolicy(management.KeyPolicySet{Namespace: "b", ExpiryRequired: management.Set(true)})
 	w.rule["ended"] = w.fixture.rule(management.BlacklistAdd{Network: "192.0.2.8", For: "1h"}).ID
 	_, err := w.NamespaceCreate(t.Context(), global, management.NamespaceCreate{Name: "empty"})
 	must(t, err)

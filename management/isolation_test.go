@@ -105,6 +105,27 @@ var attempts = map[string]struct {
 		}
 		return w.KeyRotation(ctx, onlyA, w.key[ns])
 	}},
+	"KeyPolicyList": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.KeyPolicyList(ctx, onlyA, ns)
+	}},
+	"KeyPolicyRead": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.KeyPolicyRead(ctx, onlyA, ns, "user")
+	}},
+	"KeyPolicySet": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.KeyPolicySet(ctx, onlyA, management.KeyPolicySet{Namespace: ns, KeyType: "user", Version: 1, ExpiryRequired: management.Set(true)})
+	}},
+	"KeyPolicyReset": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		if ns == "a" {
+			_, err := w.KeyPolicySet(ctx, onlyA, management.KeyPolicySet{Namespace: ns, KeyType: "user", Version: 1, ExpiryRequired: management.Set(true)})
+			if err != nil {
+				return nil, err
+			}
+		}
+		return nil, w.KeyPolicyReset(ctx, onlyA, management.KeyPolicyReset{Namespace: ns, KeyType: "user"})
+	}},
+	"KeyPolicyCheck": {"", func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.KeyPolicyCheck(ctx, onlyA, management.KeyPolicyCheck{Namespace: ns})
+	}},
 	"PlanCreate": {management.CodeInvalidInput, func(ctx context.Context, w *tenants, ns string) (any, error) {
 		return w.PlanCreate(ctx, onlyA, management.PlanCreate{Name: "new", Namespace: ns})
 	}},

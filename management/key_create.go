@@ -30,6 +30,7 @@ type KeyCreate struct {
 	NotBefore   time.Time // zero: at once
 	ExpiresAt   time.Time // zero: never, unless ExpiresIn says otherwise
 	ExpiresIn   string    // a Go duration from now; not together with ExpiresAt
+	Reason      string    // why it is made, at most 256 printable characters; some policies demand it
 
 	Idempotency Idempotency
 }
@@ -84,7 +85,7 @@ func (t *transaction) newKey(ctx context.Context, in *KeyCreate) (store.Key, str
 	}
 	k := store.Key{
 		Namespace: in.Namespace, Name: p.name(in.Name), KeyType: p.keyType(in.KeyType),
-		Status: store.StatusActive, StatusAt: t.Now(),
+		Status: store.StatusActive, StatusAt: t.Now(), StatusReason: p.text("reason", in.Reason, 0, maxReason),
 		Environment: p.environment(orDefault(in.Environment, namespace.Environment)),
 		Owner:       in.Owner, Plan: in.Plan, Scopes: p.scopes(in.Scopes), Limits: p.limits(in.Limits), Quotas: p.quotas(in.Quotas),
 		Networks: p.networks(in.Networks), Hosts: p.hosts(in.Hosts), Methods: p.methods(in.Methods), Paths: p.paths(in.Paths),
@@ -97,7 +98,7 @@ func (t *transaction) newKey(ctx context.Context, in *KeyCreate) (store.Key, str
 	p.order(k.NotBefore, k.ExpiresAt)
 	p.idempotencyKey(in.Idempotency)
 	if namespace.Name != "" {
-		if err := errors.Join(t.planExists(ctx, p, &k), t.ownerExists(ctx, p, &k)); err != nil {
+		if err := errors.Join(t.planExists(ctx, p, &k), t.ownerExists(ctx, p, &k), t.keepPolicy(ctx, p, &k)); err != nil {
 			return store.Key{}, "", err
 		}
 	}

@@ -69,7 +69,7 @@ func (s *Service) KeyRotate(ctx context.Context, a Actor, in KeyRotate) (KeyRota
 		if err := errors.Join(checkVersion(what, in.Version, before.Version), rotatable(what, &before, t.Now())); err != nil {
 			return KeyRotated{}, err
 		}
-		plan, err := t.planRotation(what, &in, before)
+		plan, err := t.planRotation(ctx, what, &in, before)
 		if err != nil {
 			return KeyRotated{}, err
 		}
@@ -116,7 +116,7 @@ type rotation struct {
 
 // planRotation checks the input and answers both keys as they will be, the
 // successor without its id and hash.
-func (t *transaction) planRotation(what string, in *KeyRotate, before store.Key) (rotation, error) {
+func (t *transaction) planRotation(ctx context.Context, what string, in *KeyRotate, before store.Key) (rotation, error) {
 	p := &problems{now: t.Now()}
 	grace := p.span("grace", orDefault(in.Grace, defaultGrace), 0, maxGrace)
 	silence := time.Duration(0)
@@ -126,6 +126,9 @@ func (t *transaction) planRotation(what string, in *KeyRotate, before store.Key)
 	p.text("reason", in.Reason, 0, maxReason)
 	p.idempotencyKey(in.Idempotency)
 	r := rotation{before: before, after: before, successor: t.successorOf(p, in, before)}
+	if err := t.keepPolicy(ctx, p, &r.successor); err != nil {
+		return r, err
+	}
 	if err := p.err(what); err != nil {
 		return r, err
 	}
@@ -145,7 +148,7 @@ func (t *transaction) planRotation(what string, in *KeyRotate, before store.Key)
 // successorOf is a new key with all the rights of the one before.
 func (t *transaction) successorOf(p *problems, in *KeyRotate, before store.Key) store.Key {
 	k := before
-	k.StatusReason, k.StatusAt, k.CreatedAt, k.UpdatedAt, k.Version = "", t.Now(), t.Now(), t.Now(), 1
+	k.StatusReason, k.StatusAt, k.CreatedAt, k.UpdatedAt, k.Version = in.Reason, t.Now(), t.Now(), t.Now(), 1
 	k.LastUsedAt, k.LastUsedIP = time.Time{}, store.Key{}.LastUsedIP
 	k.Predecessor, k.LimitsID = before.KeyID, orDefault(before.LimitsID, before.KeyID)
 	if !k.NotBefore.After(t.Now()) {

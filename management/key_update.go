@@ -69,7 +69,7 @@ func (s *Service) KeyUpdate(ctx context.Context, a Actor, in KeyUpdate) (KeyChan
 
 // patchedKey answers the key with the patch applied, all of it checked.
 func (t *transaction) patchedKey(ctx context.Context, in *KeyUpdate, k store.Key) (store.Key, error) {
-	p := &problems{now: t.Now()}
+	p, before := &problems{now: t.Now()}, k
 	patch(&k.Name, in.Name, p.name)
 	patch(&k.Scopes, in.Scopes, p.scopes)
 	patch(&k.Limits, in.Limits, p.limits)
@@ -98,6 +98,16 @@ func (t *transaction) patchedKey(ctx context.Context, in *KeyUpdate, k store.Key
 		if err := t.ownerExists(ctx, p, &k); err != nil {
 			return store.Key{}, err
 		}
+	}
+	var touched []string
+	if in.ExpiresAt.present || in.ExpiresIn.present {
+		touched = append(touched, "expires_at")
+	}
+	if in.Scopes.present {
+		touched = append(touched, "scopes")
+	}
+	if err := t.keepPolicyStill(ctx, p, &before, &k, touched...); err != nil {
+		return store.Key{}, err
 	}
 	return k, p.err("key " + quoted(k.KeyID))
 }

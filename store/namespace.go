@@ -36,8 +36,8 @@ type NamespaceWriter interface {
 	// answer ErrStale otherwise and ErrNotFound when there is none, and
 	// store n.Version+1.
 	UpdateNamespace(ctx context.Context, n Namespace) error
-	// DeleteNamespace MUST answer ErrReferenced while any key, owner, plan
-	// or blacklist rule lives in it, ErrNotFound when there is none and
+	// DeleteNamespace MUST answer ErrReferenced while any key, owner, plan,
+	// key policy or blacklist rule lives in it, ErrNotFound when there is none and
 	// ErrStale when the version differs.
 	DeleteNamespace(ctx context.Context, name string, version int64) error
 }

@@ -12,6 +12,7 @@ type Reader interface {
 	KeySecretReader
 	OwnerReader
 	PlanReader
+	KeyPolicyReader
 	BlacklistReader
 	BlacklistCounter
 	RoutePolicyReader
@@ -29,6 +30,7 @@ type Writer interface {
 	KeyWriter
 	OwnerWriter
 	PlanWriter
+	KeyPolicyWriter
 	BlacklistWriter
 	RoutePolicyWriter
 	TokenWriter

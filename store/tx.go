@@ -261,6 +261,22 @@ func (tx *Tx) DeletePlan(ctx context.Context, namespace, name string, version in
 		Change{Kind: ChangePlan, Namespace: namespace, ObjectID: name})
 }
 
+// InsertKeyPolicy makes a key policy. The data plane need not know.
+func (tx *Tx) InsertKeyPolicy(ctx context.Context, p KeyPolicy) error {
+	return tx.changed(tx.w.InsertKeyPolicy(ctx, p), Change{})
+}
+
+// UpdateKeyPolicy changes a key policy. The data plane need not know.
+func (tx *Tx) UpdateKeyPolicy(ctx context.Context, p KeyPolicy) error {
+	return tx.changed(tx.w.UpdateKeyPolicy(ctx, p), Change{})
+}
+
+// DeleteKeyPolicy has a namespace keep to the global policy again. The data
+// plane need not know.
+func (tx *Tx) DeleteKeyPolicy(ctx context.Context, namespace string, keyType KeyType, version int64) error {
+	return tx.changed(tx.w.DeleteKeyPolicy(ctx, namespace, keyType, version), Change{})
+}
+
 // InsertBlacklistRule makes a rule.
 func (tx *Tx) InsertBlacklistRule(ctx context.Context, r BlacklistRule) error {
 	return tx.changed(tx.w.InsertBlacklistRule(ctx, r),

@@ -19,6 +19,7 @@ func documentConfig(version string) huma.Config {
 	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
 	// On the wire a field of a merge patch is its value or null.
 	patched[string](registry)
+	patched[bool](registry)
 	patched[[]string](registry)
 	patched[int64](registry)
 	patched[time.Time](registry)

@@ -40,7 +40,7 @@ func keyInput(b *client.KeyCreate, i management.Idempotency) management.KeyCreat
 		Name: b.Name, Namespace: b.Namespace, Owner: b.Owner, KeyType: b.KeyType, Plan: b.Plan,
 		Environment: b.Environment, Scopes: b.Scopes, Limits: limitInputs(b.Limits), Quotas: quotaInputs(b.Quotas),
 		Networks: b.Networks, Hosts: b.Hosts, Methods: b.Methods, Paths: b.Paths, Labels: b.Labels,
-		NotBefore: b.NotBefore, ExpiresAt: b.ExpiresAt, ExpiresIn: b.ExpiresIn, Idempotency: i,
+		NotBefore: b.NotBefore, ExpiresAt: b.ExpiresAt, ExpiresIn: b.ExpiresIn, Reason: b.Reason, Idempotency: i,
 	}
 }
 

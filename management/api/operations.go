@@ -34,6 +34,7 @@ func Operations() []Operation {
 	for _, rows := range [][]Operation{
 		keyOperations(),
 		keyBulkOperations(),
+		keyPolicyOperations(),
 		planOperations(),
 		ownerOperations(),
 		namespaceOperations(),
@@ -142,6 +143,35 @@ func keyBulkOperations() []Operation {
 			ID: "KeysRevoke", Method: http.MethodPost, Path: "/v1/keys/revoke", Summary: "Revoke the keys that a filter matches, after a dry run",
 			Role: store.RoleOperator, Codes: []management.Code{management.CodeInvalidInput, management.CodeConflict},
 		}, keysRevoke),
+	}
+}
+
+func keyPolicyOperations() []Operation {
+	const path = "/v1/key-policies/{key_type}"
+	return []Operation{
+		handle(Operation{
+			ID: "KeyPolicyList", Method: http.MethodGet, Path: "/v1/key-policies", Summary: "List what keys of each type are held to",
+			Role: store.RoleViewer, Codes: []management.Code{management.CodeNotFound},
+		}, keyPolicyList),
+		handle(Operation{
+			ID: "KeyPolicyCheck", Method: http.MethodGet, Path: "/v1/key-policies/breaches",
+			Summary: "List keys that break the policy of their type, or are to be rotated",
+			Role:    store.RoleViewer, Codes: []management.Code{management.CodeInvalidInput},
+		}, keyPolicyCheck),
+		handle(Operation{
+			ID: "KeyPolicyShow", Method: http.MethodGet, Path: path, Summary: "Show what keys of a type are held to",
+			Role: store.RoleViewer, Codes: []management.Code{management.CodeNotFound},
+		}, keyPolicyShow),
+		handle(Operation{
+			ID: "KeyPolicySet", Method: http.MethodPatch, Path: path, Summary: "Change what keys of a type are held to (JSON merge patch)",
+			Role: store.RoleAdmin, NeedsIfMatch: true,
+			Codes: []management.Code{management.CodeInvalidInput, management.CodeNotFound, management.CodeStaleVersion},
+		}, keyPolicySet),
+		remove(Operation{
+			ID: "KeyPolicyReset", Method: http.MethodDelete, Path: path, Summary: "Have a namespace keep to the policy of all again",
+			Role: store.RoleAdmin, NeedsIfMatch: true,
+			Codes: []management.Code{management.CodeNotFound, management.CodeConflict, management.CodeStaleVersion},
+		}, keyPolicyReset),
 	}
 }
 

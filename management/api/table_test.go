@@ -22,7 +22,7 @@ import (
 
 // concrete is the path of a row with names that exist nowhere.
 func concrete(op api.Operation) string {
-	return strings.NewReplacer("{key_id}", "key_00000000000000000000000000", "{token_id}", "tok_00000000000000000000000000", "{id}", "blk_00000000000000000000000000", "{name}", "nowhere").Replace(op.Path)
+	return strings.NewReplacer("{key_id}", "key_00000000000000000000000000", "{token_id}", "tok_00000000000000000000000000", "{id}", "blk_00000000000000000000000000", "{name}", "nowhere", "{key_type}", "system").Replace(op.Path)
 }
 
 func TestOnlyReadsAreOpenToViewersAndAuditors(t *testing.T) {

@@ -66,6 +66,8 @@ func Commands(o Options) []*cobra.Command {
 	return []*cobra.Command{
 		noun(o, "keys", "make, list, change and take back API keys", keyExamples,
 			keyCreate, keyList, keyShow, keyUpdate, keyDisable, keyEnable, keySuspend, keyRotate, keyRotation, keyRevoke, keyDelete, keyImport),
+		noun(o, "key-policies", "what keys of each type are held to", keyPolicyExamples,
+			keyPolicyList, keyPolicyShow, keyPolicySet, keyPolicyReset, keyPolicyCheck),
 		noun(o, "plans", "named sets of limits that many keys share", planExamples,
 			planCreate, planList, planShow, planUpdate, planDelete),
 		noun(o, "route-policies", "what routes demand, for proxies to name or by host and path", routePolicyExamples,
@@ -89,6 +91,9 @@ const (
   credence keys list --owner team-a
   credence keys rotate KEY_ID --grace 24h
   credence keys revoke KEY_ID --reason "left the company"`
+	keyPolicyExamples = `  credence key-policies list
+  credence key-policies set user --longest-life 90d --default-life 30d
+  credence key-policies check`
 	planExamples = `  credence plans create basic --limit 100/m --quota 10000/day
   credence plans list`
 	routePolicyExamples = `  credence route-policies create admin --host api.example.com --path "/admin/*" --scope admin

@@ -36,7 +36,7 @@ func (k *keyFields) flags(cmd *cobra.Command) {
 
 func keyCreate(c *command) *cobra.Command {
 	var k keyFields
-	var namespace, keyType, environment, keyFile, idempotency string
+	var namespace, keyType, environment, reason, keyFile, idempotency string
 	cmd := &cobra.Command{
 		Use:   "create --name NAME",
 		Short: "make a key and show its text, once",
@@ -51,13 +51,14 @@ func keyCreate(c *command) *cobra.Command {
 	cmd.Flags().StringVar(&keyType, "type", "", "user, service, integration, system or emergency (default: service)")
 	cmd.Flags().StringVar(&environment, "environment", "", "word in the key text (default: the namespace's)")
 	cmd.Flags().StringVar(&keyFile, "key-file", "", "write the key text to this new file, not to the screen")
+	reasonFlag(cmd, &reason)
 	idempotencyFlag(cmd, &idempotency)
 	return c.verb(cmd, 0, func(ctx context.Context, api *client.Client, _ []string) error {
 		body, err := k.create()
 		if err != nil {
 			return err
 		}
-		body.Namespace, body.KeyType, body.Environment = namespace, keyType, environment
+		body.Namespace, body.KeyType, body.Environment, body.Reason = namespace, keyType, environment, reason
 		in := client.KeyCreateInput{IdempotencyKey: idempotency, Body: body}
 		if keyFile == "" {
 			made, err := api.KeyCreate(ctx, in)

@@ -51,6 +51,7 @@ type KeyCreate struct {
 	Quotas      []Quota           `json:"quotas,omitempty" doc:"Calendar budgets of this key alone"`
 	ExpiresAt   time.Time         `json:"expires_at,omitzero" doc:"End of its life; not together with expires_in"`
 	ExpiresIn   string            `json:"expires_in,omitempty" doc:"Length of its life from now, e.g. 720h; not together with expires_at"`
+	Reason      string            `json:"reason,omitempty" doc:"Why it is made; some key types demand it"`
 	NotBefore   time.Time         `json:"not_before,omitzero" doc:"Refuse it before this instant"`
 	Networks    []string          `json:"networks,omitempty" doc:"Client networks allowed, in CIDR notation"`
 	Hosts       []string          `json:"hosts,omitempty" doc:"Hosts allowed, exact or *.example.com"`

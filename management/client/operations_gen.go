@@ -86,6 +86,37 @@ func (c *Client) KeysRevoke(ctx context.Context, in KeysRevokeInput) (KeysRevoke
 	return call[KeysRevoked](ctx, c, http.MethodPost, "/v1/keys/revoke", in)
 }
 
+// KeyPolicyList: List what keys of each type are held to.
+// GET /v1/key-policies, role viewer.
+func (c *Client) KeyPolicyList(ctx context.Context, in KeyPolicyListInput) (List[KeyPolicy], error) {
+	return call[List[KeyPolicy]](ctx, c, http.MethodGet, "/v1/key-policies", in)
+}
+
+// KeyPolicyCheck: List keys that break the policy of their type, or are to be rotated.
+// GET /v1/key-policies/breaches, role viewer.
+func (c *Client) KeyPolicyCheck(ctx context.Context, in KeyPolicyCheckInput) (List[KeyBreach], error) {
+	return call[List[KeyBreach]](ctx, c, http.MethodGet, "/v1/key-policies/breaches", in)
+}
+
+// KeyPolicyShow: Show what keys of a type are held to.
+// GET /v1/key-policies/{key_type}, role viewer.
+func (c *Client) KeyPolicyShow(ctx context.Context, in KeyPolicyShowInput) (KeyPolicy, error) {
+	return call[KeyPolicy](ctx, c, http.MethodGet, "/v1/key-policies/{key_type}", in)
+}
+
+// KeyPolicySet: Change what keys of a type are held to (JSON merge patch).
+// PATCH /v1/key-policies/{key_type}, role admin.
+func (c *Client) KeyPolicySet(ctx context.Context, in KeyPolicySetInput) (KeyPolicy, error) {
+	return call[KeyPolicy](ctx, c, http.MethodPatch, "/v1/key-policies/{key_type}", in)
+}
+
+// KeyPolicyReset: Have a namespace keep to the policy of all again.
+// DELETE /v1/key-policies/{key_type}, role admin.
+func (c *Client) KeyPolicyReset(ctx context.Context, in KeyPolicyResetInput) error {
+	_, err := call[Nothing](ctx, c, http.MethodDelete, "/v1/key-policies/{key_type}", in)
+	return err
+}
+
 // PlanCreate: Make a plan.
 // POST /v1/plans, role operator.
 func (c *Client) PlanCreate(ctx context.Context, in PlanCreateInput) (Plan, error) {

@@ -97,6 +97,33 @@ CREATE INDEX api_keys_grace_ends_at ON credence.api_keys (grace_ends_at) WHERE g
 -- In the order in which a cache is warmed.
 CREATE INDEX api_keys_last_used_at ON credence.api_keys (last_used_at DESC NULLS LAST, created_at DESC);
 
+-- A policy without namespace holds where there is none for the type.
+CREATE TABLE credence.key_policies (
+    id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    namespace       text COLLATE "C" REFERENCES credence.namespaces (name),
+    key_type        text        NOT NULL CHECK (key_type IN ('user', 'service', 'integration', 'system', 'emergency')),
+    longest_life    interval    NOT NULL CHECK (longest_life >= interval '0'),
+    default_life    interval    NOT NULL CHECK (default_life >= interval '0'),
+    rotate_every    interval    NOT NULL CHECK (rotate_every >= interval '0'),
+    warn_before     interval    NOT NULL CHECK (warn_before >= interval '0'),
+    expiry_required boolean     NOT NULL,
+    scopes_required boolean     NOT NULL,
+    reason_required boolean     NOT NULL,
+    updated_at      timestamptz NOT NULL,
+    version         bigint      NOT NULL CHECK (version >= 0)
+);
+
+CREATE UNIQUE INDEX key_policies_type ON credence.key_policies (coalesce(namespace, ''), key_type);
+
+-- Emergency keys live for hours and say what for; all others as they like.
+INSERT INTO credence.key_policies (key_type, longest_life, default_life, rotate_every, warn_before,
+    expiry_required, scopes_required, reason_required, updated_at, version)
+VALUES ('user', '0', '0', '0', '168 hours', false, false, false, now(), 1),
+    ('service', '0', '0', '0', '168 hours', false, false, false, now(), 1),
+    ('integration', '0', '0', '0', '168 hours', false, false, false, now(), 1),
+    ('system', '0', '0', '0', '168 hours', false, false, false, now(), 1),
+    ('emergency', '12 hours', '4 hours', '0', '168 hours', true, false, true, now(), 1);
+
 -- A rule without namespace refuses everywhere.
 CREATE TABLE credence.ip_blacklist (
     id         text COLLATE "C" NOT NULL PRIMARY KEY CHECK (id <> ''),

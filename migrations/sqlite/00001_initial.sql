@@ -101,6 +101,34 @@ CREATE INDEX api_keys_grace_ends_at ON api_keys (grace_ends_at) WHERE grace_ends
 -- In the order in which a cache is warmed; NULL is the smallest value.
 CREATE INDEX api_keys_last_used_at ON api_keys (last_used_at DESC, created_at DESC);
 
+-- A policy without namespace holds where there is none for the type. Lengths
+-- of time are microseconds; 0 is none.
+CREATE TABLE key_policies (
+    id              INTEGER NOT NULL PRIMARY KEY,
+    namespace       TEXT    REFERENCES namespaces (name),
+    key_type        TEXT    NOT NULL CHECK (key_type IN ('user', 'service', 'integration', 'system', 'emergency')),
+    longest_life    INTEGER NOT NULL CHECK (longest_life >= 0),
+    default_life    INTEGER NOT NULL CHECK (default_life >= 0),
+    rotate_every    INTEGER NOT NULL CHECK (rotate_every >= 0),
+    warn_before     INTEGER NOT NULL CHECK (warn_before >= 0),
+    expiry_required INTEGER NOT NULL CHECK (expiry_required IN (0, 1)),
+    scopes_required INTEGER NOT NULL CHECK (scopes_required IN (0, 1)),
+    reason_required INTEGER NOT NULL CHECK (reason_required IN (0, 1)),
+    updated_at      INTEGER NOT NULL,
+    version         INTEGER NOT NULL CHECK (version >= 0)
+) STRICT;
+
+CREATE UNIQUE INDEX key_policies_type ON key_policies (ifnull(namespace, ''), key_type);
+
+-- Emergency keys live for hours and say what for; all others as they like.
+INSERT INTO key_policies (key_type, longest_life, default_life, rotate_every, warn_before,
+    expiry_required, scopes_required, reason_required, updated_at, version)
+VALUES ('user', 0, 0, 0, 604800000000, 0, 0, 0, CAST(unixepoch('subsec') * 1000 AS INTEGER) * 1000, 1),
+    ('service', 0, 0, 0, 604800000000, 0, 0, 0, CAST(unixepoch('subsec') * 1000 AS INTEGER) * 1000, 1),
+    ('integration', 0, 0, 0, 604800000000, 0, 0, 0, CAST(unixepoch('subsec') * 1000 AS INTEGER) * 1000, 1),
+    ('system', 0, 0, 0, 604800000000, 0, 0, 0, CAST(unixepoch('subsec') * 1000 AS INTEGER) * 1000, 1),
+    ('emergency', 43200000000, 14400000000, 0, 604800000000, 1, 0, 1, CAST(unixepoch('subsec') * 1000 AS INTEGER) * 1000, 1);
+
 -- A rule without namespace refuses everywhere.
 CREATE TABLE ip_blacklist (
     id         TEXT    NOT NULL PRIMARY KEY CHECK (id <> ''),

@@ -97,6 +97,9 @@ func namespaceInUse(f *fixture) {
 		"with-plan": func(ctx context.Context, tx *store.Tx, namespace string) error {
 			return tx.InsertPlan(ctx, f.samplePlan(namespace, "basic"))
 		},
+		"with-policy": func(ctx context.Context, tx *store.Tx, namespace string) error {
+			return tx.InsertKeyPolicy(ctx, f.samplePolicy(namespace))
+		},
 		"with-owner": func(ctx context.Context, tx *store.Tx, namespace string) error {
 			return tx.InsertOwner(ctx, f.sampleOwner(namespace, "team"))
 		},

@@ -54,6 +54,7 @@ func groups() []group {
 		{"key_finder", finderPromises()},
 		{"key_used", usedKeyPromises()},
 		{"plan", planPromises()},
+		{"key_policy", keyPolicyPromises()},
 		{"owner", ownerPromises()},
 		{"blacklist", blacklistPromises()},
 		{"route_policy", routePolicyPromises()},

@@ -95,6 +95,12 @@ func otherWrites() []write {
 	change := store.Change{Kind: store.ChangeBlacklist, Namespace: "default", ObjectID: "blk_1"}
 	created := change
 	created.Created = true
+	withPolicy := func(f *fixture) {
+		f.references()
+		f.do(func(ctx context.Context, tx *store.Tx) error {
+			return tx.InsertKeyPolicy(ctx, f.samplePolicy("tenant"))
+		})
+	}
 	rule := func(f *fixture) store.BlacklistRule { return f.sampleRule("blk_1", "default", "203.0.113.0/24") }
 	policy := func(f *fixture) { f.insertRoutePolicies(f.sampleRoutePolicy("orders")) }
 	return []write{
@@ -113,6 +119,15 @@ func otherWrites() []write {
 		{"DeleteRoutePolicy", policy, func(_ *fixture, ctx context.Context, tx *store.Tx) error {
 			return tx.DeleteRoutePolicy(ctx, "orders", 1)
 		}, store.Change{Kind: store.ChangeRoutePolicy, ObjectID: "orders"}},
+		{"InsertKeyPolicy", (*fixture).references, func(f *fixture, ctx context.Context, tx *store.Tx) error {
+			return tx.InsertKeyPolicy(ctx, f.samplePolicy("tenant"))
+		}, store.Change{}},
+		{"UpdateKeyPolicy", withPolicy, func(f *fixture, ctx context.Context, tx *store.Tx) error {
+			return tx.UpdateKeyPolicy(ctx, f.samplePolicy("tenant"))
+		}, store.Change{}},
+		{"DeleteKeyPolicy", withPolicy, func(_ *fixture, ctx context.Context, tx *store.Tx) error {
+			return tx.DeleteKeyPolicy(ctx, "tenant", store.KeyTypeIntegration, 3)
+		}, store.Change{}},
 		{"InsertToken", nothing, func(f *fixture, ctx context.Context, tx *store.Tx) error {
 			return tx.InsertToken(ctx, f.sampleToken(1))
 		}, store.Change{}},
