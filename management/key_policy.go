@@ -23,6 +23,28 @@ func policyOf(ctx context.Context, r store.KeyPolicyReader, namespace string, ke
 	return store.KeyPolicy{}, fmt.Errorf("key policy of %s: %w", keyType, store.ErrNotFound)
 }
 
+// policy is policyOf, read once in a transaction: an import makes many keys.
+func (t *transaction) policy(ctx context.Context, namespace string, keyType store.KeyType) (store.KeyPolicy, error) {
+	of := policyFor{namespace, keyType}
+	if p, known := t.policies[of]; known {
+		return p, nil
+	}
+	p, err := policyOf(ctx, t, namespace, keyType)
+	if err == nil {
+		if t.policies == nil {
+			t.policies = make(map[policyFor]store.KeyPolicy)
+		}
+		t.policies[of] = p
+	}
+	return p, err
+}
+
+// policyFor is whose policy it is.
+type policyFor struct {
+	namespace string
+	keyType   store.KeyType
+}
+
 // keepPolicy holds a new key to the policy of its type: it gets the default
 // life if it names no end, and what it breaks is noted. Whatever makes keys
 // calls it, last of its checks.
@@ -30,7 +52,7 @@ func (t *transaction) keepPolicy(ctx context.Context, p *problems, k *store.Key)
 	if k.KeyType == "" { // noted already
 		return nil
 	}
-	policy, err := policyOf(ctx, t, k.Namespace, k.KeyType)
+	policy, err := t.policy(ctx, k.Namespace, k.KeyType)
 	if err != nil {
 		return err
 	}
@@ -45,7 +67,7 @@ func (t *transaction) keepPolicy(ctx context.Context, p *problems, k *store.Key)
 // before, when the policy was another, it may go on breaking unless the change
 // is about that: nobody is kept from making a key better.
 func (t *transaction) keepPolicyStill(ctx context.Context, p *problems, before, after *store.Key, touched ...string) error {
-	policy, err := policyOf(ctx, t, after.Namespace, after.KeyType)
+	policy, err := t.policy(ctx, after.Namespace, after.KeyType)
 	if err != nil {
 		return err
 	}

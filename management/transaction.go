@@ -13,6 +13,8 @@ type transaction struct {
 
 	actor Actor
 	done  []store.AuditRecord
+
+	policies map[policyFor]store.KeyPolicy // that were read
 }
 
 // details is what an audit entry says of an object: all of it when it was
