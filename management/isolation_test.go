@@ -260,6 +260,21 @@ var attempts = map[string]struct {
 	"TokenRotate": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
 		return w.TokenRotate(ctx, onlyA, management.TokenRotate{ID: w.admin[ns]})
 	}},
+	"AuditCheckpoint": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.AuditCheckpoint(ctx, onlyA, ns)
+	}},
+	"AuditCheckpointList": {"", func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.AuditCheckpointList(ctx, onlyA, management.AuditCheckpointList{Namespace: ns})
+	}},
+	"AuditExport": {"", func(ctx context.Context, w *tenants, ns string) (any, error) {
+		write, err := w.AuditExport(ctx, onlyA, management.AuditExport{Namespace: ns})
+		if err != nil {
+			return nil, err
+		}
+		var out strings.Builder
+		err = write(ctx, &out)
+		return struct{ Items []string }{exportedEntries(out.String())}, err
+	}},
 }
 
 func TestEveryUseCaseWithAnActorIsTriedForIsolation(t *testing.T) {
@@ -307,6 +322,17 @@ func TestAForeignNamespaceCannotBeToldFromOneThatDoesNotExist(t *testing.T) {
 			must(t, err)
 		})
 	}
+}
+
+// exportedEntries are the lines of entries and chains of an export; nil for none.
+func exportedEntries(export string) []string {
+	var found []string
+	for line := range strings.Lines(export) {
+		if strings.HasPrefix(line, `{"entry"`) || strings.HasPrefix(line, `{"chain"`) {
+			found = append(found, line)
+		}
+	}
+	return found
 }
 
 // anonymous takes the names that the caller gave out of a text.

@@ -18,6 +18,8 @@ type Reader interface {
 	RoutePolicyReader
 	TokenReader
 	AuditReader
+	CheckpointReader
+	AnchorReader
 	IdempotencyReader
 	UsageReader
 }
@@ -37,6 +39,8 @@ type Writer interface {
 	IdempotencyWriter
 	JobWriter
 	AuditWriter
+	CheckpointWriter
+	AnchorWriter
 	ChangeWriter
 }
 

@@ -17,6 +17,10 @@ type Sealer interface {
 	Open(sealed, associated []byte) ([]byte, error)
 	// Sign signs a message.
 	Sign(message []byte) ([]byte, error)
+	// Verify answers an error when none of its keys signed the message.
+	Verify(signature, message []byte) error
+	// PublicKeys are what others verify by, in PEM.
+	PublicKeys() ([]byte, error)
 }
 
 // Store is the way to change things: a backend, and the keyset that seals the
@@ -37,6 +41,9 @@ func New(backend Backend, sealer Sealer, now func() time.Time) *Store {
 func (s *Store) Open(sealed, associated []byte) ([]byte, error) {
 	return s.sealer.Open(sealed, associated)
 }
+
+// PublicKeys are what others verify checkpoints by, in PEM.
+func (s *Store) PublicKeys() ([]byte, error) { return s.sealer.PublicKeys() }
 
 // AuditRecord is what a use-case says of a change. InTx turns it into an
 // [AuditEntry]: it takes its place in the chain and its details are sealed.

@@ -27,7 +27,12 @@ func requestID(ctx context.Context) string {
 // ServeHTTP is what every request passes, whatever it asks for.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := s.now()
-	ctx, cancel := context.WithTimeout(r.Context(), s.timeout+patience(r.URL.Query().Get("wait")))
+	operation := s.operation(r)
+	timeout := s.timeout + patience(r.URL.Query().Get("wait"))
+	if s.streams[operation] {
+		timeout = streamTimeout
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), timeout)
 	defer cancel()
 	id, err := store.NewID("req_", start, s.random)
 	if err != nil {
@@ -35,7 +40,6 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	r = r.WithContext(context.WithValue(ctx, requestIDKey{}, id))
 	watched := &watchedWriter{ResponseWriter: w}
-	operation := s.operation(r)
 	defer func() { s.metrics.observe(operation, watched.status, s.now().Sub(start)) }()
 	defer s.recoverPanic(watched, r)
 	secure(watched.Header(), id, r.TLS != nil)
@@ -128,6 +132,9 @@ func (s *server) recoverPanic(w *watchedWriter, r *http.Request) {
 	v := recover()
 	if v == nil {
 		return
+	}
+	if v == any(http.ErrAbortHandler) {
+		panic(v) // an answer that is broken off on purpose (stream.go)
 	}
 	// The value can quote what the request contained.
 	s.logger.LogAttrs(r.Context(), slog.LevelError, "management request panicked",

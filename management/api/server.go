@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"reflect"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -13,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"credence/management"
+	"credence/management/client"
 	"credence/store/limit"
 )
 
@@ -84,10 +86,11 @@ type server struct {
 	turns         *turns
 	failures      *failures
 
-	mux    *http.ServeMux
-	huma   huma.API
-	bodies map[string]*huma.RequestBody // by operation id
-	routes map[string]string            // pattern to operation id
+	mux     *http.ServeMux
+	huma    huma.API
+	bodies  map[string]*huma.RequestBody // by operation id
+	routes  map[string]string            // pattern to operation id
+	streams map[string]bool              // operation ids whose answer takes as long as it takes
 }
 
 // New makes the handler of the whole API. The error names the option that is
@@ -104,12 +107,13 @@ func New(o Options) (http.Handler, error) {
 		service: o.Service, authenticator: o.Authenticator, hosts: hostSet(o.Hosts), ready: o.Ready, metrics: m,
 		logger: o.Logger, now: o.Now, random: o.Random, timeout: o.Timeout, slots: make(chan struct{}, o.InFlight), turns: newTurns(o.InFlight),
 		failures: newFailures(o.FailureLimit, o.Now),
-		mux:      http.NewServeMux(), bodies: map[string]*huma.RequestBody{}, routes: map[string]string{},
+		mux:      http.NewServeMux(), bodies: map[string]*huma.RequestBody{}, routes: map[string]string{}, streams: map[string]bool{},
 	}
 	s.huma = humago.New(s.mux, documentConfig(o.Version))
 	for _, op := range Operations() {
 		op.register(s, op)
 		s.routes[op.Method+" "+op.Path] = op.ID
+		s.streams[op.ID] = op.Output == reflect.TypeFor[client.Stream]()
 	}
 	document, err := s.finishDocument()
 	if err != nil {

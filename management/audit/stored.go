@@ -16,18 +16,24 @@ type entryReader interface {
 // VerifyStored proves the chain of a namespace as the store holds it, page by
 // page, and answers where it stands. The error is a [*BrokenError], or the store's.
 func VerifyStored(ctx context.Context, r entryReader, namespace string) (Chain, error) {
-	c := Chain{namespace: namespace, bound: true}
+	c := NewChain(namespace)
+	err := c.Follow(ctx, r)
+	return c, err
+}
+
+// Follow takes the entries that the store holds after where the chain stands.
+func (c *Chain) Follow(ctx context.Context, r entryReader) error {
 	for {
-		entries, err := r.AuditEntries(ctx, namespace, c.sequence, store.MaxPage)
+		entries, err := r.AuditEntries(ctx, c.namespace, c.sequence, store.MaxPage)
 		if err != nil {
-			return c, fmt.Errorf("verify audit chain %q: %w", namespace, err)
+			return fmt.Errorf("verify audit chain %q: %w", c.namespace, err)
 		}
 		if len(entries) == 0 {
-			return c, nil
+			return nil
 		}
 		for i := range entries {
 			if err := c.Next(&entries[i]); err != nil {
-				return c, err
+				return err
 			}
 		}
 	}

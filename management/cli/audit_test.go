@@ -2,6 +2,10 @@ package cli_test
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -39,4 +43,58 @@ default:1  now   plan.create  plan:basic  tok_xxxxxxxxxxxxxxxxxxxxxxxxxx
 		t.Errorf("entry %+v", e)
 	}
 	o.fails(cli.ExitNotFound, "not found", "audit", "show", "default:3")
+}
+
+func TestAuditExportAndVerify(t *testing.T) {
+	o := open(t)
+	o.ok("plans", "create", "basic", "--limit", "100/m")
+	dir := t.TempDir()
+	held, export, keys := filepath.Join(dir, "held.jsonl"), filepath.Join(dir, "audit.jsonl"), filepath.Join(dir, "audit.pem")
+	golden(t, `
+NAMESPACE  ENTRY  KIND  MADE  HASH
+(none)     2      head  now   xxxxxxxxxxxxxxxx
+default    1      head  now   xxxxxxxxxxxxxxxx
+`, regexp.MustCompile(`[0-9a-f]{16}`).ReplaceAllString(o.ok("audit", "checkpoint", "--out", held), strings.Repeat("x", 16)))
+	o.ok("audit", "public-key", "--out", keys)
+	o.ok("audit", "export", "--out", export)
+	o.fails(cli.ExitUsage, "new file", "audit", "export", "--out", export)
+	o.fails(cli.ExitUsage, "--out is missing", "audit", "export")
+	for _, args := range [][]string{
+		{"--checkpoint", held},
+		{"--checkpoint", held, "--public-key", keys},
+		{"--file", export, "--checkpoint", held, "--public-key", keys},
+		{"--namespace", "default", "--checkpoint", held},
+		{"--global"},
+	} {
+		if got := o.ok(append([]string{"audit", "verify"}, args...)...); !strings.HasPrefix(got, "whole: ") {
+			t.Errorf("verify %v says %q", args, got)
+		}
+	}
+	if r := o.run("audit", "verify", "--file", export); !strings.Contains(r.err, "no signature is checked") || !strings.Contains(r.err, "from outside") {
+		t.Errorf("what is not proven is not said: %s", r.err)
+	}
+	if got := o.ok("audit", "checkpoints", "--lines"); got != read(t, held) {
+		t.Errorf("the list has %q, the file %q", got, read(t, held))
+	}
+	// Somebody writes the export anew without its last entry.
+	lines := strings.SplitAfter(read(t, export), "\n")
+	lines = slices.DeleteFunc(lines, func(l string) bool {
+		return strings.Contains(l, `"plan.create"`) || strings.HasPrefix(l, `{"chain":{"namespace":"default"`)
+	})
+	forged := filepath.Join(dir, "forged.jsonl")
+	must(t, os.WriteFile(forged, []byte(strings.Join(lines, "")), 0o600))
+	o.fails(cli.ExitFailure, "not an export", "audit", "verify", "--file", forged)
+	tampered := filepath.Join(dir, "tampered.jsonl")
+	must(t, os.WriteFile(tampered, []byte(strings.Replace(read(t, export), "plan.create", "plan.delete", 1)), 0o600))
+	o.fails(cli.ExitFailure, `audit chain "default": entry 1: hash`, "audit", "verify", "--file", tampered)
+	o.fails(cli.ExitUsage, "--public-key", "audit", "verify", "--file", export, "--public-key", held)
+	o.fails(cli.ExitUsage, "--checkpoint", "audit", "verify", "--file", export, "--checkpoint", keys)
+	o.fails(cli.ExitUsage, "--file", "audit", "verify", "--file", filepath.Join(dir, "none"))
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	content, err := os.ReadFile(file)
+	must(t, err)
+	return string(content)
 }

@@ -79,10 +79,11 @@ func Commands(o Options) []*cobra.Command {
 		noun(o, "replicas", "the processes that answer Envoy", replicaExamples, replicaList),
 		noun(o, "blacklist", "networks whose clients are refused", blacklistExamples,
 			blacklistAdd, blacklistList, blacklistShow, blacklistRemove),
-		noun(o, "audit", "who did what, and the proof that nothing of it was changed", auditExamples, auditList, auditShow),
 		noun(o, "tokens", "admin tokens: who may use the management API", tokenExamples,
 			tokenCreate, tokenList, tokenShow, tokenRotate, tokenRevoke),
 		export(o),
+		noun(o, "audit", "who did what, and the proof that nothing of it was changed", auditExamples,
+			auditList, auditShow, auditExport, auditVerify, auditCheckpoint, auditCheckpoints, auditPublicKey),
 	}
 }
 
@@ -106,7 +107,9 @@ const (
 	blacklistExamples = `  credence blacklist add 203.0.113.0/24 --for 1h --reason "key scan"
   credence blacklist list`
 	auditExamples = `  credence audit list --key KEY_ID
-  credence audit show default:42`
+  credence audit show default:42
+  credence audit export --out audit.jsonl
+  credence audit verify --file audit.jsonl --checkpoint anchored.jsonl --public-key audit.pem`
 	tokenExamples = `  credence tokens create --name ci --role operator --namespace payments --save-to ci.token
   credence tokens list`
 )

@@ -40,3 +40,40 @@ type AuditListInput struct {
 type AuditShowInput struct {
 	ID string `path:"id" doc:"Id of the entry, e.g. default:42"`
 }
+
+// AuditCheckpoint is a signed word on where a chain stood.
+type AuditCheckpoint struct {
+	Namespace string    `json:"namespace" doc:"Chain; empty for what has no namespace"`
+	Sequence  int64     `json:"sequence" doc:"Entry that it signs, and with it all before"`
+	Kind      string    `json:"kind" doc:"head: the chain ended there; retention: what is up to there may have been removed"`
+	At        time.Time `json:"at"`
+	Hash      string    `json:"entry_hash" doc:"Hash of the entry, hexadecimal"`
+	Line      string    `json:"line" doc:"The checkpoint as an anchor holds it and audit verify --checkpoint takes it"`
+}
+
+// AuditCheckpointInput is the request of AuditCheckpoint.
+type AuditCheckpointInput struct {
+	Namespace string `query:"namespace" doc:"Only the chain of this namespace; all if unsaid"`
+}
+
+// AuditCheckpointListInput is the request of AuditCheckpointList.
+type AuditCheckpointListInput struct {
+	Namespace string `query:"namespace" doc:"Only checkpoints of this namespace"`
+	Global    bool   `query:"global" doc:"Only those of the chain of what has no namespace; not together with namespace"`
+	PageInput
+}
+
+// AuditPublicKeyInput is the request of AuditPublicKey.
+type AuditPublicKeyInput struct{}
+
+// AuditPublicKey is what checkpoints are verified by.
+type AuditPublicKey struct {
+	PublicKeys string `json:"public_keys" doc:"The public signing keys, old ones too, in PEM"`
+}
+
+// AuditExportInput is the request of AuditExport.
+type AuditExportInput struct {
+	Namespace string `query:"namespace" doc:"Only the chain of this namespace"`
+	Global    bool   `query:"global" doc:"Only the chain of what has no namespace; not together with namespace"`
+	Details   bool   `query:"details" doc:"Details also opened, beside the sealed ones"`
+}

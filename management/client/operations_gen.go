@@ -276,6 +276,30 @@ func (c *Client) AuditShow(ctx context.Context, in AuditShowInput) (AuditEntry, 
 	return call[AuditEntry](ctx, c, http.MethodGet, "/v1/audit/entries/{id}", in)
 }
 
+// AuditExport: Export the audit log with what proves it.
+// GET /v1/audit/export, role auditor.
+func (c *Client) AuditExport(ctx context.Context, in AuditExportInput) (Stream, error) {
+	return stream(ctx, c, http.MethodGet, "/v1/audit/export", in)
+}
+
+// AuditCheckpointList: List the signed checkpoints of the audit log, oldest first.
+// GET /v1/audit/checkpoints, role auditor.
+func (c *Client) AuditCheckpointList(ctx context.Context, in AuditCheckpointListInput) (List[AuditCheckpoint], error) {
+	return call[List[AuditCheckpoint]](ctx, c, http.MethodGet, "/v1/audit/checkpoints", in)
+}
+
+// AuditCheckpoint: Sign where the chains of the audit log stand now.
+// POST /v1/audit/checkpoints, role admin.
+func (c *Client) AuditCheckpoint(ctx context.Context, in AuditCheckpointInput) (List[AuditCheckpoint], error) {
+	return call[List[AuditCheckpoint]](ctx, c, http.MethodPost, "/v1/audit/checkpoints", in)
+}
+
+// AuditPublicKey: Show what checkpoints are verified by.
+// GET /v1/audit/public-key, role viewer.
+func (c *Client) AuditPublicKey(ctx context.Context, in AuditPublicKeyInput) (AuditPublicKey, error) {
+	return call[AuditPublicKey](ctx, c, http.MethodGet, "/v1/audit/public-key", in)
+}
+
 // ReplicaList: List the replicas of the data plane and how far each has come.
 // GET /v1/replicas, role viewer.
 func (c *Client) ReplicaList(ctx context.Context, in ReplicaListInput) (ReplicaPage, error) {

@@ -239,20 +239,66 @@ CREATE INDEX api_key_audit_log_key_id ON credence.api_key_audit_log (key_id, id)
 CREATE INDEX api_key_audit_log_namespace ON credence.api_key_audit_log (namespace, id);
 CREATE INDEX api_key_audit_log_at ON credence.api_key_audit_log (at);
 
--- What was written stays as it was written. Retention may remove entries from
--- the old end of a chain; nothing may rewrite one.
+-- Signed words on where a chain stood. They are what a chain is held against.
+CREATE TABLE credence.audit_checkpoints (
+    number     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    namespace  text COLLATE "C" NOT NULL,
+    sequence   bigint      NOT NULL CHECK (sequence >= 1),
+    kind       text        NOT NULL CHECK (kind IN ('head', 'retention')),
+    entry_hash bytea       NOT NULL CHECK (octet_length(entry_hash) = 32),
+    at         timestamptz NOT NULL,
+    signature  bytea       NOT NULL,
+    UNIQUE (namespace, kind, sequence)
+);
+
+CREATE INDEX audit_checkpoints_namespace ON credence.audit_checkpoints (namespace, number);
+
+-- What was written stays as it was written. Retention removes entries from
+-- the old end of a chain, as far as a checkpoint allows; nothing rewrites one.
 -- +goose StatementBegin
-CREATE FUNCTION credence.refuse_audit_update() RETURNS trigger
+CREATE FUNCTION credence.refuse_audit_change() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RAISE EXCEPTION 'audit entries are never changed' USING ERRCODE = 'restrict_violation';
+    RAISE EXCEPTION 'what the audit log holds is never changed' USING ERRCODE = 'restrict_violation';
+END
+$$;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+CREATE FUNCTION credence.refuse_audit_removal() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF EXISTS (SELECT FROM credence.audit_checkpoints AS c
+        WHERE c.namespace = OLD.namespace AND c.kind = 'retention' AND c.sequence >= OLD.sequence) THEN
+        RETURN OLD;
+    END IF;
+    RAISE EXCEPTION 'audit entries are removed up to a retention checkpoint only' USING ERRCODE = 'restrict_violation';
 END
 $$;
 -- +goose StatementEnd
 
 CREATE TRIGGER api_key_audit_log_is_append_only BEFORE UPDATE ON credence.api_key_audit_log
-    FOR EACH ROW EXECUTE FUNCTION credence.refuse_audit_update();
+    FOR EACH ROW EXECUTE FUNCTION credence.refuse_audit_change();
+CREATE TRIGGER api_key_audit_log_is_kept BEFORE DELETE ON credence.api_key_audit_log
+    FOR EACH ROW EXECUTE FUNCTION credence.refuse_audit_removal();
+CREATE TRIGGER api_key_audit_log_is_not_emptied BEFORE TRUNCATE ON credence.api_key_audit_log
+    FOR EACH STATEMENT EXECUTE FUNCTION credence.refuse_audit_change();
+CREATE TRIGGER audit_checkpoints_are_append_only BEFORE UPDATE OR DELETE ON credence.audit_checkpoints
+    FOR EACH ROW EXECUTE FUNCTION credence.refuse_audit_change();
+CREATE TRIGGER audit_checkpoints_are_not_emptied BEFORE TRUNCATE ON credence.audit_checkpoints
+    FOR EACH STATEMENT EXECUTE FUNCTION credence.refuse_audit_change();
+
+-- How far each place outside that is told of checkpoints has come.
+CREATE TABLE credence.audit_anchors (
+    name     text COLLATE "C" NOT NULL PRIMARY KEY CHECK (name <> ''),
+    through  bigint      NOT NULL CHECK (through >= 0),
+    held_at  timestamptz,
+    tried_at timestamptz,
+    failures integer     NOT NULL CHECK (failures >= 0),
+    problem  text        NOT NULL
+);
 
 -- Where each chain ends, also when all its entries have been removed.
 CREATE TABLE credence.audit_heads (

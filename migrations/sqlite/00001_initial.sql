@@ -242,14 +242,60 @@ CREATE INDEX api_key_audit_log_key_id ON api_key_audit_log (key_id) WHERE key_id
 CREATE INDEX api_key_audit_log_namespace ON api_key_audit_log (namespace);
 CREATE INDEX api_key_audit_log_at ON api_key_audit_log (at);
 
--- What was written stays as it was written. Retention may remove entries from
--- the old end of a chain; nothing may rewrite one.
+-- What was written stays as it was written. Retention removes entries from
+-- the old end of a chain, as far as a checkpoint allows; nothing rewrites one.
 -- +goose StatementBegin
 CREATE TRIGGER api_key_audit_log_is_append_only BEFORE UPDATE ON api_key_audit_log
 BEGIN
     SELECT RAISE(ABORT, 'audit entries are never changed');
 END;
 -- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER api_key_audit_log_is_kept BEFORE DELETE ON api_key_audit_log
+WHEN NOT EXISTS (SELECT 1 FROM audit_checkpoints AS c
+    WHERE c.namespace = OLD.namespace AND c.kind = 'retention' AND c.sequence >= OLD.sequence)
+BEGIN
+    SELECT RAISE(ABORT, 'audit entries are removed up to a retention checkpoint only');
+END;
+-- +goose StatementEnd
+
+-- Signed words on where a chain stood. They are never changed or removed: they
+-- are what a chain is held against.
+CREATE TABLE audit_checkpoints (
+    number     INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    namespace  TEXT    NOT NULL,
+    sequence   INTEGER NOT NULL CHECK (sequence >= 1),
+    kind       TEXT    NOT NULL CHECK (kind IN ('head', 'retention')),
+    entry_hash BLOB    NOT NULL CHECK (length(entry_hash) = 32),
+    at         INTEGER NOT NULL,
+    signature  BLOB    NOT NULL,
+    UNIQUE (namespace, kind, sequence)
+) STRICT;
+
+CREATE INDEX audit_checkpoints_namespace ON audit_checkpoints (namespace);
+
+-- +goose StatementBegin
+CREATE TRIGGER audit_checkpoints_are_kept BEFORE DELETE ON audit_checkpoints
+BEGIN
+    SELECT RAISE(ABORT, 'audit checkpoints are never removed');
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER audit_checkpoints_are_append_only BEFORE UPDATE ON audit_checkpoints
+BEGIN
+    SELECT RAISE(ABORT, 'audit checkpoints are never changed');
+END;
+-- +goose StatementEnd
+
+-- How far each place outside that is told of checkpoints has come.
+CREATE TABLE audit_anchors (
+    name     TEXT    NOT NULL PRIMARY KEY CHECK (name <> ''),
+    through  INTEGER NOT NULL CHECK (through >= 0),
+    held_at  INTEGER,
+    tried_at INTEGER,
+    failures INTEGER NOT NULL CHECK (failures >= 0),
+    problem  TEXT    NOT NULL
+) STRICT, WITHOUT ROWID;
 
 -- Where each chain ends, also when all its entries have been removed.
 CREATE TABLE audit_heads (

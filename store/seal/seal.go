@@ -1,17 +1,22 @@
 package seal
 
 import (
+	"crypto/ed25519"
 	"crypto/hmac"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/hex"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"strconv"
 
 	"github.com/tink-crypto/tink-go/v2/aead"
 	"github.com/tink-crypto/tink-go/v2/keyset"
 	"github.com/tink-crypto/tink-go/v2/signature"
+	tinkEd25519 "github.com/tink-crypto/tink-go/v2/signature/ed25519"
 	"github.com/tink-crypto/tink-go/v2/tink"
 )
 
@@ -129,6 +134,34 @@ func (k *Keyset) Verify(sig, message []byte) error {
 		return fmt.Errorf("verify: %w", ErrSignatureBroken)
 	}
 	return nil
+}
+
+// PublicKeys are the public halves of the signing keys, the old ones too: a PEM
+// block of each, with its id, by which a signature names it. They verify and
+// cannot sign, so they are for everybody.
+func (k *Keyset) PublicKeys() ([]byte, error) {
+	public, err := k.signing.Public()
+	if err != nil {
+		return nil, fmt.Errorf("public keys: %w", err)
+	}
+	var out []byte
+	for i := range public.Len() {
+		entry, err := public.Entry(i)
+		if err != nil {
+			return nil, fmt.Errorf("public keys: %w", err)
+		}
+		key, ok := entry.Key().(*tinkEd25519.PublicKey)
+		if !ok {
+			return nil, fmt.Errorf("public keys: key %d is not Ed25519", i)
+		}
+		der, err := x509.MarshalPKIXPublicKey(ed25519.PublicKey(key.KeyBytes()))
+		if err != nil {
+			return nil, fmt.Errorf("public keys: %w", err)
+		}
+		id := strconv.FormatUint(uint64(entry.KeyID()), 10)
+		out = append(out, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Headers: map[string]string{"Credence-Key-Id": id}, Bytes: der})...)
+	}
+	return out, nil
 }
 
 // Fingerprint names the deployment, publicly: 32 hexadecimal digits from which

@@ -92,11 +92,14 @@ func entriesOf(found []numbered) []store.AuditEntry {
 // AuditHeads implements [store.AuditReader]. The cursor is the namespace with
 // a mark before it, since one of them is empty.
 func (r reader) AuditHeads(ctx context.Context, page store.Page) ([]store.AuditHead, store.Cursor, error) {
-	var c conditions
+	return r.heads(ctx, conditions{}, page)
+}
+
+func (r reader) heads(ctx context.Context, c conditions, page store.Page) ([]store.AuditHead, store.Cursor, error) {
 	if page.After != "" {
-		c.add("namespace > ?", string(page.After[1:]))
+		c.add("h.namespace > ?", string(page.After[1:]))
 	}
-	query := c.query("SELECT namespace, sequence, entry_hash FROM audit_heads", " ORDER BY namespace LIMIT ?")
+	query := c.query("SELECT h.namespace, h.sequence, h.entry_hash FROM audit_heads AS h", " ORDER BY h.namespace LIMIT ?")
 	found, err := listRows(ctx, r.q, query, append(c.args, page.Size()+1), func(r row, h *store.AuditHead) error {
 		return r.Scan(&h.Namespace, &h.Sequence, hash{&h.Hash})
 	})

@@ -64,6 +64,7 @@ func groups() []group {
 		{"lease", leasePromises()},
 		{"token", tokenPromises()},
 		{"audit", auditPromises()},
+		{"audit_checkpoint", checkpointPromises()},
 		{"quota", quotaPromises()},
 		{"idempotency", idempotencyPromises()},
 		{"job", jobPromises()},

@@ -42,6 +42,10 @@ func (c *Client) {{.ID}}(ctx context.Context, in {{.Input}}) error {
 	_, err := call[Nothing](ctx, c, {{.Constant}}, {{printf "%q" .Path}}, in)
 	return err
 }
+{{- else if .Stream}}
+func (c *Client) {{.ID}}(ctx context.Context, in {{.Input}}) ({{.Output}}, error) {
+	return stream(ctx, c, {{.Constant}}, {{printf "%q" .Path}}, in)
+}
 {{- else}}
 func (c *Client) {{.ID}}(ctx context.Context, in {{.Input}}) ({{.Output}}, error) {
 	return call[{{.Output}}](ctx, c, {{.Constant}}, {{printf "%q" .Path}}, in)
@@ -53,7 +57,7 @@ type method struct {
 	api.Operation
 
 	Constant, Input, Output string
-	Nothing                 bool
+	Nothing, Stream         bool
 }
 
 func generate(file string) error {
@@ -62,6 +66,7 @@ func generate(file string) error {
 		rows = append(rows, method{
 			Operation: op, Constant: "http.Method" + op.Method[:1] + strings.ToLower(op.Method[1:]),
 			Input: op.Input.Name(), Output: typeName(op.Output), Nothing: op.Output == reflect.TypeFor[client.Nothing](),
+			Stream: op.Output == reflect.TypeFor[client.Stream](),
 		})
 	}
 	var b bytes.Buffer

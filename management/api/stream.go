@@ -1,0 +1,77 @@
+package api
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"reflect"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"credence/management/client"
+)
+
+// streamTimeout is how long an answer that is streamed may take in all, and
+// streamStall how long its reader may take for a part of it.
+const (
+	streamTimeout = time.Hour
+	streamStall   = 30 * time.Second
+)
+
+// writes answers what writes the answer; the error is one from before its
+// first byte.
+type writes func(ctx context.Context, w io.Writer) error
+
+// stream ties a row whose answer is lines of JSON of any number.
+func stream[I any](op Operation, f func(context.Context, call, *I) (writes, error)) Operation {
+	op.Input, op.Output, op.Status = reflect.TypeFor[I](), reflect.TypeFor[client.Stream](), http.StatusOK
+	op.register = func(s *server, op Operation) {
+		d := s.describe(op)
+		huma.Register(s.huma, d, func(ctx context.Context, in *I) (*huma.StreamResponse, error) {
+			write, err := f(ctx, callOf(ctx), in)
+			if err != nil {
+				return nil, s.refuse(ctx, err)
+			}
+			return &huma.StreamResponse{Body: func(hc huma.Context) { s.send(hc, write) }}, nil //nolint:contextcheck // hc carries the context
+		})
+		d.Responses["200"] = &huma.Response{
+			Description: "OK: lines of JSON", Content: map[string]*huma.MediaType{jsonLines: {Schema: &huma.Schema{Type: huma.TypeString}}},
+		}
+	}
+	return op
+}
+
+const jsonLines = "application/jsonl"
+
+// send writes the answer. Its status is out before all of it is there, so a
+// failure in the middle breaks the connection off: what came is no whole answer.
+func (s *server) send(hc huma.Context, write writes) {
+	r, w := humago.Unwrap(hc)
+	w.Header().Set("Content-Type", jsonLines)
+	control := http.NewResponseController(w)
+	err := write(r.Context(), patientWriter{w, control, s.now})
+	if err == nil {
+		return
+	}
+	s.logger.LogAttrs(r.Context(), slog.LevelWarn, "management answer broken off", slog.String("error", err.Error()),
+		slog.String("request_id", requestID(r.Context())))
+	panic(http.ErrAbortHandler)
+}
+
+// patientWriter gives the reader time for each part, instead of for all.
+type patientWriter struct {
+	http.ResponseWriter
+	control *http.ResponseController
+	now     func() time.Time
+}
+
+// Write writes a part.
+func (p patientWriter) Write(b []byte) (int, error) {
+	if err := p.control.SetWriteDeadline(p.now().Add(streamStall)); err != nil {
+		return 0, err
+	}
+	return p.ResponseWriter.Write(b)
+}
