@@ -17,6 +17,8 @@ type KeyList struct {
 	KeyType    string
 	Status     string // a stored status, or "expired"
 	NamePrefix string
+	Name       string // that the name holds, ASCII letters in either case
+	Rotating   bool   // only keys that were rotated and whose grace lasts
 	Scope      string
 	Label      string // "name=value"
 	ExpiresBy  time.Time
@@ -57,8 +59,11 @@ const statusExpired = "expired"
 func (in *KeyList) filter(now time.Time) (store.KeyFilter, store.Page, error) {
 	p := &problems{now: now}
 	f := store.KeyFilter{
-		Owner: in.Owner, Plan: in.Plan, NamePrefix: in.NamePrefix, Scope: in.Scope,
+		Owner: in.Owner, Plan: in.Plan, NamePrefix: in.NamePrefix, NameContains: in.Name, Scope: in.Scope,
 		ExpiresBy: p.instant("expires_by", in.ExpiresBy), UnusedSince: p.instant("unused_since", in.UnusedSince),
+	}
+	if in.Rotating {
+		f.InGraceAt = now
 	}
 	if in.KeyType != "" {
 		f.KeyType = p.keyType(in.KeyType)

@@ -24,6 +24,10 @@ func (s *Service) OwnerDelete(ctx context.Context, a Actor, in OwnerDelete) (sto
 		if err := checkVersion(what, in.Version, o.Version); err != nil {
 			return store.Owner{}, err
 		}
+		users := store.KeyFilter{Namespaces: []string{o.Namespace}, Owner: o.Name}
+		if err := t.unused(ctx, what, users, "give it another owner: `credence keys update KEY_ID --owner NAME`"); err != nil {
+			return store.Owner{}, err
+		}
 		if err := t.DeleteOwner(ctx, o.Namespace, o.Name, o.Version); err != nil {
 			return store.Owner{}, err
 		}

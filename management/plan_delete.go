@@ -24,6 +24,10 @@ func (s *Service) PlanDelete(ctx context.Context, a Actor, in PlanDelete) (store
 		if err := checkVersion(what, in.Version, p.Version); err != nil {
 			return store.Plan{}, err
 		}
+		users := store.KeyFilter{Namespaces: []string{p.Namespace}, Plan: p.Name}
+		if err := t.unused(ctx, what, users, "give it another plan: `credence keys update KEY_ID --plan NAME`"); err != nil {
+			return store.Plan{}, err
+		}
 		if err := t.DeletePlan(ctx, p.Namespace, p.Name, p.Version); err != nil {
 			return store.Plan{}, err
 		}

@@ -111,10 +111,12 @@ type KeyFilter struct {
 	Status     Status
 	Statuses   []Status // any of; empty: all but purged, or Status
 	NamePrefix string
-	Scope      string    // keys that hold this scope
-	Label      [2]string // keys that carry this label and value
-	ExpiresBy  time.Time // keys whose life ends before this
-	ExpiredAt  time.Time // keys whose life has ended at this instant
+	// NameContains: keys whose name holds this, ASCII letters in either case.
+	NameContains string
+	Scope        string    // keys that hold this scope
+	Label        [2]string // keys that carry this label and value
+	ExpiresBy    time.Time // keys whose life ends before this
+	ExpiredAt    time.Time // keys whose life has ended at this instant
 	// UnusedSince: keys that were made before this and not used since.
 	UnusedSince time.Time
 	// InGraceAt: keys that were rotated and whose grace lasts beyond this.

@@ -33,7 +33,7 @@ func keysRevoke(ctx context.Context, c call, in *client.KeysRevokeInput) (client
 func keyFilter(in *client.KeyFilter) management.KeyList {
 	return management.KeyList{
 		Namespace: in.Namespace, Owner: in.Owner, Plan: in.Plan, KeyType: in.KeyType, Status: in.Status,
-		NamePrefix: in.NamePrefix, Scope: in.Scope, Label: in.Label, ExpiresBy: in.ExpiresBefore,
+		NamePrefix: in.NamePrefix, Name: in.Name, Rotating: in.Rotating, Scope: in.Scope, Label: in.Label, ExpiresBy: in.ExpiresBefore,
 		UnusedSince: in.UnusedSince,
 	}
 }

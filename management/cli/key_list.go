@@ -16,6 +16,7 @@ func keyList(c *command) *cobra.Command {
 		Use: "list", Short: "list keys, newest first",
 		Example: `  credence keys list
   credence keys list --owner team-a --status active
+  credence keys list --name orders --rotating
   credence keys list --unused-since 90d
   credence keys list --expires-before 2030-01-31T00:00:00Z -o json`,
 	}
@@ -59,6 +60,8 @@ func keyFilterFlags(cmd *cobra.Command) *keyFilter {
 	f.StringVar(&in.KeyType, "type", "", "only keys of this type")
 	f.StringVar(&in.Status, "status", "", "only keys of this status: active, disabled, suspended, revoked, purged or expired")
 	f.StringVar(&in.NamePrefix, "name-prefix", "", "only keys whose name begins so")
+	f.StringVar(&in.Name, "name", "", "only keys whose name holds this text, in either case")
+	f.BoolVar(&in.Rotating, "rotating", false, "only keys that were rotated and are still let in")
 	f.StringVar(&in.Scope, "scope", "", "only keys that hold this scope")
 	f.StringVar(&in.Label, "label", "", "only keys that carry this label, written name=value")
 	f.StringVar(&in.before, "expires-before", "", "only keys whose life ends before this instant (RFC 3339) or within this length (30d)")

@@ -111,6 +111,8 @@ type KeyFilter struct {
 	KeyType       string    `query:"key_type" json:"key_type,omitempty" enum:"user,service,integration,system,emergency" doc:"Only keys of this type"`
 	Status        string    `query:"status" json:"status,omitempty" enum:"active,disabled,suspended,revoked,purged,expired" doc:"Only keys of this status; expired: those whose life has ended"`
 	NamePrefix    string    `query:"name_prefix" json:"name_prefix,omitempty" doc:"Only keys whose name begins so"`
+	Name          string    `query:"name" json:"name,omitempty" doc:"Only keys whose name holds this text, ASCII letters in either case"`
+	Rotating      bool      `query:"rotating" json:"rotating,omitempty" doc:"Only keys that were rotated and whose grace lasts"`
 	Scope         string    `query:"scope" json:"scope,omitempty" doc:"Only keys that hold this scope"`
 	Label         string    `query:"label" json:"label,omitempty" doc:"Only keys that carry this label, written name=value"`
 	ExpiresBefore time.Time `query:"expires_before" json:"expires_before,omitzero" doc:"Only keys whose life ends before this instant (RFC 3339)"`

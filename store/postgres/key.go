@@ -148,6 +148,10 @@ func keyConditions(f *store.KeyFilter) *conditions {
 		// Not LIKE, which has characters of its own.
 		c.add("starts_with(k.name, " + c.arg(f.NamePrefix) + ")")
 	}
+	if f.NameContains != "" {
+		// The collation "C" lowers ASCII only, as SQLite does.
+		c.add(`strpos(lower(k.name COLLATE "C"), lower(` + c.arg(f.NameContains) + `::text COLLATE "C")) > 0`)
+	}
 	if f.Scope != "" {
 		c.add(c.arg(f.Scope) + " = ANY (k.scopes)")
 	}

@@ -141,6 +141,9 @@ func keyConditions(f *store.KeyFilter) *conditions {
 		// Not LIKE: it folds case and has characters of its own.
 		c.add("substr(k.name, 1, length(?)) = ?", f.NamePrefix, f.NamePrefix)
 	}
+	if f.NameContains != "" {
+		c.add("instr(lower(k.name), lower(?)) > 0", f.NameContains) // lower knows ASCII only
+	}
 	if f.Scope != "" {
 		c.add("EXISTS (SELECT 1 FROM json_each(k.scopes) AS s WHERE s.value = ?)", f.Scope)
 	}

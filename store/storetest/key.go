@@ -215,17 +215,18 @@ func keysFiltered(f *fixture) {
 	other.ExpiresAt = full.ExpiresAt.Add(time.Hour)
 	f.insertKeys(full, other)
 	filters := map[string]store.KeyFilter{
-		"Namespaces": {Namespaces: []string{"nobody", "tenant"}},
-		"Owner":      {Owner: "team"},
-		"Plan":       {Plan: "basic"},
-		"KeyType":    {KeyType: store.KeyTypeIntegration},
-		"Status":     {Status: store.StatusDisabled},
-		"Statuses":   {Statuses: []store.Status{store.StatusSuspended, store.StatusDisabled}},
-		"NamePrefix": {NamePrefix: "Full_%"},
-		"Scope":      {Scope: "orders:read"},
-		"Label":      {Label: [2]string{"cost.centre", "42"}},
-		"ExpiresBy":  {ExpiresBy: full.ExpiresAt.Add(time.Microsecond)},
-		"ExpiredAt":  {ExpiredAt: full.ExpiresAt},
+		"Namespaces":   {Namespaces: []string{"nobody", "tenant"}},
+		"Owner":        {Owner: "team"},
+		"Plan":         {Plan: "basic"},
+		"KeyType":      {KeyType: store.KeyTypeIntegration},
+		"Status":       {Status: store.StatusDisabled},
+		"Statuses":     {Statuses: []store.Status{store.StatusSuspended, store.StatusDisabled}},
+		"NamePrefix":   {NamePrefix: "Full_%"},
+		"NameContains": {NameContains: "uLL_%K"},
+		"Scope":        {Scope: "orders:read"},
+		"Label":        {Label: [2]string{"cost.centre", "42"}},
+		"ExpiresBy":    {ExpiresBy: full.ExpiresAt.Add(time.Microsecond)},
+		"ExpiredAt":    {ExpiredAt: full.ExpiresAt},
 		// Never used, so what counts is when it was made: a minute earlier.
 		"UnusedSince": {UnusedSince: other.CreatedAt},
 		"InGraceAt":   {InGraceAt: full.GraceEndsAt.Add(-time.Microsecond)},
@@ -248,6 +249,8 @@ func keysFiltered(f *fixture) {
 	for name, filter := range map[string]store.KeyFilter{
 		"a prefix in other case":   {NamePrefix: "full"},
 		"a wildcard":               {NamePrefix: "%"},
+		"wildcards inside":         {NameContains: "f%y"},
+		"any one character":        {NameContains: "l_k"},
 		"the very end, exclusive":  {ExpiresBy: full.ExpiresAt},
 		"before the end":           {ExpiredAt: full.ExpiresAt.Add(-time.Microsecond)},
 		"the end of the grace":     {InGraceAt: full.GraceEndsAt},
