@@ -146,11 +146,11 @@ func TestAPolicyIsChangedByThoseWhoMayAndOnWhatTheyRead(t *testing.T) {
 
 func TestKeysThatBreakTheirPolicyOrAreToBeRotatedAreListed(t *testing.T) {
 	f := newFixture(t)
-	keys := map[string]string{}
+	keys := map[string]string{"service": f.key(management.KeyCreate{Namespace: "b", Name: "service"}).Key.KeyID}
 	for _, name := range []string{"breaks", "revoked", "fine", "rotated"} {
+		f.advance(time.Millisecond) // keys made in one millisecond are in no order
 		keys[name] = f.key(management.KeyCreate{Namespace: "a", Name: name, KeyType: "user"}).Key.KeyID
 	}
-	keys["service"] = f.key(management.KeyCreate{Namespace: "b", Name: "service"}).Key.KeyID
 	_, err := f.KeyRevoke(t.Context(), global, management.KeyStatusChange{KeyID: keys["revoked"]})
 	must(t, err)
 	_, err = f.KeyUpdate(t.Context(), global, management.KeyUpdate{KeyID: keys["fine"], Version: 1, ExpiresIn: management.Set("100h")})
