@@ -25,7 +25,7 @@ type confirmation struct {
 
 // sign answers the confirmation as the caller carries it.
 func (s *Service) sign(c confirmation) (string, error) {
-	raw, err := json.Marshal(c)
+	raw, err := json.Marshal(c) //nolint:musttag // only this file reads it again, within minutes
 	if err != nil {
 		return "", err
 	}
@@ -40,8 +40,10 @@ func (s *Service) confirmed(p *problems, a Actor, token string) confirmation {
 	proof, proofErr := base64.RawURLEncoding.DecodeString(second)
 	var c confirmation
 	const remedy = "make the dry run again and send the confirmation that it answers"
+	genuine := err == nil && proofErr == nil && s.secrets.Confirms(raw, proof) &&
+		json.Unmarshal(raw, &c) == nil //nolint:musttag // as it was written above
 	switch {
-	case err != nil || proofErr != nil || !s.secrets.Confirms(raw, proof) || json.Unmarshal(raw, &c) != nil || c.Actor != a.ID:
+	case !genuine || c.Actor != a.ID:
 		p.add("confirm", "is no confirmation that a dry run gave out to this caller", remedy)
 	case !p.now.Before(c.At.Add(confirmFor)):
 		p.add("confirm", "is of a dry run more than "+confirmFor.String()+" ago", remedy)

@@ -12,7 +12,7 @@
 //	store cannot be read  the policies are kept; the feed's position does not
 //	                      move, so the ceiling draws nearer; past it nothing
 //	                      is let in without a key, or only watched, any more
-//	more than MaxPolicies as when it cannot be read
+//	too many policies     as when it cannot be read (MaxPolicies)
 //	one rule of two       as when it cannot be read; the control plane refuses
 //	policies              it when it is written
 //	feed begins anew      the policies are kept until they have been read again

@@ -34,10 +34,13 @@ func keyPromises() []promise {
 		{"CountKeys", "counts what Keys lists on all pages, purged keys only when asked for them", func(f *fixture) {
 			f.insertKeys(f.bareKey(1), f.bareKey(2), f.bareKey(3))
 			f.do(func(ctx context.Context, tx *store.Tx) error { return tx.PurgeKey(ctx, f.bareKey(2)) })
-			for status, want := range map[store.Status]int{"": 2, store.StatusActive: 2, store.StatusPurged: 1, store.StatusRevoked: 0} {
-				n, err := f.backend.CountKeys(f.Context(), store.KeyFilter{Status: status})
+			for _, c := range []struct {
+				status store.Status
+				want   int
+			}{{"", 2}, {store.StatusActive, 2}, {store.StatusPurged, 1}, {store.StatusRevoked, 0}} {
+				n, err := f.backend.CountKeys(f.Context(), store.KeyFilter{Status: c.status})
 				f.ok(err)
-				equal(f, n, want)
+				equal(f, n, c.want)
 			}
 		}},
 		{"KeySecrets", "names each pair that a key which is neither revoked nor purged needs, once", func(f *fixture) {

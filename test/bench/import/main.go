@@ -86,7 +86,7 @@ func measure(ctx context.Context, binary, folder string, server *pgserver.Server
 			return err
 		}
 		took := time.Since(began)
-		fmt.Printf("%s: %d keys in %.1f s, %.0f a second\n%s\n", what, keys, took.Seconds(), float64(keys)/took.Seconds(), out)
+		fmt.Fprintf(os.Stdout, "%s: %d keys in %.1f s, %.0f a second\n%s\n", what, keys, took.Seconds(), float64(keys)/took.Seconds(), out)
 	}
 	return nil
 }
