@@ -21,6 +21,9 @@ const (
 // failures is what an address may spend on tokens that are not usable. Each
 // attempt is charged before the token is looked up and gets its charge back
 // unless it failed, so attempts at once spend no more than attempts one by one.
+// Requests that come with the same token at once are one guess: the first is
+// charged ahead, the others when they have failed, so a client that begins with
+// many requests at a time is not taken for one who guesses.
 // When the budget is spent, only tokens that worked before are looked up: one
 // who guesses behind a NAT does not lock out the neighbour. Nil lets all in.
 type failures struct {
@@ -30,20 +33,30 @@ type failures struct {
 	mu    sync.Mutex
 	debts map[netip.Addr]int64        // the state of the limit of each address
 	known map[credential.Digest]int64 // tokens that worked, and when last
+	asked map[guess]struct{}          // charged ahead and not settled; bounded by the requests under way
 }
 
 func newFailures(l *limit.Limit, now func() time.Time) *failures {
 	if l == nil {
 		return nil
 	}
-	return &failures{rate: l.Rate(), now: now, debts: map[netip.Addr]int64{}, known: map[credential.Digest]int64{}}
+	return &failures{
+		rate: l.Rate(), now: now,
+		debts: map[netip.Addr]int64{}, known: map[credential.Digest]int64{}, asked: map[guess]struct{}{},
+	}
 }
 
-// attempt is one token that an address has sent.
-type attempt struct {
+// guess is one token that an address has sent.
+type guess struct {
 	address netip.Addr
 	digest  credential.Digest
-	charge  int64
+}
+
+// attempt is one request with a guess.
+type attempt struct {
+	guess
+
+	charge int64 // ahead of the look-up; 0 for one that goes along with another
 }
 
 // begin charges an attempt. A wait above zero refuses it.
@@ -51,10 +64,13 @@ func (f *failures) begin(address netip.Addr, text string) (a attempt, wait time.
 	if f == nil {
 		return attempt{}, 0
 	}
-	a = attempt{address: counted(address), digest: credential.DigestOf([]byte(text))}
+	a = attempt{guess: guess{counted(address), credential.DigestOf([]byte(text))}}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if _, ok := f.known[a.digest]; ok {
+		return a, 0
+	}
+	if _, ok := f.asked[a.guess]; ok {
 		return a, 0
 	}
 	now, debt := f.now().UnixNano(), f.debts[a.address]
@@ -64,6 +80,7 @@ func (f *failures) begin(address netip.Addr, text string) (a attempt, wait time.
 	}
 	a.charge = d.TAT - max(debt, now)
 	f.remember(a.address, d.TAT, now)
+	f.asked[a.guess] = struct{}{}
 	return a, 0
 }
 
@@ -87,15 +104,18 @@ func (f *failures) worked(a attempt) {
 	f.known[a.digest] = f.now().UnixNano()
 }
 
-// failed keeps the charge, also of a token that had worked before.
+// failed keeps the charge, and charges one that was let in without: a token
+// that had worked before, or that somebody else asked about at the same time.
 func (f *failures) failed(a attempt) {
 	if f == nil {
 		return
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if _, ok := f.known[a.digest]; ok {
-		delete(f.known, a.digest)
+	delete(f.known, a.digest)
+	if a.charge > 0 {
+		delete(f.asked, a.guess)
+	} else {
 		now, debt := f.now().UnixNano(), f.debts[a.address]
 		f.remember(a.address, f.rate.Decide(debt, now, 1).TAT, now)
 	}
@@ -113,6 +133,9 @@ func (f *failures) undecided(a attempt) {
 
 // refund is of an address that is still remembered. f.mu is held.
 func (f *failures) refund(a attempt) {
+	if a.charge > 0 {
+		delete(f.asked, a.guess)
+	}
 	if debt, ok := f.debts[a.address]; ok && a.charge > 0 {
 		if debt -= a.charge; debt <= f.now().UnixNano() {
 			delete(f.debts, a.address)

@@ -15,7 +15,8 @@ func TestTheTablesOfFailuresAreBounded(t *testing.T) {
 	f := newFailures(&limit.Limit{Name: "failures", Limit: 3, Period: time.Minute}, func() time.Time { return at })
 	worst := netip.MustParseAddr("192.0.2.1")
 	for range 3 {
-		f.begin(worst, "wrong")
+		a, _ := f.begin(worst, "wrong")
+		f.failed(a)
 	}
 	for n := range uint32(2 * mostAddresses) {
 		var ip [4]byte
@@ -33,6 +34,9 @@ func TestTheTablesOfFailuresAreBounded(t *testing.T) {
 	for n := range 2 * mostKnown {
 		a, _ := f.begin(worst, string(rune(n))+"right")
 		f.worked(a)
+	}
+	if len(f.asked) > 0 {
+		t.Errorf("%d attempts are remembered that have ended", len(f.asked))
 	}
 	if len(f.known) > mostKnown {
 		t.Errorf("%d tokens, at most %d wanted", len(f.known), mostKnown)

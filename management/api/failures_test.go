@@ -173,3 +173,35 @@ func TestGuessesAtOnceSpendTheSameBudget(t *testing.T) {
 		t.Errorf("%d tokens were looked up, want 3", asked.Load())
 	}
 }
+
+// A client that begins with many requests at once knows its token: none of
+// them is turned away, and if the token is not usable each is counted.
+func TestRequestsAtOnceWithOneTokenAreOneGuess(t *testing.T) {
+	const many = 20
+	var arrived sync.WaitGroup
+	usable := true
+	d := guarded(t, func(o *api.Options) {
+		o.Authenticator = authenticator(func(context.Context) (management.Actor, error) {
+			arrived.Done()
+			arrived.Wait()
+			if usable {
+				return management.Actor{ID: "token:tok_1", Role: store.RoleViewer}, nil
+			}
+			return management.Actor{}, &management.Error{Code: management.CodeUnauthorized, Message: "no"}
+		})
+	})
+	for _, want := range []int{http.StatusOK, http.StatusUnauthorized} {
+		usable = want == http.StatusOK
+		arrived.Add(many)
+		var group sync.WaitGroup
+		for range many {
+			group.Go(func() {
+				if got := d.ask(t, "192.0.2.1:1", wrong(0)).Code; got != want {
+					t.Errorf("status %d, want %d", got, want)
+				}
+			})
+		}
+		group.Wait()
+	}
+	d.want(t, http.StatusTooManyRequests, "192.0.2.1:1", wrong(1))
+}
