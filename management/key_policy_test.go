@@ -160,14 +160,15 @@ func TestKeysThatBreakTheirPolicyOrAreToBeRotatedAreListed(t *testing.T) {
 			page, err := f.KeyPolicyCheck(t.Context(), global, in)
 			must(t, err)
 			for _, b := range page.Items {
-				text := b.Key.Name
+				var text strings.Builder
+				text.WriteString(b.Key.Name)
 				for _, p := range b.Breaches {
-					text += " " + p.Field
+					text.WriteString(" " + p.Field)
 				}
 				if !b.RotateBy.IsZero() {
-					text += " " + b.RotateBy.Sub(start).String()
+					text.WriteString(" " + b.RotateBy.Sub(start).String())
 				}
-				found = append(found, text)
+				found = append(found, text.String())
 			}
 			if page.Next == "" {
 				return found
