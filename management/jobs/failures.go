@@ -10,12 +10,6 @@ import (
 	"credence/store"
 )
 
-// The labels of passes, beside the kinds of jobs.
-const (
-	passHousekeeping = "housekeeping"
-	passUsage        = "usage"
-)
-
 // Failures counts what failed, by kind: each try of a queued job, and each
 // pass. What is tried again until it works counts every time, so that a job
 // that never works shows as a rate that does not end.
@@ -29,8 +23,6 @@ func NewFailures(registerer prometheus.Registerer) (*Failures, error) {
 	if err := registerer.Register(f.total); err != nil {
 		return nil, fmt.Errorf("count failures of jobs: %w", err)
 	}
-	f.total.WithLabelValues(passHousekeeping)
-	f.total.WithLabelValues(passUsage)
 	return f, nil
 }
 
@@ -54,6 +46,9 @@ func (f *Failures) Counted(handlers map[string]store.JobHandler) map[string]stor
 	}
 	return counted
 }
+
+// know has a pass be there from the start, with zero.
+func (f *Failures) know(pass string) { f.total.WithLabelValues(pass) }
 
 // pass counts a pass that failed.
 func (f *Failures) pass(kind string) { f.total.WithLabelValues(kind).Inc() }

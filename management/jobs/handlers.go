@@ -20,8 +20,9 @@ type rescheduler interface {
 
 // Handlers answers the handler of each kind of job.
 func Handlers(service useCases, queue rescheduler) map[string]store.JobHandler {
-	return map[string]store.JobHandler{
-		KindBlacklistExpire: blacklistExpire(service, queue),
-		KindRotationClose:   rotationClose(service, queue),
+	handlers := make(map[string]store.JobHandler)
+	for _, d := range []due{blacklistExpire(service), rotationClose(service)} {
+		handlers[d.kind] = d.handler(queue)
 	}
+	return handlers
 }

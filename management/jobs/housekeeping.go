@@ -95,28 +95,19 @@ type HousekeepingResult struct {
 // Run runs a pass at once and then at intervals, until ctx ends. It answers
 // nil then.
 func (h *Housekeeping) Run(ctx context.Context) error {
-	for {
-		h.pass(ctx)
-		if !pause(ctx, h.o.Interval) {
-			return nil
-		}
-	}
+	return Pass{Name: "housekeeping", Every: h.o.Interval, Do: h.pass}.Work(h.o.Logger, h.o.Failures)(ctx)
 }
 
-// pass runs one pass and logs what came of it.
-func (h *Housekeeping) pass(ctx context.Context) {
+// pass runs one pass and says what came of it.
+func (h *Housekeeping) pass(ctx context.Context) ([]slog.Attr, error) {
 	result, err := h.RunOnce(ctx)
-	switch {
-	case ctx.Err() != nil: // told to end in the middle of it
-	case err != nil:
-		h.o.Failures.pass(passHousekeeping)
-		h.o.Logger.WarnContext(ctx, "housekeeping failed; trying again later",
-			slog.Duration("interval", h.o.Interval), slog.Any("error", err))
-	case result != HousekeepingResult{}:
-		h.o.Logger.InfoContext(ctx, "housekeeping",
-			slog.Int("changes", result.Changes), slog.Int("idempotency_keys", result.Idempotency),
-			slog.Int("quota_counters", result.Quotas), slog.Int("replicas", result.Replicas))
+	if result == (HousekeepingResult{}) {
+		return nil, err
 	}
+	return []slog.Attr{
+		slog.Int("changes", result.Changes), slog.Int("idempotency_keys", result.Idempotency),
+		slog.Int("quota_counters", result.Quotas), slog.Int("replicas", result.Replicas),
+	}, err
 }
 
 // RunOnce runs one pass. An error of one table does not keep it from the

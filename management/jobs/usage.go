@@ -89,21 +89,16 @@ func (u *Usage) Gaps() int64 { return u.gaps.Load() }
 // Run runs a pass at once and then at intervals, until ctx ends. It answers
 // nil then.
 func (u *Usage) Run(ctx context.Context) error {
-	for {
-		result, err := u.RunOnce(ctx)
-		switch {
-		case ctx.Err() != nil: // told to end in the middle of it
-		case err != nil:
-			u.o.Failures.pass(passUsage)
-			u.o.Logger.WarnContext(ctx, "usage pass failed; trying again later",
-				slog.Duration("interval", u.o.Interval), slog.Any("error", err))
-		case result.Gaps > 0:
-			u.o.Logger.WarnContext(ctx, "usage of some replicas was lost; the gaps are recorded", slog.Int("gaps", result.Gaps))
-		}
-		if !pause(ctx, u.o.Interval) {
-			return nil
-		}
+	return Pass{Name: "usage", Every: u.o.Interval, Do: u.pass}.Work(u.o.Logger, u.o.Failures)(ctx)
+}
+
+// pass runs one pass. Only what was lost is worth a line in the log.
+func (u *Usage) pass(ctx context.Context) ([]slog.Attr, error) {
+	result, err := u.RunOnce(ctx)
+	if result.Gaps > 0 {
+		u.o.Logger.WarnContext(ctx, "usage of some replicas was lost; the gaps are recorded", slog.Int("gaps", result.Gaps))
 	}
+	return nil, err
 }
 
 // RunOnce runs one pass.
