@@ -44,6 +44,11 @@ func withListeners(ctx context.Context, c config, logs io.Writer, p processes, u
 			return err
 		}
 	}
+	if p&inControl != 0 {
+		if _, err := outgoingOptions(c.Outgoing); err != nil {
+			return err
+		}
+	}
 	if p&inData != 0 {
 		tuneMemory(os.LookupEnv, cgroupLimits(), logger)
 	}

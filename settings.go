@@ -68,6 +68,8 @@ type config struct {
 	Usage          string // "": redis with Redis, store without
 	UsageRetention time.Duration
 
+	Outgoing outgoingConfig
+
 	MaxConnectionAge time.Duration
 	DrainDelay       time.Duration
 	ShutdownGrace    time.Duration
@@ -113,7 +115,7 @@ func (s *setting) variable() string { return "CREDENCE_" + strings.ToUpper(s.fil
 // settings is the one table of the configuration. Flags, variables, file
 // keys, help texts and `config print` are all made from it.
 func settings() []setting {
-	return slices.Concat(placeSettings(), transportSettings(), clientSettings(), keySettings(), stateSettings(), snapshotSettings(), redisSettings(), limiterSettings(), usageSettings(), runSettings())
+	return slices.Concat(placeSettings(), transportSettings(), clientSettings(), keySettings(), stateSettings(), snapshotSettings(), redisSettings(), limiterSettings(), usageSettings(), outgoingSettings(), runSettings())
 }
 
 func placeSettings() []setting {

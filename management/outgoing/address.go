@@ -54,7 +54,7 @@ func judge(a netip.Addr, allow []netip.Prefix) error {
 			return fmt.Errorf("%w: %s is of a kind that is never reached: link-local, metadata of a cloud, or no single host", ErrRefused, a)
 		}
 		if slices.ContainsFunc(inside(), holds) && !slices.ContainsFunc(allow, holds) {
-			return fmt.Errorf("%w: %s is private; put its network on the allow list if it is meant", ErrRefused, a)
+			return fmt.Errorf("%w: %s is private; put its network, or the host with its port, on the allow list (--outgoing-allow) if it is meant", ErrRefused, a)
 		}
 	}
 	return nil

@@ -21,11 +21,11 @@ var errRedirect = errors.New("redirected, which is not followed: name the final 
 
 // Options say what may be reached. The zero Options reach the public Internet.
 type Options struct {
-	Allow    []netip.Prefix // private networks that may be reached
-	Timeout  time.Duration  // of a whole call; 0 means 10 s
-	MaxBody  int64          // bytes of an answer; 0 means 1 MiB
-	TLS      *tls.Config    // nil trusts the system's authorities
-	Resolver *net.Resolver  // nil means the system's
+	Allow    Allow         // private addresses that may be reached
+	Timeout  time.Duration // of a whole call; 0 means 10 s
+	MaxBody  int64         // bytes of an answer; 0 means 1 MiB
+	TLS      *tls.Config   // nil trusts the system's authorities
+	Resolver *net.Resolver // nil means the system's
 }
 
 // maxHeader bounds the head of an answer, in bytes.
@@ -39,13 +39,12 @@ func NewClient(o Options) *http.Client {
 	if o.MaxBody == 0 {
 		o.MaxBody = 1 << 20
 	}
-	dialer := &net.Dialer{Timeout: o.Timeout, Resolver: o.Resolver, ControlContext: control(o.Allow)}
 	return &http.Client{
 		Timeout:       o.Timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return errRedirect },
 		Transport: &bounded{most: o.MaxBody, next: &http.Transport{
 			Proxy:                  nil, // what the environment names would be a way around the judgement
-			DialContext:            dialer.DialContext,
+			DialContext:            dial(o),
 			TLSClientConfig:        o.TLS,
 			TLSHandshakeTimeout:    o.Timeout,
 			MaxResponseHeaderBytes: maxHeader,
@@ -54,6 +53,19 @@ func NewClient(o Options) *http.Client {
 			IdleConnTimeout:        30 * time.Second,
 			ForceAttemptHTTP2:      true,
 		}},
+	}
+}
+
+// dial connects to a host. One that the allow list names may be at any address
+// but those that are never reached.
+func dial(o Options) func(context.Context, string, string) (net.Conn, error) {
+	listed := &net.Dialer{Timeout: o.Timeout, Resolver: o.Resolver, ControlContext: control(o.Allow.Networks)}
+	named := &net.Dialer{Timeout: o.Timeout, Resolver: o.Resolver, ControlContext: control(everywhere())}
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		if o.Allow.namesHost(address) {
+			return named.DialContext(ctx, network, address)
+		}
+		return listed.DialContext(ctx, network, address)
 	}
 }
 

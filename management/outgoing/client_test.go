@@ -19,7 +19,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+var loopback = outgoing.Allow{Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}
 
 // site is a server on loopback that counts who connects.
 func site(t *testing.T, handler http.HandlerFunc) (url string, connected *atomic.Int64) {
@@ -68,7 +68,7 @@ func TestLoopbackIsReachedFromTheAllowListOnly(t *testing.T) {
 }
 
 func TestMetadataIsNeverReached(t *testing.T) {
-	all := []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
+	all := outgoing.Allow{Networks: []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}}
 	for _, host := range []string{"169.254.169.254", "[::ffff:169.254.169.254]", "[fd00:ec2::254]", "0.0.0.0"} {
 		if _, err := get(t, outgoing.Options{Allow: all}, "http://"+host+"/latest/meta-data/"); !errors.Is(err, outgoing.ErrRefused) {
 			t.Errorf("%s: %v", host, err)
@@ -125,7 +125,7 @@ func TestANameIsJudgedByWhatItResolvesToEachTime(t *testing.T) {
 	url, connected := site(t, hello)
 	_, port, _ := net.SplitHostPort(strings.TrimPrefix(url, "http://"))
 	target := "http://issuer.example.test:" + port
-	only2 := []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
+	only2 := outgoing.Allow{Networks: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}}
 	resolver := names([4]byte{127, 0, 0, 1}, [4]byte{127, 0, 0, 2}, [4]byte{169, 254, 169, 254})
 	o := outgoing.Options{Allow: only2, Resolver: resolver}
 	if body, err := get(t, o, target); err != nil || body != "hello" {

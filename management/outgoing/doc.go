@@ -6,7 +6,8 @@
 //
 //   - The address that is connected to is judged, not the name: a name that
 //     resolves to something else a moment later (DNS rebinding) gains nothing.
-//   - Private and loopback addresses are reached only from the allow list.
+//   - Private and loopback addresses are reached only from the allow list: by
+//     network, or by the host and port that a URL names.
 //     Link-local addresses, where clouds keep the credentials of a machine, and
 //     the other well-known addresses of such services are never reached.
 //   - An IPv4 address in IPv6 clothes (mapped, NAT64, 6to4) is judged as both.

@@ -13,6 +13,7 @@ import (
 // The zero value trusts the system's authorities and shows nothing.
 type ClientOptions struct {
 	CAFile     string // PEM: the authorities to trust instead of the system's
+	AndSystem  bool   // trust the system's authorities as well as those of CAFile
 	CertFile   string // PEM: what the server is shown, where it asks (mTLS)
 	KeyFile    string // PEM: its private key; mode 0640 or narrower
 	ServerName string // the name the server must bear, if not the one it is called by
@@ -39,6 +40,11 @@ func (o ClientOptions) Config() (*tls.Config, error) {
 			return nil, fmt.Errorf("authorities: %s: %w", o.CAFile, err)
 		}
 		config.RootCAs = x509.NewCertPool()
+		if o.AndSystem {
+			if config.RootCAs, err = x509.SystemCertPool(); err != nil {
+				return nil, fmt.Errorf("authorities of the system: %w", err)
+			}
+		}
 		for _, one := range authorities {
 			config.RootCAs.AddCert(one)
 		}
