@@ -214,8 +214,3 @@ func printConfig(out io.Writer, origins []origin) error {
 	}
 	return w.Flush()
 }
-
-// maskURL hides the password of an address such as postgres://u:p@host/db.
-func maskURL(value string) string {
-	return regexp.MustCompile(`(://[^:/@\s]*):[^@\s]*@`).ReplaceAllString(value, "$1:[masked]@")
-}

@@ -107,29 +107,36 @@ func (s *Service) blacklistAdd(ctx context.Context, a Actor, in BlacklistAdd) (B
 
 // The most rules that can be added. Every replica holds all rules in memory
 // and refuses to hold more than 250,000; a flood of one namespace's rules must
-// not bring that about for all others.
+// not bring that about for all others. Rules of namespaces have room of their
+// own: however many there are, one that refuses everywhere still fits.
 const (
-	maxNamespaceRules = 10_000
-	maxGlobalRules    = 100_000
-	maxRules          = 200_000
+	maxNamespaceRules  = 10_000
+	maxGlobalRules     = 100_000
+	maxNamespacedRules = 100_000
 )
 
 // roomForRule refuses a rule that would be one too many.
 func (t *transaction) roomForRule(ctx context.Context, namespace string) error {
-	own, all, err := t.CountBlacklistRules(ctx, namespace)
+	everywhere, all, err := t.CountBlacklistRules(ctx, "")
 	if err != nil {
 		return err
 	}
-	most, whose := maxNamespaceRules, "namespace "+quoted(namespace)+" has"
 	if namespace == "" {
-		most, whose = maxGlobalRules, "there are"
+		if everywhere >= maxGlobalRules {
+			return refuse(CodeConflict, "blacklist rule: there are %d for all namespaces already, the most it may be; "+
+				"remove some, or refuse a wider network by one rule", everywhere)
+		}
+		return nil
 	}
+	own, _, err := t.CountBlacklistRules(ctx, namespace)
 	switch {
-	case own >= most:
-		return refuse(CodeConflict, "blacklist rule: %s %d already, the most it may be; remove some, or refuse a wider network by one rule",
-			whose, own)
-	case all >= maxRules:
-		return refuse(CodeConflict, "blacklist rule: there are %d in all namespaces, the most it may be; remove some first", all)
+	case err != nil:
+		return err
+	case own >= maxNamespaceRules:
+		return refuse(CodeConflict, "blacklist rule: namespace %s has %d already, the most it may be; "+
+			"remove some, or refuse a wider network by one rule", quoted(namespace), own)
+	case all-everywhere >= maxNamespacedRules:
+		return refuse(CodeConflict, "blacklist rule: the namespaces together have as many as there may be; remove some first")
 	}
 	return nil
 }

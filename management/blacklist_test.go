@@ -206,16 +206,14 @@ func TestGlobalRulesAreForGlobalActors(t *testing.T) {
 	}
 }
 
-// Every replica holds all rules; one namespace's flood must not be what fills
-// them.
-func TestANamespaceCannotFloodTheBlacklist(t *testing.T) {
-	f := newFixture(t)
-	const most = 10_000
-	must(t, f.store.Transact(t.Context(), func(ctx context.Context, w store.Writer) error {
+// flood makes that many rules of a namespace, "" for all.
+func (f *fixture) flood(namespace string, most int) {
+	f.t.Helper()
+	must(f.t, f.store.Transact(f.t.Context(), func(ctx context.Context, w store.Writer) error {
 		address := netip.MustParseAddr("198.18.0.0")
 		for i := range most {
 			err := w.InsertBlacklistRule(ctx, store.BlacklistRule{
-				ID: fmt.Sprintf("blk_%05d", i), Namespace: "a", Network: netip.PrefixFrom(address, 32), Reason: "r",
+				ID: fmt.Sprintf("blk_%s%06d", namespace, i), Namespace: namespace, Network: netip.PrefixFrom(address, 32), Reason: "r",
 				CreatedBy: "test", CreatedAt: start,
 			})
 			if err != nil {
@@ -225,9 +223,32 @@ func TestANamespaceCannotFloodTheBlacklist(t *testing.T) {
 		}
 		return nil
 	}))
+}
+
+// Every replica holds all rules; one namespace's flood must not be what fills
+// them.
+func TestANamespaceCannotFloodTheBlacklist(t *testing.T) {
+	f := newFixture(t)
+	f.flood("a", 10_000)
 	_, err := f.BlacklistAdd(t.Context(), onlyA, management.BlacklistAdd{Namespace: "a", Network: "203.0.113.9", Reason: "one too many"})
 	refused(t, err, management.CodeConflict)
 	if _, err := f.BlacklistAdd(t.Context(), global, management.BlacklistAdd{Namespace: "b", Network: "203.0.113.9", Reason: "its own"}); err != nil {
 		t.Errorf("another namespace is full too: %v", err)
 	}
+}
+
+// Rules for all namespaces and those of namespaces take no room from each
+// other: who has many namespaces cannot keep the platform from refusing an
+// address, nor the other way round.
+func TestRulesOfNamespacesTakeNoRoomFromThoseForAll(t *testing.T) {
+	f := newFixture(t)
+	for n := range 10 {
+		name := fmt.Sprintf("tenant%d", n)
+		_, err := f.NamespaceCreate(t.Context(), global, management.NamespaceCreate{Name: name})
+		must(t, err)
+		f.flood(name, 10_000)
+	}
+	_, err := f.BlacklistAdd(t.Context(), global, management.BlacklistAdd{Namespace: "b", Network: "203.0.113.9", Reason: "one too many"})
+	refused(t, err, management.CodeConflict)
+	f.rule(management.BlacklistAdd{Network: "203.0.113.9"})
 }

@@ -126,6 +126,5 @@ func sentinels() []sentinel {
 		{store.ErrLocked, CodeUnavailable, "the store is busy; try again"},
 		{context.DeadlineExceeded, CodeUnavailable, "the store did not answer in time; try again"},
 		{context.Canceled, CodeUnavailable, "the request was given up"},
-		{store.ErrLocked, CodeUnavailable, "the store is busy; try again"},
 	}
 }

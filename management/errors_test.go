@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	gotoken "go/token"
 	"slices"
 	"strings"
 	"testing"
@@ -37,6 +40,50 @@ func TestEachSentinelOfTheStoreHasItsCode(t *testing.T) {
 	if failed("key k", nil) != nil {
 		t.Error("nil became an error")
 	}
+}
+
+// The first that matches is taken, so a second of the same would never be.
+func TestEachSentinelOccursExactlyOnce(t *testing.T) {
+	seen := map[error]int{}
+	for _, s := range sentinels() {
+		if seen[s.is]++; seen[s.is] > 1 {
+			t.Errorf("%v occurs twice", s.is)
+		}
+	}
+	known := map[string]error{
+		"ErrNotFound": store.ErrNotFound, "ErrConflict": store.ErrConflict, "ErrStale": store.ErrStale, "ErrReferenced": store.ErrReferenced,
+		"ErrMissingReference": store.ErrMissingReference, "ErrUnavailable": store.ErrUnavailable, "ErrLocked": store.ErrLocked,
+	}
+	// Nobody who calls can mend these; ErrRefused is ErrUnavailable, too.
+	ours := []string{
+		"ErrInvalid", "ErrRefused", "ErrUnaudited", "ErrNewerSchema", "ErrOldSchema", "ErrCorrupt", "ErrForeignSecrets", "ErrFeedGap",
+	}
+	for _, name := range declared(t, "../store/errors.go") {
+		if err := known[name]; seen[err] == 0 && !slices.Contains(ours, name) {
+			t.Errorf("store.%s has no code", name)
+		}
+	}
+}
+
+// declared lists the variables that a file declares.
+func declared(t *testing.T, file string) (names []string) {
+	t.Helper()
+	parsed, err := parser.ParseFile(gotoken.NewFileSet(), file, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ast.Inspect(parsed, func(n ast.Node) bool {
+		if v, ok := n.(*ast.ValueSpec); ok {
+			for _, name := range v.Names {
+				names = append(names, name.Name)
+			}
+		}
+		return true
+	})
+	if len(names) == 0 {
+		t.Fatalf("%s declares nothing", file)
+	}
+	return names
 }
 
 func TestAnErrorReadsAsOneLineWithEveryProblem(t *testing.T) {

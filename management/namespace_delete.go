@@ -2,6 +2,7 @@ package management
 
 import (
 	"context"
+	"errors"
 
 	"credence/store"
 )
@@ -36,7 +37,9 @@ func (s *Service) NamespaceDelete(ctx context.Context, a Actor, in NamespaceDele
 		if err := t.noPolicyNames(ctx, n.Name); err != nil {
 			return store.Namespace{}, err
 		}
-		if err := t.DeleteNamespace(ctx, n.Name, n.Version); err != nil {
+		if err := t.DeleteNamespace(ctx, n.Name, n.Version); errors.Is(err, store.ErrReferenced) {
+			return store.Namespace{}, refuse(CodeInUse, "%s: still in use: keys, owners, plans, key policies or blacklist rules live in it; remove them first", what)
+		} else if err != nil {
 			return store.Namespace{}, err
 		}
 		t.record(n.Name, "namespace.delete", "namespace:"+n.Name, "", details{Before: namespaceFacts(&n)})

@@ -61,11 +61,18 @@ func readBody(w http.ResponseWriter, r *http.Request, registry huma.Registry, sc
 	var unknown []client.FieldError
 	exactNames(registry, schema, "", value, &unknown)
 	if len(unknown) > 0 {
-		slices.SortFunc(unknown, func(a, b client.FieldError) int { return strings.Compare(a.Field, b.Field) })
+		slices.SortFunc(unknown, byField)
 		return nil, newProblem(http.StatusUnprocessableEntity, string(management.CodeInvalidInput), "the body holds unknown fields", unknown...)
+	}
+	var unstorable []client.FieldError
+	if unstorableTexts("", value, &unstorable); len(unstorable) > 0 {
+		slices.SortFunc(unstorable, byField)
+		return nil, newProblem(http.StatusUnprocessableEntity, string(management.CodeInvalidInput), "the body holds text that cannot be stored", unstorable...)
 	}
 	return raw, nil
 }
+
+func byField(a, b client.FieldError) int { return strings.Compare(a.Field, b.Field) }
 
 // values counts the values in JSON, or a few more: each but the first stands
 // behind a comma or an opening bracket. Nothing is allocated for it.

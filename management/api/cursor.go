@@ -27,7 +27,7 @@ func (c call) page(in client.PageInput) (management.PageInput, error) {
 	}
 	raw, err := base64.RawURLEncoding.DecodeString(in.Cursor)
 	operation, after, found := strings.Cut(string(raw), " ")
-	if err != nil || !found || operation != c.operation || after == "" {
+	if err != nil || !found || operation != c.operation || after == "" || !storable(after) {
 		return page, malformed("cursor", "is not one that this list gave out",
 			"send next_cursor of the previous answer unchanged, or leave it out to begin anew")
 	}

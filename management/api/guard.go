@@ -64,6 +64,9 @@ func (s *server) enterActor(r *http.Request, op Operation) (actor management.Act
 
 func (s *server) admit(w http.ResponseWriter, r *http.Request, op Operation, actor management.Actor, known []string) (call, error) {
 	c := call{service: s.service, ready: s.ready, clock: s.now, operation: op.ID, actor: actor}
+	if err := storablePath(r); err != nil {
+		return c, err
+	}
 	if err := queries(r, known); err != nil {
 		return c, err
 	}
@@ -217,6 +220,9 @@ func queries(r *http.Request, known []string) error {
 		}
 		if len(values) > 1 {
 			return malformed(name, "is given more than once", "give it once")
+		}
+		if !storable(values[0]) {
+			return malformed(name, unstorableProblem, unstorableRemedy)
 		}
 	}
 	return nil

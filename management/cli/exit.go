@@ -133,11 +133,19 @@ func explain(err error) error {
 	case "stale_version":
 		return explained{err, "Somebody changed it meanwhile: look at it with show, then try again."}
 	case "in_use":
-		return explained{err, "`credence keys list` with --plan, --owner or --namespace finds the keys that need it."}
+		if namesKeys(e) {
+			return explained{err, "`credence keys list` with --plan, --owner or --namespace finds the keys that need it."}
+		}
 	case "misdirected_request":
 		return explained{err, "Start the server with --api-hosts naming the host in --server."}
 	}
 	return err
+}
+
+// namesKeys reports whether it is keys that need what was to be removed. An
+// admin token or a route policy can, too: then the answer says which.
+func namesKeys(e *client.Error) bool {
+	return slices.ContainsFunc(e.Errors, func(f client.FieldError) bool { return strings.HasPrefix(f.Field, "key_") })
 }
 
 // cutOffAfterTLS reports whether a server that speaks TLS was reached and hung
