@@ -48,6 +48,9 @@ func withListeners(ctx context.Context, c config, logs io.Writer, p processes, u
 		if _, err := outgoingOptions(c.Outgoing); err != nil {
 			return err
 		}
+		if _, err := loadIssuers(c.OIDCConfig); err != nil {
+			return err
+		}
 	}
 	if p&inData != 0 {
 		tuneMemory(os.LookupEnv, cgroupLimits(), logger)

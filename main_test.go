@@ -6,10 +6,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"credence/test/issuer"
 )
 
 // TestMain makes the test binary answer to the name credence, so that the
@@ -24,8 +27,11 @@ func TestMain(m *testing.M) {
 // DIR has announced its addresses and sets CHECK, STATUS and API to them;
 // `busyport NAME` holds a port until the script ends and sets NAME to its
 // address; `overwrite FILE TEXT` replaces a file's first bytes; `replace FILE
-// OLD NEW` replaces a text in it.
+// OLD NEW` replaces a text in it; `issuer` runs an identity provider and sets
+// ISSUER and ISSUER_CA, `jwt FILE SUBJECT GROUP...` gets a token from it,
+// `issuer-stop` takes it down.
 func TestScripts(t *testing.T) {
+	providers := &scriptIssuers{tb: t, running: map[*testscript.TestScript]*issuer.Issuer{}}
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("test", "script"),
 		RequireExplicitExec: true,
@@ -40,6 +46,10 @@ func TestScripts(t *testing.T) {
 			"busyport":  scriptBusyPort,
 			"overwrite": scriptOverwrite,
 			"replace":   scriptReplace,
+
+			"issuer":      providers.start,
+			"issuer-stop": providers.stop,
+			"jwt":         providers.token,
 		},
 	})
 }
@@ -96,4 +106,50 @@ func scriptOverwrite(ts *testscript.TestScript, neg bool, args []string) {
 	_, err = f.WriteAt([]byte(args[1]), 0)
 	ts.Check(err)
 	ts.Check(f.Close())
+}
+
+// scriptIssuers are the identity providers of the scripts.
+type scriptIssuers struct {
+	tb      testing.TB
+	mu      sync.Mutex
+	running map[*testscript.TestScript]*issuer.Issuer
+}
+
+func (s *scriptIssuers) of(ts *testscript.TestScript) *issuer.Issuer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := s.running[ts]
+	if i == nil {
+		ts.Fatalf("there is no issuer: start one with `issuer`")
+	}
+	return i
+}
+
+func (s *scriptIssuers) start(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: issuer")
+	}
+	i := issuer.New(s.tb)
+	s.mu.Lock()
+	s.running[ts] = i
+	s.mu.Unlock()
+	ts.Setenv("ISSUER", i.URL)
+	ts.Setenv("ISSUER_CA", i.CA.File)
+}
+
+func (s *scriptIssuers) stop(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: issuer-stop")
+	}
+	s.of(ts).Stop()
+}
+
+func (s *scriptIssuers) token(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: jwt FILE SUBJECT GROUP...")
+	}
+	text := s.of(ts).Token(s.tb, issuer.Grant{
+		Subject: args[1], Audience: []string{"credence"}, Claims: map[string]any{"groups": args[2:]},
+	})
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
 }

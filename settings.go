@@ -70,6 +70,8 @@ type config struct {
 
 	Outgoing outgoingConfig
 
+	OIDCConfig string // "": tokens of identity providers are not accepted
+
 	MaxConnectionAge time.Duration
 	DrainDelay       time.Duration
 	ShutdownGrace    time.Duration
@@ -115,7 +117,7 @@ func (s *setting) variable() string { return "CREDENCE_" + strings.ToUpper(s.fil
 // settings is the one table of the configuration. Flags, variables, file
 // keys, help texts and `config print` are all made from it.
 func settings() []setting {
-	return slices.Concat(placeSettings(), transportSettings(), clientSettings(), keySettings(), stateSettings(), snapshotSettings(), redisSettings(), limiterSettings(), usageSettings(), outgoingSettings(), runSettings())
+	return slices.Concat(placeSettings(), transportSettings(), clientSettings(), keySettings(), stateSettings(), snapshotSettings(), redisSettings(), limiterSettings(), usageSettings(), outgoingSettings(), oidcSettings(), runSettings())
 }
 
 func placeSettings() []setting {

@@ -273,8 +273,12 @@ func (d *deployment) start(w *work, l *listeners, service *management.Service) e
 // startControlPlane starts the management API and the jobs. parts are what
 // else the process needs to be ready.
 func (d *deployment) startControlPlane(w *work, l *listeners, service *management.Service, parts []extauthz.Part) (extauthz.Part, error) {
+	authenticator, note, err := d.newAuthenticator(w, service)
+	if err != nil {
+		return extauthz.Part{}, err
+	}
 	handler, err := api.New(api.Options{
-		Service: service, Authenticator: service, Hosts: d.config.APIHosts, FailureLimit: d.config.APIFailureLimit, Registerer: d.registry, Logger: d.logger,
+		Service: service, Authenticator: authenticator, Hosts: d.config.APIHosts, FailureLimit: d.config.APIFailureLimit, Registerer: d.registry, Logger: d.logger,
 		Now: time.Now, Random: rand.Reader, Version: version(),
 		Ready: func(ctx context.Context) error {
 			errs := []error{d.backend.Ping(ctx)}
@@ -323,5 +327,5 @@ func (d *deployment) startControlPlane(w *work, l *listeners, service *managemen
 	w.front.Go(func() error { return changes.RunJobs(w.ctx, failures.Counted(jobs.Handlers(service, changes))) })
 	w.front.Go(func() error { return leader.Run(w.ctx, keeping.Run, usages.Run) })
 	d.pushChanges(w)
-	return extauthz.Part{Name: "management_api", Check: func() error { return w.ctx.Err() }}, nil
+	return extauthz.Part{Name: "management_api", Check: func() error { return w.ctx.Err() }, Note: note}, nil
 }

@@ -14,28 +14,29 @@ type Code string
 
 // The codes.
 const (
-	CodeInvalidInput         Code = "invalid_input"          // Fields says what and how to mend it
-	CodeNotFound             Code = "not_found"              // no such object that the actor may see
-	CodeConflict             Code = "conflict"               // the name is taken, or the state forbids it
-	CodeStaleVersion         Code = "stale_version"          // changed since the caller read it
-	CodePreconditionRequired Code = "precondition_required"  // an update without the version it is based on
-	CodeForbidden            Code = "forbidden"              // the actor may never do this
-	CodeUnauthorized         Code = "unauthorized"           // no usable admin token
-	CodeInUse                Code = "in_use"                 // others still refer to it
-	CodeKeyRevoked           Code = "key_revoked"            // final; make a new key
-	CodeKeyExpired           Code = "key_expired"            // its life has ended; make a new key
-	CodeKeyRotated           Code = "key_rotated"            // another key has taken over already
-	CodeKeyNotPurgeable      Code = "key_not_purgeable"      // neither revoked nor expired
-	CodeIdempotencyKeyReused Code = "idempotency_key_reused" // with another request
-	CodeUnavailable          Code = "unavailable"            // try again
-	CodeInternal             Code = "internal"               // a fault of ours
+	CodeInvalidInput         Code = "invalid_input"                 // Fields says what and how to mend it
+	CodeNotFound             Code = "not_found"                     // no such object that the actor may see
+	CodeConflict             Code = "conflict"                      // the name is taken, or the state forbids it
+	CodeStaleVersion         Code = "stale_version"                 // changed since the caller read it
+	CodePreconditionRequired Code = "precondition_required"         // an update without the version it is based on
+	CodeForbidden            Code = "forbidden"                     // the actor may never do this
+	CodeUnauthorized         Code = "unauthorized"                  // no usable admin token
+	CodeInUse                Code = "in_use"                        // others still refer to it
+	CodeKeyRevoked           Code = "key_revoked"                   // final; make a new key
+	CodeKeyExpired           Code = "key_expired"                   // its life has ended; make a new key
+	CodeKeyRotated           Code = "key_rotated"                   // another key has taken over already
+	CodeKeyNotPurgeable      Code = "key_not_purgeable"             // neither revoked nor expired
+	CodeIdempotencyKeyReused Code = "idempotency_key_reused"        // with another request
+	CodeIdentityProvider     Code = "identity_provider_unavailable" // nobody can say whether its token is usable
+	CodeUnavailable          Code = "unavailable"                   // try again
+	CodeInternal             Code = "internal"                      // a fault of ours
 )
 
 // Codes lists every code.
 func Codes() []Code {
 	return []Code{
 		CodeInvalidInput, CodeNotFound, CodeConflict, CodeStaleVersion, CodePreconditionRequired, CodeForbidden,
-		CodeUnauthorized, CodeInUse, CodeKeyRevoked, CodeKeyExpired, CodeKeyRotated, CodeKeyNotPurgeable, CodeIdempotencyKeyReused, CodeUnavailable,
+		CodeUnauthorized, CodeInUse, CodeKeyRevoked, CodeKeyExpired, CodeKeyRotated, CodeKeyNotPurgeable, CodeIdempotencyKeyReused, CodeIdentityProvider, CodeUnavailable,
 		CodeInternal,
 	}
 }

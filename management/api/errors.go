@@ -39,7 +39,7 @@ func statusOf(code management.Code) int {
 		return http.StatusForbidden
 	case management.CodeUnauthorized:
 		return http.StatusUnauthorized
-	case management.CodeUnavailable:
+	case management.CodeIdentityProvider, management.CodeUnavailable:
 		return http.StatusServiceUnavailable
 	case management.CodeInternal:
 		return http.StatusInternalServerError

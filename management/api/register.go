@@ -130,6 +130,7 @@ func (s *server) problems(op Operation) map[string]*huma.Response {
 	if op.Role != "" {
 		add(management.CodeUnauthorized)
 		add(management.CodeForbidden)
+		add(management.CodeIdentityProvider)
 		codes[http.StatusTooManyRequests] = append(codes[http.StatusTooManyRequests], codeTooManyFailures)
 	}
 	if op.NeedsIfMatch {

@@ -128,7 +128,7 @@ func (c *command) findToken(dir string) (credential.Text, error) {
 		}
 		return token, nil
 	case c.Token != "":
-		token, err := credential.ReadText(strings.NewReader(c.Token))
+		token, err := readToken(strings.NewReader(c.Token))
 		if err != nil {
 			return token, noTokenError{fmt.Errorf("CREDENCE_TOKEN: %w", err)}
 		}
@@ -152,7 +152,7 @@ func tokenIn(file string) (credential.Text, error) {
 		return credential.Text{}, err
 	}
 	defer f.Close() //nolint:errcheck // only read
-	token, err := credential.ReadText(f)
+	token, err := readToken(f)
 	if err != nil {
 		return token, fmt.Errorf("%s: %w", file, err)
 	}

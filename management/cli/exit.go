@@ -40,7 +40,7 @@ func exitTable() []exitRow {
 		{ExitNotFound, "no such object", []string{"not_found"}},
 		{ExitConflict, "the name is taken, the object changed meanwhile, is in use, or its state forbids it", []string{"conflict", "stale_version", "in_use", "key_revoked", "key_expired", "key_rotated", "key_not_purgeable"}},
 		{ExitDenied, "the admin token is missing, not usable, or may not do this", []string{"unauthorized", "forbidden"}},
-		{ExitUnavailable, "the server cannot be reached or cannot answer now", []string{"unavailable", "too_many_failures"}},
+		{ExitUnavailable, "the server cannot be reached or cannot answer now", []string{"unavailable", "identity_provider_unavailable", "too_many_failures"}},
 		{ExitUnconfirmed, "the change was made, but not every replica confirmed it within --wait", nil},
 	}
 }

@@ -45,6 +45,9 @@ var mayImport = map[string][]string{
 	// The one way out, for whoever calls addresses that others have named.
 	"management/outgoing": {},
 
+	// Tokens of identity providers, beside admin tokens.
+	"management/oidc": {"management", "store"},
+
 	// A program of go generate: writes the typed client from the table.
 	"management/api/generate": {"management/api", "management/client"},
 	// Reads the files in which other systems keep their keys, for the CLI.
@@ -113,6 +116,8 @@ var mayImport = map[string][]string{
 	"test/bench/revocation": {"management/client", "test/harness", "test/pgserver", "test/redisserver", "test/stage"},
 	// Certificates for the tests of whoever needs some.
 	"test/authority": {},
+	// A real identity provider, likewise.
+	"test/issuer": {"test/authority"},
 }
 
 // livesIn says for each dependency from outside (a path or a prefix of it)
@@ -121,7 +126,7 @@ var mayImport = map[string][]string{
 var livesIn = map[string][]string{
 	// The standard library's doors to the world.
 	"database/sql": {"store/sqlite"},
-	"net/http":     {".", "extauthz", "extauthz/doctor", "extauthz/drill", "extauthz/forward", "management/api", "management/client", "management/outgoing"},
+	"net/http":     {".", "extauthz", "extauthz/doctor", "extauthz/drill", "extauthz/forward", "management/api", "management/client", "management/oidc", "management/outgoing"},
 	"os/exec":      {},
 
 	// Envoy's types and the transport stop in the data plane's root package;
@@ -144,6 +149,10 @@ var livesIn = map[string][]string{
 	"github.com/danielgtaylor/huma/v2":  {"management/api"},
 	"github.com/mattn/go-isatty":        {"management/cli"},
 
+	// Tokens of identity providers: their protocol, and signatures.
+	"github.com/coreos/go-oidc/v3":  {"management/oidc"},
+	"github.com/go-jose/go-jose/v4": {"management/oidc"},
+
 	// Files that operators write, and Envoy's, in tests.
 	"go.yaml.in/yaml/v3": {".", "management/importer"},
 
@@ -153,8 +162,8 @@ var livesIn = map[string][]string{
 	"github.com/spf13/pflag": {".", "extauthz/probe", "management/cli"},
 
 	// What many may use, but not the decision and not the contract.
-	"github.com/prometheus/client_golang": {".", "extauthz", "extauthz/forward", "management/api", "management/jobs", "store/certfile", "store/redis"},
-	"golang.org/x/sync":                   {".", "extauthz", "store/storetest"},
+	"github.com/prometheus/client_golang": {".", "extauthz", "extauthz/forward", "management/api", "management/jobs", "management/oidc", "store/certfile", "store/redis"},
+	"golang.org/x/sync":                   {".", "extauthz", "management/oidc", "store/storetest"},
 	"github.com/google/go-cmp":            {"store/storetest"},
 }
 
