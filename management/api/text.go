@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"credence/management"
 	"credence/management/client"
 )
 
@@ -21,12 +22,13 @@ const (
 	unstorableRemedy  = "send UTF-8 text without NUL"
 )
 
-// storablePath refuses ids and names in the path that no object can have.
+// storablePath refuses ids and names in the path that no object can have: it is
+// not found, as one of another name would be.
 func storablePath(r *http.Request) error {
 	if storable(r.URL.Path) {
 		return nil
 	}
-	return malformed("path", unstorableProblem, unstorableRemedy)
+	return &management.Error{Code: management.CodeNotFound, Message: "the path names an object that cannot be: it " + unstorableProblem}
 }
 
 // unstorableTexts finds the members of a body that cannot be stored. Bytes that

@@ -16,11 +16,12 @@ func TestTextsThatNoDatabaseHoldsAreTheCallersMistake(t *testing.T) {
 		{"/v1/keys?label=team%3Da%00", "label"},
 		{"/v1/keys?scope=a%00", "scope"},
 		{"/v1/audit?actor=a%00", "actor"},
-		{"/v1/keys/key_%00", "path"},
-		{"/v1/plans/%ff", "path"},
 		{"/v1/keys?cursor=" + cursor, "cursor"},
 	} {
 		wantProblem(t, d.send(t, http.MethodGet, c.path, ""), http.StatusBadRequest, "malformed_request", c.field)
+	}
+	for _, path := range []string{"/v1/keys/key_%00", "/v1/plans/%ff"} {
+		wantProblem(t, d.send(t, http.MethodGet, path, ""), http.StatusNotFound, "not_found", "")
 	}
 	wantProblem(t, d.send(t, http.MethodPost, "/v1/keys/revoke", `{"filter": {"owner": "a\u0000"}, "reason": "leak"}`),
 		http.StatusUnprocessableEntity, "invalid_input", "filter.owner")
