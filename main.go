@@ -350,8 +350,15 @@ func versionCommand(p process) *cobra.Command {
 	}
 }
 
+// stamped is the version that a build without the repository's history is given:
+// go build -ldflags "-X main.stamped=v1.2.3".
+var stamped string
+
 // version is the module version the binary was built from.
 func version() string {
+	if stamped != "" {
+		return stamped
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Main.Version == "" {
 		return "(devel)"

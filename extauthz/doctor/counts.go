@@ -132,7 +132,7 @@ func allEnded(reason string, n float64) Finding {
 	case pipeline.ReasonMissingKey.String():
 		f.Code, f.Observed = "no_credential", fmt.Sprintf("all %.0f Checks since the process started came without a credential", n)
 		f.Why = "Envoy asks, but what callers send never arrives."
-		f.Remedy = "One of these: the ext_authz filter has allowed_headers without the header, or disallowed_headers with it; " +
+		f.Remedy = "One of these: the ext_authz filter has allowed_headers without the header (take the list away, or have at least the lines below), or disallowed_headers with it; " +
 			"callers use another place than --key-sources names; a filter before ext_authz, such as jwt_authn or oauth2 with forwarding off, or a proxy before Envoy removes it."
 		f.Envoy = envoyAllowedHeaders
 	case pipeline.ReasonBadClientAddress.String():

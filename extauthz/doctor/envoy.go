@@ -9,13 +9,15 @@ const (
     "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
     explicit_http_config: { http2_protocol_options: {} }`
 
-	// envoyTLS too.
+	// envoyTLS too. Health checks do not say h2 by themselves, and without it
+	// they are refused.
 	envoyTLS = `transport_socket:
   name: envoy.transport_sockets.tls
   typed_config:
     "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
     sni: credence.example.com
     common_tls_context:
+      alpn_protocols: [h2]
       validation_context:
         trusted_ca: { filename: /etc/envoy/credence-ca.pem }
         match_typed_subject_alt_names:
@@ -27,6 +29,7 @@ const (
     "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
     sni: credence.example.com
     common_tls_context:
+      alpn_protocols: [h2]
       tls_certificates:
       - certificate_chain: { filename: /etc/envoy/envoy.pem }
         private_key: { filename: /etc/envoy/envoy.key }
@@ -52,9 +55,14 @@ const (
           append_action: OVERWRITE_IF_EXISTS_OR_ADD`
 
 	// envoyAllowedHeaders belongs into the ext_authz filter, in place of a
-	// list there that lacks them.
+	// list there that lacks them. What Credence does not see it cannot take
+	// away: forged spellings of its own headers belong into any list.
 	envoyAllowedHeaders = `allowed_headers:
   patterns:
   - { exact: x-api-key, ignore_case: true }
-  - { exact: authorization, ignore_case: true }`
+  - { exact: authorization, ignore_case: true }
+  - { exact: x-client-ip, ignore_case: true }
+  - { exact: x-request-id, ignore_case: true }
+  - { exact: content-type, ignore_case: true }
+  - safe_regex: { regex: "x[-_.](credence|envoy[-_.]auth)[-_.].*" }`
 )

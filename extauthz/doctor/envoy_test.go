@@ -2,6 +2,8 @@ package doctor
 
 import (
 	"encoding/json"
+	"regexp"
+	"slices"
 	"testing"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
@@ -10,6 +12,7 @@ import (
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 	upstreamv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
+	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	"go.yaml.in/yaml/v3"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -54,12 +57,30 @@ func unpack(t *testing.T, packed *anypb.Any, into interface {
 	}
 }
 
+// hides says which of the headers do not pass the filter's list: a forged one that
+// does not is not taken away.
+func hides(t *testing.T, filter *extauthzv3.ExtAuthz, headers ...string) {
+	t.Helper()
+	for _, name := range headers {
+		if !slices.ContainsFunc(filter.GetAllowedHeaders().GetPatterns(), func(m *matcherv3.StringMatcher) bool {
+			expression := m.GetSafeRegex().GetRegex()
+			return m.GetExact() == name || expression != "" && regexp.MustCompile("^(?:"+expression+")$").MatchString(name)
+		}) {
+			t.Errorf("the lines hide %s from Credence", name)
+		}
+	}
+}
+
 // TestEnvoyCanReadTheLines that findings tell an operator to paste.
 func TestEnvoyCanReadTheLines(t *testing.T) {
 	for _, lines := range []string{envoyTLS, envoyClientCertificate} {
 		var cluster clusterv3.Cluster
 		read(t, "name: credence\n"+lines, &cluster)
-		unpack(t, cluster.GetTransportSocket().GetTypedConfig(), &tlsv3.UpstreamTlsContext{})
+		var context tlsv3.UpstreamTlsContext
+		unpack(t, cluster.GetTransportSocket().GetTypedConfig(), &context)
+		if !slices.Equal(context.GetCommonTlsContext().GetAlpnProtocols(), []string{"h2"}) {
+			t.Error("health checks by these lines are refused: they do not say h2")
+		}
 	}
 	var cluster clusterv3.Cluster
 	read(t, "name: credence\n"+envoyHTTP2, &cluster)
@@ -68,9 +89,10 @@ func TestEnvoyCanReadTheLines(t *testing.T) {
 	if http.GetExplicitHttpConfig().GetHttp2ProtocolOptions() == nil {
 		t.Error("the lines for HTTP/2 do not ask for it")
 	}
-	for _, lines := range []string{envoyStray, envoyAllowedHeaders} {
-		read(t, lines, &extauthzv3.ExtAuthz{})
-	}
+	read(t, envoyStray, &extauthzv3.ExtAuthz{})
+	var filter extauthzv3.ExtAuthz
+	read(t, envoyAllowedHeaders, &filter)
+	hides(t, &filter, "x-api-key", "authorization", "x-client-ip", "x-credence-owner", "x.credence_owner", "x_envoy-auth.failure-mode-allowed")
 	var manager hcmv3.HttpConnectionManager
 	read(t, "stat_prefix: gateway\nrds: { route_config_name: x, config_source: { ads: {} } }\nhttp_filters:\n"+envoyClientAddress, &manager)
 	unpack(t, manager.GetHttpFilters()[0].GetTypedConfig(), &mutationv3.HeaderMutation{})

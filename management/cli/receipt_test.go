@@ -22,7 +22,7 @@ func (o *office) replica(id, name string, behind store.Revision) {
 		at.ID = "chg_earlier"
 	}
 	must(o.t, o.backend.PutReplica(o.t.Context(), store.Replica{
-		ID: id, Name: name, Address: "192.0.2.1:9001", Version: "1", Applied: at,
+		ID: id, Name: name, Address: "192.0.2.1:9001", Version: "v1.2.3", Applied: at,
 		StartedAt: now().Add(-time.Hour), SeenAt: now(), LastRead: now(), Ceiling: time.Hour,
 	}))
 }
@@ -107,9 +107,9 @@ func TestReplicasAreListed(t *testing.T) {
 	o.replica("rep_1", "pod-1", 0)
 	o.replica("rep_2", "pod-2", 1)
 	golden(t, `
-ID     NAME   ADDRESS         STATE  REVISION  LAG  SEEN  STOPS
-rep_1  pod-1  192.0.2.1:9001  live   1         0    now   -
-rep_2  pod-2  192.0.2.1:9001  live   0         1    now   -
+ID     NAME   ADDRESS         VERSION  STATE  REVISION  LAG  SEEN  STOPS
+rep_1  pod-1  192.0.2.1:9001  v1.2.3   live   1         0    now   -
+rep_2  pod-2  192.0.2.1:9001  v1.2.3   live   0         1    now   -
 `, o.ok("replicas", "list"))
 	var page client.ReplicaPage
 	must(t, json.Unmarshal([]byte(o.ok("replicas", "list", "--ended", "-o", "json")), &page))

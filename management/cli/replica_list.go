@@ -35,9 +35,9 @@ not reported for 15 seconds and stops deciding by itself at the time shown.`,
 		if c.output == "json" {
 			return c.json(out)
 		}
-		return showList(c, out.List, "ID\tNAME\tADDRESS\tSTATE\tREVISION\tLAG\tSEEN\tSTOPS", func(r client.Replica) []string {
+		return showList(c, out.List, "ID\tNAME\tADDRESS\tVERSION\tSTATE\tREVISION\tLAG\tSEEN\tSTOPS", func(r client.Replica) []string {
 			return []string{
-				r.ID, clip(r.Name), r.Address, r.State, strconv.FormatInt(r.AppliedRevision, 10), strconv.FormatInt(r.Lag, 10),
+				r.ID, clip(r.Name), r.Address, clip(r.Version), r.State, strconv.FormatInt(r.AppliedRevision, 10), strconv.FormatInt(r.Lag, 10),
 				c.whenShort(r.SeenAt), c.whenShort(r.StopsAt),
 			}
 		})

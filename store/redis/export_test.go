@@ -14,7 +14,7 @@ func NewBudgetsByClock(c *Client, holder string) *Budgets {
 }
 
 // ClockKey holds the clock of NewBudgetsByClock.
-const ClockKey = "clock"
+const ClockKey = "crd:test:clock"
 
 // UntilWithin is for the tests outside of the package.
 var UntilWithin = untilWithin

@@ -34,6 +34,8 @@ type composeService struct {
 	Tmpfs       []string                     `yaml:"tmpfs"`
 	Ports       []string                     `yaml:"ports"`
 	DependsOn   map[string]map[string]string `yaml:"depends_on"`
+	CapDrop     []string                     `yaml:"cap_drop"`
+	SecurityOpt []string                     `yaml:"security_opt"`
 	Healthcheck struct {
 		Test []string `yaml:"test"`
 	} `yaml:"healthcheck"`
@@ -118,6 +120,15 @@ func TestComposeGivesEachProcessTheLeast(t *testing.T) {
 			t.Errorf("%s sees the keyset: %t, want %t", name, keyset, want)
 		}
 	}
+	for name, s := range c.Services {
+		if name == "postgres" { // its image needs root to take over its volume, and leaves it
+			continue
+		}
+		if s.User == "" || strings.HasPrefix(s.User, "0") || !s.ReadOnly || !slices.Equal(s.CapDrop, []string{"ALL"}) ||
+			!slices.Equal(s.SecurityOpt, []string{"no-new-privileges:true"}) {
+			t.Errorf("%s: user %q, read only %t, without %v, %v", name, s.User, s.ReadOnly, s.CapDrop, s.SecurityOpt)
+		}
+	}
 	if store := c.Services["extauthz"].Environment["CREDENCE_STORE"]; !strings.Contains(store, "://credence_check:") {
 		t.Errorf("the data plane logs in as the schema's owner: %s", store)
 	}
@@ -131,7 +142,7 @@ func TestComposeGivesEachProcessTheLeast(t *testing.T) {
 func TestDockerfileBuildsWithTheModulesGoAndRunsWithoutRoot(t *testing.T) {
 	dockerfile, module := repositoryFile(t, "Dockerfile"), repositoryFile(t, "go.mod")
 	version := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindStringSubmatch(module)
-	for _, want := range []string{"FROM golang:" + version[1], "USER 65532:65532", `ENTRYPOINT ["/usr/local/bin/credence"]`, "CGO_ENABLED=0"} {
+	for _, want := range []string{"FROM golang:" + version[1], "USER 65532:65532", `ENTRYPOINT ["/usr/local/bin/credence"]`, "CGO_ENABLED=0", "-X main.stamped=$VERSION"} {
 		if !strings.Contains(dockerfile, want) {
 			t.Errorf("the Dockerfile does not say %q", want)
 		}

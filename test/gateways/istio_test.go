@@ -167,11 +167,19 @@ func TestIstioMeshLetsOnlyTheGatewayAsk(t *testing.T) {
 	if mode := istioSpec[*security.PeerAuthentication](t, "credence/mesh.yaml", "credence").GetMtls().GetMode(); mode != security.PeerAuthentication_MutualTLS_STRICT {
 		t.Errorf("mutual TLS is %s", mode)
 	}
+	for _, name := range []string{"credence-extauthz", "credence-management"} {
+		p := istioSpec[*security.PeerAuthentication](t, "credence/mesh.yaml", name)
+		if len(p.GetPortLevelMtls()) != 1 || p.GetMtls().GetMode() != security.PeerAuthentication_MutualTLS_STRICT ||
+			p.GetPortLevelMtls()[9003].GetMode() != security.PeerAuthentication_MutualTLS_PERMISSIVE {
+			t.Errorf("%s: anything but the status port in plaintext, or not that: %v", name, p)
+		}
+	}
 	o := overlay(t)
 	for name, port := range map[string]string{"credence-extauthz": "9001", "credence-management": "8080"} {
 		p := istioSpec[*security.AuthorizationPolicy](t, "credence/mesh.yaml", name)
-		if p.GetAction() != security.AuthorizationPolicy_ALLOW || len(p.GetRules()) != 1 || len(p.GetRules()[0].GetFrom()) != 1 ||
-			!slices.Equal(p.GetRules()[0].GetTo()[0].GetOperation().GetPorts(), []string{port}) {
+		if p.GetAction() != security.AuthorizationPolicy_ALLOW || len(p.GetRules()) != 2 || len(p.GetRules()[0].GetFrom()) != 1 ||
+			!slices.Equal(p.GetRules()[0].GetTo()[0].GetOperation().GetPorts(), []string{port}) ||
+			!slices.Equal(p.GetRules()[1].GetTo()[0].GetOperation().GetPorts(), []string{"9003"}) {
 			t.Errorf("%s: %v", name, p)
 		}
 		for label, value := range p.GetSelector().GetMatchLabels() {

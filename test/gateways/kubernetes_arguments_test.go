@@ -9,10 +9,12 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"credence/test/harness"
 )
 
 // takesItsArguments demands that the binary has the command and every flag of
-// the container, and that the ports it is told are those the container names.
+// the container and takes their values, and that the ports it is told are those the container names.
 func takesItsArguments(t *testing.T, name string, c corev1.Container) {
 	t.Helper()
 	if len(c.Command) > 0 {
@@ -28,8 +30,12 @@ func takesItsArguments(t *testing.T, name string, c corev1.Container) {
 			t.Errorf("%s: `credence %s` has no flag %s", name, c.Args[0], flag)
 		}
 	}
+	// Together they are a configuration that the binary takes.
+	if _, err := harness.Run(t.Context(), binary, append([]string{"config", "print"}, c.Args[1:]...)...); err != nil {
+		t.Errorf("%s: %v", name, err)
+	}
 	for _, e := range c.Env {
-		if !slices.Contains([]string{"CREDENCE_STORE", "CREDENCE_STORE_SESSION_URL"}, e.Name) {
+		if !slices.Contains([]string{"CREDENCE_STORE", "CREDENCE_STORE_SESSION_URL", "CREDENCE_REDIS", "PGSSLROOTCERT"}, e.Name) {
 			t.Errorf("%s: the variable %s is not expected", name, e.Name)
 		}
 	}

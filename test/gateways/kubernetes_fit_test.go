@@ -171,7 +171,7 @@ func (o *objects) mountsWhatIsThere(t *testing.T, name string, pod corev1.PodSpe
 		if !ok {
 			t.Errorf("%s mounts %s, which is no volume", name, m.Name)
 		}
-		if (v.Secret != nil) != m.ReadOnly {
+		if (v.Secret != nil || v.ConfigMap != nil) != m.ReadOnly {
 			t.Errorf("%s: mount %s: read only is %t", name, m.Name, m.ReadOnly)
 		}
 	}
@@ -187,6 +187,9 @@ func (o *objects) mountsWhatIsThere(t *testing.T, name string, pod corev1.PodSpe
 		return
 	}
 	for _, e := range c.Env {
+		if strings.HasPrefix(e.Value, "/") {
+			continue // the name of a file
+		}
 		if e.ValueFrom == nil || e.ValueFrom.SecretKeyRef == nil || strings.Contains(e.ValueFrom.SecretKeyRef.Name, "owner") {
 			t.Errorf("%s: %s does not come from the data plane's own Secret", name, e.Name)
 		}

@@ -31,7 +31,7 @@ func StartCluster(tb testing.TB) *Cluster {
 		if err != nil {
 			tb.Fatal(err)
 		}
-		c.nodes = append(c.nodes, Start(tb, "--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf",
+		c.nodes = append(c.nodes, startMember(tb, "--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf",
 			"--cluster-port", strconv.Itoa(bus), "--cluster-node-timeout", "1000", "--cluster-replica-validity-factor", "0",
 			"--repl-diskless-sync-delay", "0"))
 		c.nodes[len(c.nodes)-1].bus = bus

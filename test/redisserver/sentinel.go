@@ -28,8 +28,8 @@ type Sentinels struct {
 func StartSentinels(tb testing.TB) *Sentinels {
 	tb.Helper()
 	// A link that is cut is made anew at once; the default waits.
-	master := Start(tb, "--repl-diskless-sync-delay", "0")
-	replica := Start(tb, "--repl-diskless-sync-delay", "0", "--replicaof", "127.0.0.1 "+strconv.Itoa(master.port))
+	master := startMember(tb, "--repl-diskless-sync-delay", "0")
+	replica := startMember(tb, "--repl-diskless-sync-delay", "0", "--replicaof", "127.0.0.1 "+strconv.Itoa(master.port))
 	s := &Sentinels{tb: tb, nodes: []*Server{master, replica}}
 	for range 3 {
 		s.watch = append(s.watch, s.startSentinel(master))

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -30,12 +31,33 @@ type Server struct {
 	running *process
 }
 
+// Rights are what docs/deployment.md says that the user of Credence needs on a
+// single server. Whoever calls one of Start or StartIn without a name has these
+// and no others, so that no test passes with more.
+const Rights = "~crd:* &crd:* +@read +@write +@scripting +@pubsub +@connection +time +multi +exec"
+
+// allPowerful is the user of Admin; any password is right.
+const allPowerful = "admin"
+
 // Start starts a single server, empty and without a password, and stops it when the
 // test ends. More are arguments of redis-server, "--name", "value".
 func Start(tb testing.TB, more ...string) *Server {
 	tb.Helper()
+	return started(tb, more, (*Server).leastRights)
+}
+
+// startMember is Start for a server of several, which ask each other for more than
+// Rights.
+func startMember(tb testing.TB, more ...string) *Server {
+	tb.Helper()
+	return started(tb, more, func(*Server) {})
+}
+
+func started(tb testing.TB, more []string, restrict func(*Server)) *Server {
+	tb.Helper()
 	s, err := newServer(tb, more)
 	if err == nil {
+		restrict(s)
 		err = s.Launch(tb.Context())
 	}
 	if err != nil {
@@ -65,6 +87,7 @@ func StartIn(ctx context.Context, folder string, more ...string) (*Server, error
 	if err != nil {
 		return nil, err
 	}
+	s.leastRights()
 	if err := s.Launch(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("start Redis: %w", err), s.Close())
 	}
@@ -83,6 +106,18 @@ func prepare(ctx context.Context, folder string, more []string) (*Server, error)
 	s := &Server{program: program, folder: folder, port: port, more: more}
 	s.admin = redis.NewClient(&redis.Options{Addr: s.Address(), MaxRetries: -1, DialTimeout: time.Second, DisableIdentity: true})
 	return s, nil
+}
+
+// leastRights leaves users without a name no more than Rights, and gives Admin a
+// name of its own.
+func (s *Server) leastRights() {
+	s.more = append(s.more, "--user", "default", "on", "nopass", "resetkeys", "resetchannels", "-@all")
+	s.more = append(s.more, strings.Fields(Rights)...)
+	s.more = append(s.more, "--user", allPowerful, "on", "nopass", "~*", "&*", "+@all")
+	options := *s.admin.Options()
+	options.Username, options.Password = allPowerful, "any"
+	_ = s.admin.Close() // it has no connection yet
+	s.admin = redis.NewClient(&options)
 }
 
 // Close ends the server for good.

@@ -1,7 +1,11 @@
 package redisserver_test
 
 import (
+	"os"
+	"strings"
 	"testing"
+
+	"github.com/redis/go-redis/v9"
 
 	"credence/test/redisserver"
 )
@@ -17,6 +21,21 @@ func TestARestartedServerIsEmptyAtTheSameAddress(t *testing.T) {
 	}
 	if n := s.Admin().DBSize(t.Context()).Val(); n != 0 || s.Address() != before {
 		t.Errorf("%d keys at %s, before at %s", n, s.Address(), before)
+	}
+}
+
+func TestTheRightsOfTestsAreThoseThatAreDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../docs/deployment.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(page), "`"+redisserver.Rights+"`") {
+		t.Errorf("docs/deployment.md does not say %q", redisserver.Rights)
+	}
+	nameless := redis.NewClient(&redis.Options{Addr: redisserver.Start(t).Address(), MaxRetries: -1})
+	defer nameless.Close() //nolint:errcheck // nothing to be done about it
+	if err := nameless.ConfigGet(t.Context(), "*").Err(); err == nil {
+		t.Error("a user without a name may read the configuration")
 	}
 }
 

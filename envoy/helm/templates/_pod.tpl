@@ -65,7 +65,14 @@ readinessProbe:
 
 {{- define "credence.dataVolume" -}}
 - name: data
-  emptyDir: { medium: Memory, sizeLimit: 64Mi }
+  emptyDir: { medium: Memory, sizeLimit: {{ .dataSize }} }
+{{- end }}
+
+{{/* Redis, from the Secret of that name where there is one. */}}
+{{- define "credence.redis" -}}
+- name: CREDENCE_REDIS
+  valueFrom:
+    secretKeyRef: { name: {{ .redis }}, key: url, optional: true }
 {{- end }}
 
 {{- define "credence.placement" -}}
