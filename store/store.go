@@ -22,6 +22,7 @@ type Reader interface {
 	AnchorReader
 	IdempotencyReader
 	UsageReader
+	UsageAnswerer
 }
 
 // Writer is everything a transaction can change. Backends implement it; only

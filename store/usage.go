@@ -33,6 +33,7 @@ type KeyUsage struct {
 	Minutes   int           `json:"minutes"`
 	KeyID     string        `json:"key_id"` // "" for Checks that no key was found for; UsageOther
 	Reason    string        `json:"reason"` // of the decision; "shadow_" before it where the route only watched
+	Policy    string        `json:"policy"` // stored route policy that held; "" without one
 	Checks    int64         `json:"checks"`
 	Latency   time.Duration `json:"latency"`   // of all these Checks together
 	Addresses sketch.Sketch `json:"addresses"` // the different client addresses
@@ -43,6 +44,34 @@ type KeyLastUse struct {
 	KeyID   string     `json:"key_id"`
 	At      time.Time  `json:"at"`
 	Address netip.Addr `json:"address"` // invalid when nobody could tell
+	// Networks are those it was let through from since that was last told, at
+	// most 16, each as [KeyNetworkOf] answers it.
+	Networks []netip.Addr `json:"networks,omitzero"`
+}
+
+// KeyNetworkOf is the network that an address stands for when it is asked
+// where a key is used from: the first address of its /24, of IPv6 its /48.
+func KeyNetworkOf(a netip.Addr) netip.Addr {
+	bits := 24
+	if a = a.Unmap().WithZone(""); a.Is6() {
+		bits = 48
+	}
+	p, err := a.Prefix(bits)
+	if err != nil { // no address
+		return netip.Addr{}
+	}
+	return p.Addr()
+}
+
+// MaxKeyNetworks is how many networks are known of one key; more are not kept.
+const MaxKeyNetworks = 256
+
+// KeyNetwork is a network that a key was let through from.
+type KeyNetwork struct {
+	KeyID   string
+	Network netip.Addr
+	FirstAt time.Time
+	LastAt  time.Time // to an hour
 }
 
 // FailingAddress is one of the addresses that were refused most, for one
@@ -111,10 +140,20 @@ type UsageIngest interface {
 	// before the instant. It MUST record each once, and answer how many are
 	// new. A replica that is heard of again loses the gap of its death.
 	RecordUsageGaps(ctx context.Context, silentSince time.Time) (int, error)
+	// RollUsage MUST sum the minutes before the instant into hours, and hours
+	// that are over into days, each exactly once: batches that come later add
+	// to the sums by themselves. It does a bounded part, in one transaction,
+	// and MUST answer whether there is more.
+	RollUsage(ctx context.Context, until time.Time) (more bool, err error)
 	// RemoveUsage MUST delete at most RemoveBatch rows of each kind that are
 	// about times before the instant, oldest first, and answer how many. What
-	// is known of replicas stays until then after their end.
+	// is known of replicas stays until then after their end. Minutes that have
+	// not been summed into hours MUST stay.
 	RemoveUsage(ctx context.Context, before time.Time) (int, error)
+	// RemoveUsageSums MUST do the same with hours before hours, with days
+	// before days, and with networks that a key was last used from before
+	// days; hours that have not been summed into days MUST stay.
+	RemoveUsageSums(ctx context.Context, hours, days time.Time) (int, error)
 }
 
 // UsageArrival is how much of what one replica counts has arrived.

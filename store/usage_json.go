@@ -45,6 +45,7 @@ func (k *KeyUsage) appendJSON(out []byte) []byte {
 	out = strconv.AppendInt(append(out, `,"minutes":`...), int64(k.Minutes), 10)
 	out = AppendJSONText(append(out, `,"key_id":`...), k.KeyID)
 	out = AppendJSONText(append(out, `,"reason":`...), k.Reason)
+	out = AppendJSONText(append(out, `,"policy":`...), k.Policy)
 	out = strconv.AppendInt(append(out, `,"checks":`...), k.Checks, 10)
 	out = strconv.AppendInt(append(out, `,"latency":`...), int64(k.Latency), 10)
 	out, _ = k.Addresses.AppendText(append(out, `,"addresses":"`...)) // it does not fail
@@ -58,7 +59,15 @@ func (u *KeyLastUse) appendJSON(out []byte) []byte {
 	if u.Address.IsValid() {
 		out = u.Address.AppendTo(out)
 	}
-	return append(out, `"}`...)
+	out = append(out, '"')
+	if u.Networks != nil {
+		out = append(out, `,"networks":[`...)
+		for i, n := range u.Networks {
+			out = append(n.AppendTo(append(comma(out, i), '"')), '"')
+		}
+		out = append(out, ']')
+	}
+	return append(out, '}')
 }
 
 func comma(out []byte, i int) []byte {

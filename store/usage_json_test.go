@@ -30,12 +30,12 @@ func TestABatchOfUsageIsWrittenAsEncodingJSONWritesIt(t *testing.T) {
 	keys := rapid.Custom(func(t *rapid.T) store.KeyUsage {
 		return store.KeyUsage{
 			Minute: instants.Draw(t, "minute"), Minutes: rapid.IntRange(1, 99).Draw(t, "minutes"), KeyID: texts.Draw(t, "key"),
-			Reason: texts.Draw(t, "reason"), Checks: rapid.Int64().Draw(t, "checks"), Latency: time.Duration(rapid.Int64().Draw(t, "latency")),
+			Reason: texts.Draw(t, "reason"), Policy: texts.Draw(t, "policy"), Checks: rapid.Int64().Draw(t, "checks"), Latency: time.Duration(rapid.Int64().Draw(t, "latency")),
 			Addresses: crowds.Draw(t, "addresses"),
 		}
 	})
 	uses := rapid.Custom(func(t *rapid.T) store.KeyLastUse {
-		return store.KeyLastUse{KeyID: texts.Draw(t, "key"), At: instants.Draw(t, "at"), Address: addresses.Draw(t, "address")}
+		return store.KeyLastUse{KeyID: texts.Draw(t, "key"), At: instants.Draw(t, "at"), Address: addresses.Draw(t, "address"), Networks: rapid.SliceOfN(addresses, 0, 3).Draw(t, "networks")}
 	})
 	failing := rapid.Custom(func(t *rapid.T) store.FailingAddress {
 		return store.FailingAddress{Minute: instants.Draw(t, "minute"), Reason: texts.Draw(t, "reason"), Address: addresses.Draw(t, "address"), Checks: 3}

@@ -75,7 +75,7 @@ func outcomeNames() []string {
 // Count counts one answered Check that began at at. It waits for nobody and
 // does not allocate once key and reason are known.
 func (c *Counter) Count(d *pipeline.Decision, at time.Time, took time.Duration) {
-	what, minute := outcomeOf(d), minuteOf(at)
+	what, minute := met{d.Policy, outcomeOf(d)}, minuteOf(at)
 	network := sketch.Network(d.Client)
 	seen := seen{took: took, known: network.IsValid()}
 	if seen.known {
@@ -85,7 +85,7 @@ func (c *Counter) Count(d *pipeline.Decision, at time.Time, took time.Duration) 
 	defer c.mark(e)
 	if !d.Allowed() {
 		if seen.known {
-			c.failing[int(seen.mark)%stripes].add(minute, what, network)
+			c.failing[int(seen.mark)%stripes].add(minute, what.what, network)
 		}
 		return
 	}
@@ -110,7 +110,7 @@ func (c *Counter) mark(e *entry) {
 
 // count adds to the counter of the key and the outcome, and answers whose it
 // was. One that has been taken away in between is replaced.
-func (c *Counter) count(d *pipeline.Decision, what outcome, minute int64, seen seen) *entry {
+func (c *Counter) count(d *pipeline.Decision, what met, minute int64, seen seen) *entry {
 	for {
 		e := c.entry(d)
 		s := e.find(what)
@@ -121,6 +121,10 @@ func (c *Counter) count(d *pipeline.Decision, what outcome, minute int64, seen s
 		}
 		if s == nil { // no room for one more outcome of a known key
 			e = c.others
+			if d.Key == nil {
+				e = c.nobody
+			}
+			what.policy = ""
 			s = c.grow(e, what)
 		}
 		if !s.lanes[minute&1].add(seen) {
@@ -150,11 +154,11 @@ func (c *Counter) entry(d *pipeline.Decision) *entry {
 	return e
 }
 
-// grow answers the slot of the outcome, made if need be; nil when there is no
-// room or the entry was retired. Who is no key has room always: there are only
-// so many outcomes.
-func (c *Counter) grow(e *entry, what outcome) *slot {
-	bounded := e != c.nobody && e != c.others
+// grow answers the slot of what was met, made if need be; nil when there is no
+// room or the entry was retired. Who is no key has room always without a route
+// policy: there are only so many outcomes.
+func (c *Counter) grow(e *entry, what met) *slot {
+	bounded := e != c.nobody && e != c.others || what.policy != ""
 	if bounded && c.slots.Add(1) > int64(c.o.Size) {
 		c.slots.Add(-1)
 		return nil

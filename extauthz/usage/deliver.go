@@ -141,10 +141,10 @@ func (c *Counter) drain(now time.Time) {
 		next := e.after
 		e.dirty.Store(false) // first: who counts from here on marks it again
 		if c.take(e, minute, (*lane).drain) {
-			e.busy = now.UnixNano()
+			e.busy = uint32(now.Unix()) //nolint:gosec // until 2106
 		}
-		if at, from, is := e.last.news(); is {
-			c.waiting.use(e.keyID, at, from)
+		if n, is := e.last.news(); is {
+			c.waiting.use(e.keyID, n)
 		}
 		e = next
 	}
@@ -162,8 +162,8 @@ func (c *Counter) sweep(now time.Time, minute int64) {
 	c.keys.Range(func(_ string, e *entry) bool {
 		switch {
 		case e.busy == 0:
-			e.busy = now.UnixNano()
-		case now.UnixNano()-e.busy > int64(idleFor):
+			e.busy = uint32(now.Unix()) //nolint:gosec // until 2106
+		case now.Unix()-int64(e.busy) > int64(idleFor/time.Second):
 			c.retire(e, minute)
 		}
 		return true
@@ -178,7 +178,7 @@ func (c *Counter) take(e *entry, minute int64, drain func(*lane) taken) (found b
 		}
 		for i := range s.lanes {
 			if t := drain(&s.lanes[i]); !t.empty() {
-				c.waiting.add(minuteOfLane(minute, i), rowKey{e.keyID, s.what}, &t)
+				c.waiting.add(minuteOfLane(minute, i), rowKey{e.keyID, s.met()}, &t)
 				found = true
 			}
 		}
@@ -198,8 +198,8 @@ func (c *Counter) retire(e *entry, minute int64) {
 		c.slots.Add(-1)
 	}
 	c.graves = append(c.graves, grave)
-	if at, from, is := e.last.news(); is {
-		c.waiting.use(e.keyID, at, from)
+	if n, is := e.last.news(); is {
+		c.waiting.use(e.keyID, n)
 	}
 }
 

@@ -2,33 +2,47 @@ package usage
 
 import (
 	"net/netip"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"credence/store"
 	"credence/store/sketch"
 )
 
-// entry is what is counted of one key: a slot for each outcome it has met, in
-// a list that only grows at its head.
+// entry is what is counted of one key: a slot for each outcome it has met on
+// each route policy, in a list that only grows at its head.
 type entry struct {
 	keyID string
 	slots atomic.Pointer[slot]
 	last  lastUse
-	dirty atomic.Bool // it is in the list of what there is to drain
-	after *entry      // in that list
+	after *entry      // in the list of what there is to drain
+	dirty atomic.Bool // it is in that list
 
-	// Who drains alone touches these.
-	busy int64 // Unix nanoseconds of when there was last something to drain
+	// busy is when there was last something to drain, in Unix seconds. Who
+	// drains alone touches it. There are many entries: 8 bytes would cost 16.
+	busy uint32
 }
 
-// slot counts one outcome. Lane m&1 is that of minute m.
+// met is what a Check met: how it ended, and the stored route policy it ended
+// on, "" without one.
+type met struct {
+	policy string
+	what   outcome
+}
+
+// slot counts what was met. Lane m&1 is that of minute m.
 type slot struct {
+	policy  string
 	what    outcome
-	next    *slot
 	retired bool // no slot: the head of an entry that has been taken away
+	next    *slot
 	lanes   [2]lane
 }
+
+func (s *slot) met() met { return met{s.policy, s.what} }
 
 // lane is one minute of a slot. The top bit of checks marks it as retired.
 type lane struct {
@@ -59,10 +73,10 @@ func (l *lane) add(s seen) bool {
 	return true
 }
 
-// find answers the slot of the outcome; nil when there is none.
-func (e *entry) find(what outcome) *slot {
+// find answers the slot of what was met; nil when there is none.
+func (e *entry) find(m met) *slot {
 	for s := e.slots.Load(); s != nil && !s.retired; s = s.next {
-		if s.what == what {
+		if s.what == m.what && s.policy == m.policy {
 			return s
 		}
 	}
@@ -70,14 +84,15 @@ func (e *entry) find(what outcome) *slot {
 }
 
 // grow is find that makes the slot; nil when the entry is retired.
-func (e *entry) grow(what outcome) (s *slot, made bool) {
-	fresh := &slot{what: what}
+func (e *entry) grow(m met) (s *slot, made bool) {
+	// Cloned, to not keep the memory of the snapshot that the policy came from.
+	fresh := &slot{policy: strings.Clone(m.policy), what: m.what}
 	for {
 		head := e.slots.Load()
 		if head != nil && head.retired {
 			return nil, false
 		}
-		if s := e.find(what); s != nil {
+		if s := e.find(m); s != nil {
 			return s, false
 		}
 		fresh.next = head
@@ -134,13 +149,18 @@ func (l *lane) rest(t *taken) {
 	l.addresses.Take(&t.addresses)
 }
 
-// lastUse is when and from where a key was last let through. Times are Unix
-// nanoseconds; 0 is never.
+// lastUse is when and from where a key was last let through, and from which
+// networks since that was last told. Times are Unix nanoseconds; 0 is never.
 type lastUse struct {
 	mu       sync.Mutex
 	at, told int64
 	from     netip.Addr
+	others   *[]netip.Addr // networks beside that of from; nil mostly
 }
+
+// mostNetworks bounds what is told of one key at a time. How many addresses
+// there were, the sketches say.
+const mostNetworks = 16
 
 // set notes a use. It waits for nobody: whoever has the lock is noting a use
 // of the same instant, or reading for some nanoseconds.
@@ -149,22 +169,57 @@ func (l *lastUse) set(at time.Time, from netip.Addr) {
 		if !l.mu.TryLock() {
 			continue
 		}
+		other := from
 		if when := at.UnixNano(); when > l.at {
+			if l.at > l.told { // what is told is told
+				other = l.from
+			}
 			l.at, l.from = when, from
+		}
+		if other != l.from {
+			l.note(store.KeyNetworkOf(other))
 		}
 		l.mu.Unlock()
 		return
 	}
 }
 
+// note keeps the network of an address that is not the last one, until it is
+// told.
+func (l *lastUse) note(network netip.Addr) {
+	switch {
+	case !network.IsValid() || network == store.KeyNetworkOf(l.from):
+	case l.others == nil:
+		l.others = &[]netip.Addr{network}
+	case len(*l.others) < mostNetworks-1 && !slices.Contains(*l.others, network):
+		*l.others = append(*l.others, network)
+	}
+}
+
+// news is a last use, with the networks since the one before.
+type news struct {
+	at       time.Time
+	from     netip.Addr
+	networks []netip.Addr
+}
+
 // news answers the last use when it is to be told: the first, and then one a
 // minute.
-func (l *lastUse) news() (at time.Time, from netip.Addr, is bool) {
+func (l *lastUse) news() (n news, is bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.at == 0 || l.told != 0 && l.at-l.told < int64(time.Minute) {
-		return at, from, false
+		return news{}, false
 	}
 	l.told = l.at
-	return time.Unix(0, l.at), l.from, true
+	n = news{at: time.Unix(0, l.at), from: l.from}
+	last := store.KeyNetworkOf(l.from)
+	if last.IsValid() {
+		n.networks = []netip.Addr{last}
+	}
+	if l.others != nil {
+		n.networks = append(n.networks, slices.DeleteFunc(*l.others, func(a netip.Addr) bool { return a == last })...)
+		l.others = nil
+	}
+	return n, true
 }

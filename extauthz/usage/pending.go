@@ -35,14 +35,17 @@ type bucket struct {
 
 type rowKey struct {
 	keyID string
-	what  outcome
+	met   met
 }
 
 func (k rowKey) compare(other rowKey) int {
 	if c := strings.Compare(k.keyID, other.keyID); c != 0 {
 		return c
 	}
-	return cmp.Compare(k.what, other.what)
+	if c := cmp.Compare(k.met.what, other.met.what); c != 0 {
+		return c
+	}
+	return strings.Compare(k.met.policy, other.met.policy)
 }
 
 type failKey struct {
@@ -130,7 +133,7 @@ func (p *pending) spill() {
 		delete(b.rows, key)
 		p.size--
 		p.spilled += row.checks
-		other := rowKey{store.UsageOther, key.what}
+		other := rowKey{store.UsageOther, met{what: key.met.what}}
 		if b.rows[other] == nil {
 			b.rows[other] = &taken{}
 			p.size++
@@ -153,10 +156,20 @@ func (p *pending) lighten() {
 	}
 }
 
-func (p *pending) use(keyID string, at time.Time, from netip.Addr) {
-	if _, known := p.used[keyID]; known || len(p.used) < p.most {
-		p.used[keyID] = store.KeyLastUse{KeyID: keyID, At: at.UTC(), Address: from.Unmap().WithZone("")}
+// use notes a last use. Networks of one that still waits stay, as far as there
+// is room.
+func (p *pending) use(keyID string, n news) {
+	before, known := p.used[keyID]
+	if !known && len(p.used) >= p.most {
+		return
 	}
+	networks := before.Networks
+	for _, network := range n.networks {
+		if len(networks) < mostNetworks && !slices.Contains(networks, network) {
+			networks = append(networks, network)
+		}
+	}
+	p.used[keyID] = store.KeyLastUse{KeyID: keyID, At: n.at.UTC(), Address: n.from.Unmap().WithZone(""), Networks: networks}
 }
 
 func (p *pending) fail(minute int64, what outcome, h heavy) {
@@ -178,7 +191,7 @@ func (p *pending) cut(b *store.UsageBatch) {
 		for _, key := range from.order[:n] {
 			row := from.rows[key]
 			b.Keys = append(b.Keys, store.KeyUsage{
-				Minute: instant(from.first), Minutes: int(from.last-from.first) + 1, KeyID: key.keyID, Reason: p.names[key.what],
+				Minute: instant(from.first), Minutes: int(from.last-from.first) + 1, KeyID: key.keyID, Reason: p.names[key.met.what], Policy: key.met.policy,
 				Checks: row.checks, Latency: row.latency, Addresses: row.addresses,
 			})
 			delete(from.rows, key)

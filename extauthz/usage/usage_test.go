@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"reflect"
 	"slices"
 	"sync"
 	"testing"
@@ -51,16 +52,18 @@ type ledger struct {
 	seen    map[int64]bool
 	keys    map[string]int64 // Checks by key and reason
 	minutes map[string]int64 // and by minute, too
-	crowds  map[string]sketch.Sketch
-	used    map[string]store.KeyLastUse
-	failing map[string]store.FailingAddress
-	latency time.Duration
-	batches []store.UsageBatch
+	// policies are Checks by key, reason and route policy.
+	policies map[string]int64
+	crowds   map[string]sketch.Sketch
+	used     map[string]store.KeyLastUse
+	failing  map[string]store.FailingAddress
+	latency  time.Duration
+	batches  []store.UsageBatch
 }
 
 func newLedger() *ledger {
 	return &ledger{
-		seen: map[int64]bool{}, keys: map[string]int64{}, minutes: map[string]int64{}, crowds: map[string]sketch.Sketch{},
+		seen: map[int64]bool{}, keys: map[string]int64{}, minutes: map[string]int64{}, policies: map[string]int64{}, crowds: map[string]sketch.Sketch{},
 		used: map[string]store.KeyLastUse{}, failing: map[string]store.FailingAddress{},
 	}
 }
@@ -82,6 +85,7 @@ func (l *ledger) AddUsage(_ context.Context, b store.UsageBatch) error {
 		name := k.KeyID + " " + k.Reason
 		l.keys[name] += k.Checks
 		l.minutes[fmt.Sprintf("%s %s+%d", name, k.Minute.Format("15:04"), k.Minutes)] += k.Checks
+		l.policies[name+" "+k.Policy] += k.Checks
 		l.latency += k.Latency
 		crowd := l.crowds[name]
 		crowd.Merge(&k.Addresses)
@@ -141,10 +145,10 @@ func decision(key string, reason pipeline.Reason, client string) *pipeline.Decis
 	return d
 }
 
-func want[K comparable, V comparable](t *testing.T, what string, got map[K]V, wanted map[K]V) {
+func want[K comparable, V any](t *testing.T, what string, got map[K]V, wanted map[K]V) {
 	t.Helper()
 	for k, v := range wanted {
-		if got[k] != v {
+		if !reflect.DeepEqual(got[k], v) {
 			t.Errorf("%s of %v: %v, want %v", what, k, got[k], v)
 		}
 	}
@@ -188,8 +192,9 @@ func TestChecksAreCountedByKeyMinuteAndReason(t *testing.T) {
 		"rate_limited 192.0.2.2": {Checks: 1}, "unknown_key 2001:db8::": {Checks: 2},
 	})
 	want(t, "last use", l.used, map[string]store.KeyLastUse{
-		"key_1": {KeyID: "key_1", At: start.Add(58 * time.Second), Address: netip.MustParseAddr("192.0.2.1")},
-		"key_2": {KeyID: "key_2", At: at.now()},
+		"key_1": {KeyID: "key_1", At: start.Add(58 * time.Second), Address: netip.MustParseAddr("192.0.2.1"),
+			Networks: []netip.Addr{netip.MustParseAddr("192.0.2.0")}},
+		"key_2": {KeyID: "key_2", At: at.now(), Networks: []netip.Addr{netip.MustParseAddr("192.0.2.0")}},
 	})
 }
 
@@ -202,6 +207,70 @@ func TestARefusedKeyIsNotUsed(t *testing.T) {
 	}
 	want(t, "last use", l.used, nil)
 	want(t, "checks", l.keys, map[string]int64{"key_1 revoked": 1})
+}
+
+// TestChecksAreCountedByRoutePolicy also where there is no key, and where there
+// is no room for one more policy.
+func TestChecksAreCountedByRoutePolicy(t *testing.T) {
+	l, at := newLedger(), &clock{at: start}
+	c := newCounter(t, l, at.now, func(o *Options) { o.Size = 4 })
+	for _, check := range []struct{ key, policy string }{
+		{"key_1", "reports"}, {"key_1", "reports"}, {"key_1", "admin"}, {"key_1", ""}, {"", "admin"}, {"", "reports"},
+		{"key_1", "late"}, {"key_2", "late"},
+	} {
+		reason := pipeline.ReasonAllowed
+		if check.key == "" {
+			reason = pipeline.ReasonUnknownKey
+		}
+		d := decision(check.key, reason, "192.0.2.1")
+		d.Policy = check.policy
+		c.Count(d, at.now(), 0)
+	}
+	if err := c.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	want(t, "checks", l.policies, map[string]int64{
+		"key_1 allowed reports": 2, "key_1 allowed admin": 1, "key_1 allowed ": 1,
+		" unknown_key admin": 1, " unknown_key ": 1, "other allowed ": 2,
+	})
+}
+
+// TestTheNetworksOfAKeyAreToldWithItsLastUse once each, however many addresses
+// take turns, and no more of them than there is room for.
+func TestTheNetworksOfAKeyAreToldWithItsLastUse(t *testing.T) {
+	l, at := newLedger(), &clock{at: start}
+	c := newCounter(t, l, at.now, nil)
+	use := func(addresses ...string) []netip.Addr {
+		t.Helper()
+		for _, a := range addresses {
+			c.Count(decision("key_1", pipeline.ReasonAllowed, a), at.now(), 0)
+		}
+		c.deliver(t.Context(), false)
+		at.advance(time.Minute)
+		return l.used["key_1"].Networks
+	}
+	parse := func(addresses ...string) (all []netip.Addr) {
+		for _, a := range addresses {
+			all = append(all, netip.MustParseAddr(a))
+		}
+		return all
+	}
+	for _, turn := range []struct{ from, want []string }{
+		{[]string{"192.0.2.1", "192.0.2.2", "198.51.100.7", "192.0.2.3"}, []string{"192.0.2.0", "198.51.100.0"}},
+		{[]string{"192.0.2.3"}, []string{"192.0.2.0"}},
+		{[]string{"2001:db8:1:2::3", "2001:db8:1:4::3", "::ffff:192.0.2.3"}, []string{"2001:db8:1::", "192.0.2.0"}},
+	} {
+		if got := use(turn.from...); !slices.Equal(got, parse(turn.want...)) {
+			t.Errorf("from %v: told %v, want %v", turn.from, got, turn.want)
+		}
+	}
+	var many []string
+	for n := range 40 {
+		many = append(many, fmt.Sprintf("10.0.%d.1", n))
+	}
+	if got := use(many...); len(got) != mostNetworks {
+		t.Errorf("told %d networks, want %d", len(got), mostNetworks)
+	}
 }
 
 func TestALastUseIsToldAtOnceAndThenOnceAMinute(t *testing.T) {

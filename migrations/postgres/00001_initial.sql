@@ -326,6 +326,7 @@ CREATE TABLE credence.usage_minute (
     key_id     text COLLATE "C" NOT NULL,
     minute     timestamptz NOT NULL,
     reason     text COLLATE "C" NOT NULL CHECK (reason <> ''),
+    policy     text COLLATE "C" NOT NULL, -- route policy
     minutes    integer     NOT NULL CHECK (minutes >= 1),
     namespace  text COLLATE "C" NOT NULL,
     owner      text COLLATE "C" NOT NULL,
@@ -333,10 +334,68 @@ CREATE TABLE credence.usage_minute (
     checks     bigint      NOT NULL CHECK (checks >= 0),
     latency_us bigint      NOT NULL CHECK (latency_us >= 0),
     addresses  bit(1024)   NOT NULL,
-    PRIMARY KEY (key_id, minute, reason)
+    PRIMARY KEY (key_id, minute, reason, policy)
 );
 
 CREATE INDEX usage_minute_minute ON credence.usage_minute (minute);
+
+-- The sums of minutes, and of hours. What belongs to which is in usage_rolled.
+CREATE TABLE credence.usage_hour (
+    key_id     text COLLATE "C" NOT NULL,
+    start_at   timestamptz NOT NULL,
+    reason     text COLLATE "C" NOT NULL CHECK (reason <> ''),
+    policy     text COLLATE "C" NOT NULL,
+    namespace  text COLLATE "C" NOT NULL,
+    owner      text COLLATE "C" NOT NULL,
+    plan       text COLLATE "C" NOT NULL,
+    checks     bigint      NOT NULL CHECK (checks >= 0),
+    latency_us bigint      NOT NULL CHECK (latency_us >= 0),
+    addresses  bit(1024)   NOT NULL,
+    PRIMARY KEY (key_id, start_at, reason, policy)
+);
+
+CREATE INDEX usage_hour_start_at ON credence.usage_hour (start_at);
+
+CREATE TABLE credence.usage_day (
+    key_id     text COLLATE "C" NOT NULL,
+    start_at   timestamptz NOT NULL,
+    reason     text COLLATE "C" NOT NULL CHECK (reason <> ''),
+    policy     text COLLATE "C" NOT NULL,
+    namespace  text COLLATE "C" NOT NULL,
+    owner      text COLLATE "C" NOT NULL,
+    plan       text COLLATE "C" NOT NULL,
+    checks     bigint      NOT NULL CHECK (checks >= 0),
+    latency_us bigint      NOT NULL CHECK (latency_us >= 0),
+    addresses  bit(1024)   NOT NULL,
+    PRIMARY KEY (key_id, start_at, reason, policy)
+);
+
+CREATE INDEX usage_day_start_at ON credence.usage_day (start_at);
+
+-- Minutes before minutes_before are in usage_hour, hours before hours_before
+-- in usage_day. A batch that comes later adds to all three. Who adds a batch
+-- locks the table in ROW SHARE mode, who moves the row in EXCLUSIVE mode: table
+-- locks are given in the order in which they are asked for.
+CREATE TABLE credence.usage_rolled (
+    only_row       integer     NOT NULL PRIMARY KEY CHECK (only_row = 1),
+    minutes_before timestamptz NOT NULL,
+    hours_before   timestamptz NOT NULL
+);
+
+INSERT INTO credence.usage_rolled (only_row, minutes_before, hours_before) VALUES (1, '1970-01-01Z', '1970-01-01Z');
+
+-- Where keys were let through from; each network is a /24 or a /48. Erased
+-- with the key.
+CREATE TABLE credence.key_networks (
+    key_id   text COLLATE "C" NOT NULL REFERENCES credence.api_keys (key_id),
+    network  inet        NOT NULL,
+    first_at timestamptz NOT NULL,
+    last_at  timestamptz NOT NULL CHECK (last_at >= first_at),
+    PRIMARY KEY (key_id, network)
+);
+
+CREATE INDEX key_networks_last_at ON credence.key_networks (last_at);
+CREATE INDEX key_networks_first_at ON credence.key_networks (first_at);
 
 CREATE TABLE credence.usage_failing (
     minute    timestamptz NOT NULL,
@@ -523,6 +582,91 @@ END
 $$;
 -- +goose StatementEnd
 
+-- add_late_usage sums rows of a batch that belong to times which have been
+-- rolled up into hours, or days, already.
+-- +goose StatementBegin
+CREATE FUNCTION credence.add_late_usage(batch jsonb, rolled credence.usage_rolled) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    INSERT INTO credence.usage_hour AS u
+        (key_id, start_at, reason, policy, namespace, owner, plan, checks, latency_us, addresses)
+    SELECT t.key_id, date_trunc('hour', t.minute, 'UTC'), t.reason, t.policy, coalesce(min(k.namespace), ''),
+        coalesce(min(k.owner), ''), coalesce(min(k.plan), ''), sum(t.checks), sum(t.latency_us), bit_or(('x' || t.addresses)::bit(1024))
+    FROM jsonb_to_recordset(batch -> 'keys') AS t (key_id text, minute timestamptz, reason text, policy text,
+        checks bigint, latency_us bigint, addresses text)
+    LEFT JOIN credence.api_keys AS k ON k.key_id = t.key_id COLLATE "C"
+    WHERE t.minute < rolled.minutes_before GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+    ON CONFLICT ON CONSTRAINT usage_hour_pkey DO UPDATE SET checks = u.checks + excluded.checks,
+        latency_us = u.latency_us + excluded.latency_us, addresses = u.addresses | excluded.addresses;
+    INSERT INTO credence.usage_day AS u
+        (key_id, start_at, reason, policy, namespace, owner, plan, checks, latency_us, addresses)
+    SELECT t.key_id, date_trunc('day', t.minute, 'UTC'), t.reason, t.policy, coalesce(min(k.namespace), ''),
+        coalesce(min(k.owner), ''), coalesce(min(k.plan), ''), sum(t.checks), sum(t.latency_us), bit_or(('x' || t.addresses)::bit(1024))
+    FROM jsonb_to_recordset(batch -> 'keys') AS t (key_id text, minute timestamptz, reason text, policy text,
+        checks bigint, latency_us bigint, addresses text)
+    LEFT JOIN credence.api_keys AS k ON k.key_id = t.key_id COLLATE "C"
+    WHERE t.minute < rolled.hours_before GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+    ON CONFLICT ON CONSTRAINT usage_day_pkey DO UPDATE SET checks = u.checks + excluded.checks,
+        latency_us = u.latency_us + excluded.latency_us, addresses = u.addresses | excluded.addresses;
+END
+$$;
+-- +goose StatementEnd
+
+-- roll_usage sums at most one minute into its hour, and then at most one hour
+-- into its day, of those before the instant. It answers whether there is more.
+-- +goose StatementBegin
+CREATE FUNCTION credence.roll_usage(until timestamptz) RETURNS boolean
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    rolled credence.usage_rolled;
+    next   timestamptz;
+    more   boolean := false;
+BEGIN
+    LOCK TABLE credence.usage_rolled IN EXCLUSIVE MODE;
+    SELECT * INTO STRICT rolled FROM credence.usage_rolled;
+    until := date_trunc('minute', until, 'UTC');
+    IF rolled.minutes_before < until THEN
+        SELECT min(u.minute) INTO next FROM credence.usage_minute AS u WHERE u.minute >= rolled.minutes_before AND u.minute < until;
+        IF next IS NULL THEN
+            rolled.minutes_before := until;
+        ELSE
+            INSERT INTO credence.usage_hour AS u
+                (key_id, start_at, reason, policy, namespace, owner, plan, checks, latency_us, addresses)
+            SELECT m.key_id, date_trunc('hour', m.minute, 'UTC'), m.reason, m.policy, min(m.namespace), min(m.owner), min(m.plan),
+                sum(m.checks), sum(m.latency_us), bit_or(m.addresses)
+            FROM credence.usage_minute AS m WHERE m.minute >= next AND m.minute < next + interval '1 minute'
+            GROUP BY 1, 2, 3, 4
+            ON CONFLICT ON CONSTRAINT usage_hour_pkey DO UPDATE SET checks = u.checks + excluded.checks,
+                latency_us = u.latency_us + excluded.latency_us, addresses = u.addresses | excluded.addresses;
+            rolled.minutes_before := next + interval '1 minute';
+            more := true;
+        END IF;
+    END IF;
+    until := date_trunc('hour', rolled.minutes_before, 'UTC');
+    IF rolled.hours_before < until THEN
+        SELECT min(u.start_at) INTO next FROM credence.usage_hour AS u WHERE u.start_at >= rolled.hours_before AND u.start_at < until;
+        IF next IS NULL THEN
+            rolled.hours_before := until;
+        ELSE
+            INSERT INTO credence.usage_day AS u
+                (key_id, start_at, reason, policy, namespace, owner, plan, checks, latency_us, addresses)
+            SELECT h.key_id, date_trunc('day', h.start_at, 'UTC'), h.reason, h.policy, h.namespace, h.owner, h.plan,
+                h.checks, h.latency_us, h.addresses
+            FROM credence.usage_hour AS h WHERE h.start_at = next
+            ON CONFLICT ON CONSTRAINT usage_day_pkey DO UPDATE SET checks = u.checks + excluded.checks,
+                latency_us = u.latency_us + excluded.latency_us, addresses = u.addresses | excluded.addresses;
+            rolled.hours_before := next + interval '1 hour';
+            more := true;
+        END IF;
+    END IF;
+    UPDATE credence.usage_rolled SET minutes_before = rolled.minutes_before, hours_before = rolled.hours_before;
+    RETURN more;
+END
+$$;
+-- +goose StatementEnd
+
 -- apply_usage adds a batch unless it was added before. Rows are written in one
 -- order by all, so that two batches never wait for each other; keys that
 -- somebody else holds are passed over, their next use will be told, too.
@@ -530,18 +674,25 @@ $$;
 CREATE FUNCTION credence.apply_usage(token bytea, batch jsonb) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    rolled credence.usage_rolled;
 BEGIN
     IF NOT credence.take_usage_turn(token, batch) THEN
         RETURN;
     END IF;
+    LOCK TABLE credence.usage_rolled IN ROW SHARE MODE;
+    SELECT * INTO STRICT rolled FROM credence.usage_rolled;
+    IF (batch ->> 'earliest')::timestamptz < rolled.minutes_before THEN
+        PERFORM credence.add_late_usage(batch, rolled);
+    END IF;
     INSERT INTO credence.usage_minute AS u
-        (key_id, minute, reason, minutes, namespace, owner, plan, checks, latency_us, addresses)
-    SELECT t.key_id, t.minute, t.reason, t.minutes, coalesce(k.namespace, ''), coalesce(k.owner, ''), coalesce(k.plan, ''),
+        (key_id, minute, reason, policy, minutes, namespace, owner, plan, checks, latency_us, addresses)
+    SELECT t.key_id, t.minute, t.reason, t.policy, t.minutes, coalesce(k.namespace, ''), coalesce(k.owner, ''), coalesce(k.plan, ''),
         t.checks, t.latency_us, ('x' || t.addresses)::bit(1024)
-    FROM jsonb_to_recordset(batch -> 'keys') AS t (key_id text, minute timestamptz, reason text, minutes integer,
+    FROM jsonb_to_recordset(batch -> 'keys') AS t (key_id text, minute timestamptz, reason text, policy text, minutes integer,
         checks bigint, latency_us bigint, addresses text)
     LEFT JOIN credence.api_keys AS k ON k.key_id = t.key_id COLLATE "C"
-    ORDER BY t.key_id COLLATE "C", t.minute, t.reason COLLATE "C"
+    ORDER BY t.key_id COLLATE "C", t.minute, t.reason COLLATE "C", t.policy COLLATE "C"
     ON CONFLICT ON CONSTRAINT usage_minute_pkey DO UPDATE SET minutes = greatest(u.minutes, excluded.minutes),
         checks = u.checks + excluded.checks, latency_us = u.latency_us + excluded.latency_us,
         addresses = u.addresses | excluded.addresses;
@@ -558,6 +709,17 @@ BEGIN
         WHERE k.status <> 'purged' AND (k.last_used_at IS NULL OR k.last_used_at <= t.at - interval '1 minute')
         FOR NO KEY UPDATE OF k SKIP LOCKED)
     UPDATE credence.api_keys AS k SET last_used_at = due.at, last_used_ip = due.address FROM due WHERE k.id = due.id;
+    INSERT INTO credence.key_networks AS n (key_id, network, first_at, last_at)
+    SELECT k.key_id, u.network, min(t.at), max(t.at)
+    FROM jsonb_to_recordset(batch -> 'used') AS t (key_id text, at timestamptz, networks inet[])
+    JOIN credence.api_keys AS k ON k.key_id = t.key_id COLLATE "C"
+    CROSS JOIN unnest(t.networks) AS u (network)
+    WHERE k.status <> 'purged' AND ((SELECT count(*) FROM credence.key_networks AS c WHERE c.key_id = k.key_id) < 256
+        OR EXISTS (SELECT FROM credence.key_networks AS c WHERE c.key_id = k.key_id AND c.network = u.network))
+    GROUP BY 1, 2 ORDER BY 1, 2
+    ON CONFLICT ON CONSTRAINT key_networks_pkey DO UPDATE
+        SET first_at = least(n.first_at, excluded.first_at), last_at = greatest(n.last_at, excluded.last_at)
+        WHERE excluded.last_at >= n.last_at + interval '1 hour' OR excluded.first_at < n.first_at;
 END
 $$;
 -- +goose StatementEnd

@@ -323,6 +323,7 @@ CREATE TABLE usage_minute (
     key_id     TEXT    NOT NULL,
     minute     INTEGER NOT NULL,
     reason     TEXT    NOT NULL CHECK (reason <> ''),
+    policy     TEXT    NOT NULL, -- route policy
     minutes    INTEGER NOT NULL CHECK (minutes >= 1),
     namespace  TEXT    NOT NULL,
     owner      TEXT    NOT NULL,
@@ -330,10 +331,66 @@ CREATE TABLE usage_minute (
     checks     INTEGER NOT NULL CHECK (checks >= 0),
     latency_us INTEGER NOT NULL CHECK (latency_us >= 0),
     addresses  BLOB    NOT NULL CHECK (length(addresses) = 128),
-    PRIMARY KEY (key_id, minute, reason)
+    PRIMARY KEY (key_id, minute, reason, policy)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX usage_minute_minute ON usage_minute (minute);
+
+-- The sums of minutes, and of hours. What belongs to which is in usage_rolled.
+CREATE TABLE usage_hour (
+    key_id     TEXT    NOT NULL,
+    start_at   INTEGER NOT NULL,
+    reason     TEXT    NOT NULL CHECK (reason <> ''),
+    policy     TEXT    NOT NULL,
+    namespace  TEXT    NOT NULL,
+    owner      TEXT    NOT NULL,
+    plan       TEXT    NOT NULL,
+    checks     INTEGER NOT NULL CHECK (checks >= 0),
+    latency_us INTEGER NOT NULL CHECK (latency_us >= 0),
+    addresses  BLOB    NOT NULL CHECK (length(addresses) = 128),
+    PRIMARY KEY (key_id, start_at, reason, policy)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX usage_hour_start_at ON usage_hour (start_at);
+
+CREATE TABLE usage_day (
+    key_id     TEXT    NOT NULL,
+    start_at   INTEGER NOT NULL,
+    reason     TEXT    NOT NULL CHECK (reason <> ''),
+    policy     TEXT    NOT NULL,
+    namespace  TEXT    NOT NULL,
+    owner      TEXT    NOT NULL,
+    plan       TEXT    NOT NULL,
+    checks     INTEGER NOT NULL CHECK (checks >= 0),
+    latency_us INTEGER NOT NULL CHECK (latency_us >= 0),
+    addresses  BLOB    NOT NULL CHECK (length(addresses) = 128),
+    PRIMARY KEY (key_id, start_at, reason, policy)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX usage_day_start_at ON usage_day (start_at);
+
+-- Minutes before minutes_before are in usage_hour, hours before hours_before
+-- in usage_day. A batch that comes later adds to all three.
+CREATE TABLE usage_rolled (
+    only_row       INTEGER NOT NULL PRIMARY KEY CHECK (only_row = 1),
+    minutes_before INTEGER NOT NULL,
+    hours_before   INTEGER NOT NULL
+) STRICT;
+
+INSERT INTO usage_rolled (only_row, minutes_before, hours_before) VALUES (1, 0, 0);
+
+-- Where keys were let through from; each network is a /24 or a /48. Erased
+-- with the key.
+CREATE TABLE key_networks (
+    key_id   TEXT    NOT NULL REFERENCES api_keys (key_id),
+    network  TEXT    NOT NULL,
+    first_at INTEGER NOT NULL,
+    last_at  INTEGER NOT NULL CHECK (last_at >= first_at),
+    PRIMARY KEY (key_id, network)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX key_networks_last_at ON key_networks (last_at);
+CREATE INDEX key_networks_first_at ON key_networks (first_at);
 
 CREATE TABLE usage_failing (
     minute    INTEGER NOT NULL,

@@ -244,6 +244,9 @@ func (w *writer) PurgeKey(ctx context.Context, keyID string, version int64, at t
 	if err := w.versioned(ctx, changed, err, keyVersion, keyID); err != nil {
 		return fmt.Errorf("purge key %q: %w", keyID, err)
 	}
+	if _, err := w.q.exec(ctx, "DELETE FROM credence.key_networks WHERE key_id = $1", keyID); err != nil {
+		return fmt.Errorf("purge key %q: networks: %w", keyID, err)
+	}
 	return nil
 }
 

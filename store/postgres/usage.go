@@ -50,8 +50,9 @@ func (db *DB) RecordUsageGaps(ctx context.Context, silentSince time.Time) (int, 
 func (db *DB) RemoveUsage(ctx context.Context, before time.Time) (int, error) {
 	total := 0
 	for _, statement := range []string{
-		`DELETE FROM credence.usage_minute WHERE (key_id, minute, reason) IN (SELECT key_id, minute, reason
-			FROM credence.usage_minute WHERE minute < $1 ORDER BY minute LIMIT $2)`,
+		`DELETE FROM credence.usage_minute WHERE (key_id, minute, reason, policy) IN (SELECT key_id, minute, reason, policy
+			FROM credence.usage_minute WHERE minute < least($1, (SELECT minutes_before FROM credence.usage_rolled))
+			ORDER BY minute LIMIT $2)`,
 		`DELETE FROM credence.usage_failing WHERE (minute, reason, address) IN (SELECT minute, reason, address
 			FROM credence.usage_failing WHERE minute < $1 ORDER BY minute LIMIT $2)`,
 		`DELETE FROM credence.usage_gaps WHERE (replica_id, from_at, cause) IN (SELECT replica_id, from_at, cause
@@ -83,12 +84,12 @@ func (r reader) UsageArrivals(ctx context.Context) ([]store.UsageArrival, error)
 // UsageMinutes implements [store.UsageReader].
 func (r reader) UsageMinutes(ctx context.Context, keyID string, from, until time.Time, limit int) ([]store.UsageMinute, error) {
 	found, err := listRows(ctx, r.q,
-		`SELECT key_id, minute, reason, minutes, namespace, owner, plan, checks, latency_us, addresses FROM credence.usage_minute
-		WHERE key_id = $1 AND minute >= $2 AND minute < $3 ORDER BY minute, reason LIMIT $4`,
+		`SELECT key_id, minute, reason, policy, minutes, namespace, owner, plan, checks, latency_us, addresses FROM credence.usage_minute
+		WHERE key_id = $1 AND minute >= $2 AND minute < $3 ORDER BY minute, reason, policy LIMIT $4`,
 		[]any{keyID, timeOrNull(from), timeOrNull(until), limit},
 		func(r row, u *store.UsageMinute) error {
 			var latency int64
-			err := r.Scan(&u.KeyID, instant{&u.Minute}, &u.Reason, &u.Minutes, &u.Namespace, &u.Owner, &u.Plan,
+			err := r.Scan(&u.KeyID, instant{&u.Minute}, &u.Reason, &u.Policy, &u.Minutes, &u.Namespace, &u.Owner, &u.Plan,
 				&u.Checks, &latency, addresses{&u.Addresses})
 			u.Latency = time.Duration(latency) * time.Microsecond
 			return err

@@ -19,6 +19,7 @@ type usageHead struct {
 	Started  time.Time      `json:"started"`
 	At       time.Time      `json:"at"`
 	Final    bool           `json:"final"`
+	Earliest *time.Time     `json:"earliest"` // minute of a key; nil without one
 	Failing  []usageFailing `json:"failing"`
 }
 
@@ -41,6 +42,11 @@ func usageJSON(b *store.UsageBatch) (string, error) {
 			Minute: f.Minute.UTC(), Reason: f.Reason, Address: f.Address, Checks: f.Checks, Uncertain: f.Uncertain,
 		})
 	}
+	for i := range b.Keys {
+		if m := b.Keys[i].Minute.UTC(); head.Earliest == nil || m.Before(*head.Earliest) {
+			head.Earliest = &m
+		}
+	}
 	raw, err := json.Marshal(head)
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", store.ErrInvalid, err)
@@ -62,6 +68,7 @@ func appendUsageKey(out []byte, k *store.KeyUsage) []byte {
 	out = store.AppendJSONText(append(out, `{"key_id":`...), k.KeyID)
 	out = store.AppendJSONTime(append(out, `,"minute":`...), k.Minute.UTC())
 	out = store.AppendJSONText(append(out, `,"reason":`...), k.Reason)
+	out = store.AppendJSONText(append(out, `,"policy":`...), k.Policy)
 	out = strconv.AppendInt(append(out, `,"minutes":`...), int64(k.Minutes), 10)
 	out = strconv.AppendInt(append(out, `,"checks":`...), k.Checks, 10)
 	out = strconv.AppendInt(append(out, `,"latency_us":`...), k.Latency.Microseconds(), 10)
@@ -72,7 +79,11 @@ func appendUsageKey(out []byte, k *store.KeyUsage) []byte {
 func appendUsageUsed(out []byte, u *store.KeyLastUse) []byte {
 	out = store.AppendJSONText(append(out, `{"key_id":`...), u.KeyID)
 	out = store.AppendJSONTime(append(out, `,"at":`...), u.At.UTC())
-	out = append(out, `,"address":`...)
+	out = append(out, `,"networks":[`...)
+	for i, n := range u.Networks {
+		out = append(n.AppendTo(append(separate(out, i), '"')), '"')
+	}
+	out = append(out, `],"address":`...)
 	if !u.Address.IsValid() {
 		return append(out, `null}`...)
 	}

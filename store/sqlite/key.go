@@ -259,6 +259,9 @@ func (w *writer) PurgeKey(ctx context.Context, keyID string, version int64, at t
 	if err := w.versioned(ctx, result, keyVersion, keyID); err != nil {
 		return fmt.Errorf("purge key %q: %w", keyID, err)
 	}
+	if _, err := w.tx.ExecContext(ctx, "DELETE FROM key_networks WHERE key_id = ?", keyID); err != nil {
+		return fmt.Errorf("purge key %q: networks: %w", keyID, translate(err))
+	}
 	return nil
 }
 

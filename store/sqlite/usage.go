@@ -25,10 +25,16 @@ func (db *DB) IngestUsage(ctx context.Context, b store.UsageBatch) error {
 		if err := addKeyUsage(ctx, tx, b.Keys); err != nil {
 			return err
 		}
+		if err := addLateUsage(ctx, tx, b.Keys); err != nil {
+			return err
+		}
 		if err := addFailing(ctx, tx, b.Failing); err != nil {
 			return err
 		}
-		return addLastUse(ctx, tx, b.Used)
+		if err := addLastUse(ctx, tx, b.Used); err != nil {
+			return err
+		}
+		return addKeyNetworks(ctx, tx, b.Used)
 	})
 	if err != nil {
 		return fmt.Errorf("usage %d of %q: %w", b.Sequence, b.Replica, translate(err))
@@ -169,8 +175,8 @@ func recordLost(ctx context.Context, tx *sql.Tx, silentSince time.Time) (int, er
 func (db *DB) RemoveUsage(ctx context.Context, before time.Time) (int, error) {
 	total := 0
 	for _, statement := range []string{
-		`DELETE FROM usage_minute WHERE (key_id, minute, reason) IN (SELECT key_id, minute, reason
-			FROM usage_minute WHERE minute < ? ORDER BY minute LIMIT ?)`,
+		`DELETE FROM usage_minute WHERE (key_id, minute, reason, policy) IN (SELECT key_id, minute, reason, policy
+			FROM usage_minute WHERE minute < min(?, (SELECT minutes_before FROM usage_rolled)) ORDER BY minute LIMIT ?)`,
 		`DELETE FROM usage_failing WHERE (minute, reason, address) IN (SELECT minute, reason, address
 			FROM usage_failing WHERE minute < ? ORDER BY minute LIMIT ?)`,
 		`DELETE FROM usage_gaps WHERE (replica_id, from_at, cause) IN (SELECT replica_id, from_at, cause
@@ -202,11 +208,11 @@ func (r reader) UsageArrivals(ctx context.Context) ([]store.UsageArrival, error)
 // UsageMinutes implements [store.UsageReader].
 func (r reader) UsageMinutes(ctx context.Context, keyID string, from, until time.Time, limit int) ([]store.UsageMinute, error) {
 	found, err := listRows(ctx, r.q,
-		`SELECT key_id, minute, reason, minutes, namespace, owner, plan, checks, latency_us, addresses FROM usage_minute
-		WHERE key_id = ? AND minute >= ? AND minute < ? ORDER BY minute, reason LIMIT ?`,
+		`SELECT key_id, minute, reason, policy, minutes, namespace, owner, plan, checks, latency_us, addresses FROM usage_minute
+		WHERE key_id = ? AND minute >= ? AND minute < ? ORDER BY minute, reason, policy LIMIT ?`,
 		[]any{keyID, from.UnixMicro(), until.UnixMicro(), limit},
 		func(r row, u *store.UsageMinute) error {
-			return r.Scan(&u.KeyID, instant{&u.Minute}, &u.Reason, &u.Minutes, &u.Namespace, &u.Owner, &u.Plan,
+			return r.Scan(&u.KeyID, instant{&u.Minute}, &u.Reason, &u.Policy, &u.Minutes, &u.Namespace, &u.Owner, &u.Plan,
 				&u.Checks, span{&u.Latency}, addresses{&u.Addresses})
 		})
 	if err != nil {

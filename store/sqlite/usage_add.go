@@ -24,8 +24,9 @@ const usageRows = 50
 func registerFunctions() error { return functionsOnce() }
 
 var functionsOnce = sync.OnceValue(func() error { //nolint:gochecknoglobals // the driver's functions are the process's
-	return sqlite.RegisterDeterministicScalarFunction("credence_merge", 2,
-		func(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) { return mergeSketches(args) })
+	return errors.Join(sqlite.RegisterDeterministicScalarFunction("credence_merge", 2,
+		func(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) { return mergeSketches(args) }),
+		sqlite.RegisterFunction("credence_crowd", &sqlite.FunctionImpl{NArgs: 1, Deterministic: true, MakeAggregate: newCrowd}))
 })
 
 // mergeSketches is the OR of two sketches: SQLite has none for blobs.
@@ -47,13 +48,13 @@ func mergeSketches(args []driver.Value) (driver.Value, error) {
 // keyUsageStatement adds that many rows. A sketch is merged only where it
 // differs, which is seldom.
 func keyUsageStatement(rows int) string {
-	return `WITH given (key_id, minute, reason, minutes, checks, latency_us, addresses) AS (VALUES ` +
-		strings.Repeat("(?, ?, ?, ?, ?, ?, ?), ", rows-1) + `(?, ?, ?, ?, ?, ?, ?))
-	INSERT INTO usage_minute (key_id, minute, reason, minutes, namespace, owner, plan, checks, latency_us, addresses)
-	SELECT g.key_id, g.minute, g.reason, g.minutes, ifnull(k.namespace, ''), ifnull(k.owner, ''), ifnull(k.plan, ''),
+	return `WITH given (key_id, minute, reason, policy, minutes, checks, latency_us, addresses) AS (VALUES ` +
+		strings.Repeat("(?, ?, ?, ?, ?, ?, ?, ?), ", rows-1) + `(?, ?, ?, ?, ?, ?, ?, ?))
+	INSERT INTO usage_minute (key_id, minute, reason, policy, minutes, namespace, owner, plan, checks, latency_us, addresses)
+	SELECT g.key_id, g.minute, g.reason, g.policy, g.minutes, ifnull(k.namespace, ''), ifnull(k.owner, ''), ifnull(k.plan, ''),
 		g.checks, g.latency_us, g.addresses
 	FROM given AS g LEFT JOIN api_keys AS k ON k.key_id = g.key_id WHERE true
-	ON CONFLICT (key_id, minute, reason) DO UPDATE SET minutes = max(minutes, excluded.minutes),
+	ON CONFLICT (key_id, minute, reason, policy) DO UPDATE SET minutes = max(minutes, excluded.minutes),
 		checks = checks + excluded.checks, latency_us = latency_us + excluded.latency_us,
 		addresses = CASE addresses WHEN excluded.addresses THEN addresses ELSE credence_merge(addresses, excluded.addresses) END`
 }
@@ -72,10 +73,10 @@ func addKeyUsages(ctx context.Context, tx *sql.Tx, keys []store.KeyUsage, atOnce
 		return nil
 	}
 	return prepared(ctx, tx, keyUsageStatement(atOnce), func(ctx context.Context, add *sql.Stmt) error {
-		args := make([]any, 0, 7*atOnce)
+		args := make([]any, 0, 8*atOnce)
 		for i := range keys {
 			k := &keys[i]
-			args = append(args, k.KeyID, micros(k.Minute), k.Reason, k.Minutes, k.Checks, k.Latency.Microseconds(), k.Addresses.Bytes())
+			args = append(args, k.KeyID, micros(k.Minute), k.Reason, k.Policy, k.Minutes, k.Checks, k.Latency.Microseconds(), k.Addresses.Bytes())
 			if len(args) < cap(args) {
 				continue
 			}

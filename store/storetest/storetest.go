@@ -69,6 +69,7 @@ func groups() []group {
 		{"idempotency", idempotencyPromises()},
 		{"job", jobPromises()},
 		{"usage", usagePromises()},
+		{"usage sums", usageSumPromises()},
 		{"store", storePromises()},
 		{"tx", txPromises()},
 	}
