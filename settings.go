@@ -67,6 +67,8 @@ type config struct {
 
 	Usage          string // "": redis with Redis, store without
 	UsageRetention time.Duration
+	UsageHours     time.Duration
+	UsageDays      time.Duration
 
 	Outgoing outgoingConfig
 

@@ -14,7 +14,9 @@ import (
 // usageKeeper is what the usage pass works on. [store.Store] fulfils it.
 type usageKeeper interface {
 	RecordUsageGaps(ctx context.Context, silentSince time.Time) (int, error)
+	RollUsage(ctx context.Context, until time.Time) (more bool, err error)
 	RemoveUsage(ctx context.Context, before time.Time) (int, error)
+	RemoveUsageSums(ctx context.Context, hours, days time.Time) (int, error)
 }
 
 // What the usage pass does when the options do not say otherwise.
@@ -24,6 +26,16 @@ const (
 	// batches or two reports, and more than clocks may be apart.
 	DefaultUsageSilence = 5 * time.Minute
 	DefaultUsageKept    = 7 * 24 * time.Hour
+	DefaultUsageHours   = 90 * 24 * time.Hour
+	DefaultUsageDays    = 730 * 24 * time.Hour
+
+	// usageSettled is how old a minute is when it is summed. What comes later
+	// costs more to add, no more.
+	usageSettled = 2 * time.Minute
+	// mostRolls bounds the minutes and hours that a pass sums, mostUsageBatches
+	// the batches it removes: 100,000 keys make as many rows a minute.
+	mostRolls        = 3000
+	mostUsageBatches = 400
 )
 
 // UsageOptions says how usage is kept. Zero durations take the defaults.
@@ -36,10 +48,12 @@ type UsageOptions struct {
 	Interval time.Duration // between passes, varied by a tenth
 	Silence  time.Duration // of a replica that is taken for dead, or of a batch for lost
 	Kept     time.Duration // usage by the minute, and gaps
+	Hours    time.Duration // usage by the hour
+	Days     time.Duration // usage by the day, and networks since they were last seen
 }
 
-// Usage records what usage was lost, and removes what is old. Both may run
-// twice at once.
+// Usage sums minutes into hours and days, records what usage was lost, and
+// removes what is old. All of it may run twice at once.
 type Usage struct {
 	o    UsageOptions
 	gaps atomic.Int64
@@ -66,6 +80,8 @@ func NewUsage(o UsageOptions) (*Usage, error) {
 		{"Interval", &o.Interval, DefaultUsageInterval},
 		{"Silence", &o.Silence, DefaultUsageSilence},
 		{"Kept", &o.Kept, DefaultUsageKept},
+		{"Hours", &o.Hours, DefaultUsageHours},
+		{"Days", &o.Days, DefaultUsageDays},
 	} {
 		if *d.value < 0 {
 			return nil, fmt.Errorf("usage pass: option %s is %v; give a duration above zero, or 0 for %v", d.name, *d.value, d.fallback)
@@ -111,14 +127,28 @@ func (u *Usage) RunOnce(ctx context.Context) (UsageResult, error) {
 	}
 	result.Gaps = gaps
 	u.gaps.Add(int64(gaps))
-	for range mostBatches {
-		n, err := u.o.Store.RemoveUsage(ctx, now.Add(-u.o.Kept))
-		result.Removed += n
+	for range mostRolls {
+		more, err := u.o.Store.RollUsage(ctx, now.Add(-usageSettled))
 		if err != nil {
 			return result, fmt.Errorf("usage pass: %w", err)
 		}
-		if n < store.RemoveBatch {
+		if !more {
 			break
+		}
+	}
+	for _, remove := range []func() (int, error){
+		func() (int, error) { return u.o.Store.RemoveUsage(ctx, now.Add(-u.o.Kept)) },
+		func() (int, error) { return u.o.Store.RemoveUsageSums(ctx, now.Add(-u.o.Hours), now.Add(-u.o.Days)) },
+	} {
+		for range mostUsageBatches {
+			n, err := remove()
+			result.Removed += n
+			if err != nil {
+				return result, fmt.Errorf("usage pass: %w", err)
+			}
+			if n < store.RemoveBatch {
+				break
+			}
 		}
 	}
 	return result, nil

@@ -68,6 +68,49 @@ func (b *brokenUsage) RecordUsageGaps(context.Context, time.Time) (int, error) {
 
 func (*brokenUsage) RemoveUsage(context.Context, time.Time) (int, error) { return 0, nil }
 
+func (*brokenUsage) RollUsage(context.Context, time.Time) (bool, error) { return false, nil }
+
+func (*brokenUsage) RemoveUsageSums(context.Context, time.Time, time.Time) (int, error) {
+	return 0, nil
+}
+
+// TestUsageIsSummedAndKeptAsLongAsEachStepIsKept on a real store: an old minute
+// is found in its hour, an old hour in its day, and a day in nothing.
+func TestUsageIsSummedAndKeptAsLongAsEachStepIsKept(t *testing.T) {
+	c := &clock{now: time.Date(2026, 5, 1, 12, 0, 30, 0, time.UTC)}
+	s, _ := open(t, c.Now)
+	u := newUsage(t, jobs.UsageOptions{Store: s, Now: c.Now})
+	began := c.Now().Truncate(time.Minute)
+	must(t, s.AddUsage(t.Context(), store.UsageBatch{Replica: "rep_1", Sequence: 1, Started: began, At: began, Keys: []store.KeyUsage{
+		{Minute: began, Minutes: 1, KeyID: "key_1", Reason: "allowed", Checks: 7},
+	}}))
+	for _, step := range []struct {
+		after time.Duration
+		want  map[store.UsageStep]int64
+	}{
+		{0, map[store.UsageStep]int64{store.UsageByMinute: 7, store.UsageByHour: 7, store.UsageByDay: 7}},
+		{25 * time.Hour, map[store.UsageStep]int64{store.UsageByMinute: 7, store.UsageByHour: 7, store.UsageByDay: 7}},
+		{jobs.DefaultUsageKept, map[store.UsageStep]int64{store.UsageByHour: 7, store.UsageByDay: 7}},
+		{jobs.DefaultUsageHours, map[store.UsageStep]int64{store.UsageByDay: 7}},
+		{jobs.DefaultUsageDays, nil},
+	} {
+		c.advance(step.after)
+		_, err := u.RunOnce(t.Context())
+		must(t, err)
+		for _, by := range store.UsageSteps() {
+			sums, err := s.UsageSums(t.Context(), store.UsageQuery{From: began.Add(-48 * time.Hour), Until: c.Now(), Step: by, Limit: 1})
+			must(t, err)
+			got := int64(0)
+			for _, sum := range sums {
+				got += sum.Checks
+			}
+			if got != step.want[by] {
+				t.Errorf("after %s, by %s: %d Checks, want %d", step.after, by, got, step.want[by])
+			}
+		}
+	}
+}
+
 func TestAUsagePassThatFailsIsCountedAndRunsAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		count, read := failures(t)
