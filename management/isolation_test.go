@@ -221,6 +221,18 @@ var attempts = map[string]struct {
 	"AuditList": {"", func(ctx context.Context, w *tenants, ns string) (any, error) {
 		return w.AuditList(ctx, onlyA, management.AuditList{Namespace: ns})
 	}},
+	"UsageRead": {"", func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.UsageRead(ctx, onlyA, management.UsageRead{Namespace: ns})
+	}},
+	"UsageTop": {"", func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.UsageTop(ctx, onlyA, management.UsageRead{Namespace: ns})
+	}},
+	"UsageAddresses": {"", func(ctx context.Context, w *tenants, _ string) (any, error) {
+		return w.UsageAddresses(ctx, onlyA, management.UsageAddresses{})
+	}},
+	"UsageQuotas": {"", func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.UsageQuotas(ctx, onlyA, management.UsageQuotas{Namespace: ns})
+	}},
 	"AuditRead": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
 		return w.AuditRead(ctx, onlyA, ns+":1")
 	}},

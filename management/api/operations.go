@@ -41,6 +41,7 @@ func Operations() []Operation {
 		blacklistOperations(),
 		tokenOperations(),
 		auditOperations(),
+		usageOperations(),
 		processOperations(),
 	} {
 		all = append(all, rows...)

@@ -82,6 +82,7 @@ func Commands(o Options) []*cobra.Command {
 		noun(o, "tokens", "admin tokens: who may use the management API", tokenExamples,
 			tokenCreate, tokenList, tokenShow, tokenRotate, tokenRevoke),
 		export(o),
+		usageNoun(o),
 		noun(o, "audit", "who did what, and the proof that nothing of it was changed", auditExamples,
 			auditList, auditShow, auditExport, auditVerify, auditCheckpoint, auditCheckpoints, auditPublicKey),
 	}
@@ -147,7 +148,7 @@ func (c *command) connectFlags(parent *cobra.Command) {
 	flags.StringVar(&c.tls.KeyFile, "tls-key", "", "PEM file of its private key (CREDENCE_TLS_KEY)")
 	flags.StringVar(&c.tls.ServerName, "tls-server-name", "", "name that the server's certificate must bear, if not the one in --server (CREDENCE_TLS_SERVER_NAME)")
 	flags.BoolVar(&c.plaintext, "insecure-plaintext", false, "send the token over plain HTTP to hosts beyond loopback")
-	flags.StringVarP(&c.output, "output", "o", "table", "table or json")
+	flags.StringVarP(&c.output, "output", "o", "table", "table or json; csv where a command says so")
 	parent.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage(fmt.Errorf("%w: `%s --help` lists the flags", err, cmd.CommandPath()))
 	})
@@ -163,8 +164,12 @@ func (c *command) verb(cmd *cobra.Command, args int, run func(ctx context.Contex
 		return nil
 	}
 	cmd.RunE = func(cmd *cobra.Command, given []string) error {
-		if c.output != "table" && c.output != "json" {
-			return usage(fmt.Errorf("--output %q: give table or json", c.output))
+		takes := "table or json"
+		if cmd.Annotations[csvOutput] != "" {
+			takes = "table, json or csv"
+		}
+		if c.output != "table" && c.output != "json" && (c.output != csvOutput || cmd.Annotations[csvOutput] == "") {
+			return usage(fmt.Errorf("--output %q: give %s", c.output, takes))
 		}
 		wait, err := c.waiting()
 		if err != nil {

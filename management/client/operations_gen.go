@@ -300,6 +300,30 @@ func (c *Client) AuditPublicKey(ctx context.Context, in AuditPublicKeyInput) (Au
 	return call[AuditPublicKey](ctx, c, http.MethodGet, "/v1/audit/public-key", in)
 }
 
+// Usage: Sum usage over time.
+// GET /v1/usage, role viewer.
+func (c *Client) Usage(ctx context.Context, in UsageInput) (Usage, error) {
+	return call[Usage](ctx, c, http.MethodGet, "/v1/usage", in)
+}
+
+// UsageTop: Show who has most requests, denials or latency.
+// GET /v1/usage/top, role viewer.
+func (c *Client) UsageTop(ctx context.Context, in UsageTopInput) (Usage, error) {
+	return call[Usage](ctx, c, http.MethodGet, "/v1/usage/top", in)
+}
+
+// UsageAddresses: Show the addresses that were refused most.
+// GET /v1/usage/addresses, role viewer.
+func (c *Client) UsageAddresses(ctx context.Context, in UsageAddressesInput) (List[FailingAddress], error) {
+	return call[List[FailingAddress]](ctx, c, http.MethodGet, "/v1/usage/addresses", in)
+}
+
+// UsageQuotas: Show who is close to a quota.
+// GET /v1/usage/quotas, role viewer.
+func (c *Client) UsageQuotas(ctx context.Context, in UsageQuotasInput) (List[QuotaState], error) {
+	return call[List[QuotaState]](ctx, c, http.MethodGet, "/v1/usage/quotas", in)
+}
+
 // ReplicaList: List the replicas of the data plane and how far each has come.
 // GET /v1/replicas, role viewer.
 func (c *Client) ReplicaList(ctx context.Context, in ReplicaListInput) (ReplicaPage, error) {
