@@ -17,7 +17,17 @@ func usageSumPromises() []promise {
 		{"RollUsage", "sums minutes into hours and hours into days, all that a row says", usageRolled},
 		{"RollUsage", "counts each batch exactly once, whenever it comes, however often and beside whatever runs", usageRolledOnce},
 		{"RollUsage", "counts what comes for times whose minutes are gone", usageRolledLate},
-		{"RemoveUsageSums", "deletes what is older than the instants, and nothing that has not been summed", usageSumsRemoved},
+		{"RemoveUsageSums", "deletes hours and days that are older than the instants, and no hour that has not been summed", usageSumsRemoved},
+		{"RemoveUsageSums", "deletes networks that a key was last used from before the instant", func(f *fixture) {
+			f.insertKeys(f.bareKey(1))
+			at := f.clock.now()
+			f.useFrom(1, 1, at, netip.MustParseAddr("192.0.2.0"))
+			f.useFrom(2, 1, at.Add(2*time.Hour), netip.MustParseAddr("198.51.100.0"))
+			n, err := f.backend.RemoveUsageSums(f.Context(), day0(), at.Add(time.Hour))
+			f.ok(err)
+			equal(f, n, 1)
+			inOrder(f, names(f.networks(""), func(n store.KeyNetwork) string { return n.Network.String() }), "198.51.100.0")
+		}},
 		{"UsageSums", "answers each time and group, what has not been rolled up included", usageSeries},
 		{"UsageSums", "answers the largest groups by each measure", usageTop},
 		{"UsageSums", "narrows by every field", usageNarrowed},
