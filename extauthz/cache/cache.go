@@ -149,6 +149,7 @@ func (c *Cache) Find(ctx context.Context, digest credential.Digest) (*pipeline.K
 // at hand only for StaleWait, since that entry is good enough when the store
 // cannot be reached.
 func (c *Cache) await(ctx context.Context, digest credential.Digest) (*pipeline.Key, pipeline.KeySource, error) {
+	pipeline.Waits(ctx)
 	f, err := c.join(ctx, digest)
 	if err != nil {
 		return c.orStale(digest, err)

@@ -91,6 +91,7 @@ next:
 
 // ask sends the errands and waits for all answers; false when one is missing.
 func (s *shared) ask(ctx context.Context, errands []*errand) bool {
+	pipeline.Waits(ctx)
 	sent := 0
 	for _, e := range errands {
 		if !s.laneOf(s.budgets.Slot(e.group.Draws[0].Subject)).send(ctx, e) {

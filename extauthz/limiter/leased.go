@@ -139,6 +139,7 @@ func (s *shared) refuseLeased(out []pipeline.LimitOutcome, t *taking, holds []ho
 
 // await draws what is lacking and waits for it; false when it does not come.
 func (s *shared) await(ctx context.Context, t *taking, holds []hold, patience <-chan time.Time) bool {
+	pipeline.Waits(ctx)
 	var few [8]<-chan struct{}
 	answers := few[:0]
 	for i := range holds {

@@ -83,6 +83,7 @@ func (q *quotas) spend(ctx context.Context, quota *pipeline.SubjectQuota, now ti
 
 // wait has the store asked and waits for the answer.
 func (q *quotas) wait(ctx context.Context, b *budget, cost int64, patience <-chan time.Time) error {
+	pipeline.Waits(ctx)
 	answered := q.refill(ctx, b, cost)
 	defer b.leaveQueue(cost)
 	select {
