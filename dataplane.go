@@ -177,7 +177,7 @@ func (d *deployment) buildServer(w *work, l *listeners, p *dataPlane) error {
 		Pipeline: decisions, Logger: d.logger, Now: time.Now, Registerer: d.registry,
 		Ready:  w.all(p.follower.Ready(), p.keys.Warmed()),
 		Answer: p.answers, Record: record,
-		Transport:   extauthz.TransportOptions{MaxConnectionAge: age, TLS: serverTLS(l.transport.check)},
+		Transport:   extauthz.TransportOptions{Kind: transportKind(d.config), MaxConnectionAge: age, TLS: serverTLS(l.transport.check)},
 		CallSecrets: l.transport.callSecrets,
 		Drain:       extauthz.DrainOptions{Delay: d.config.DrainDelay, Timeout: d.config.ShutdownGrace},
 		Sources:     dataPlaneSources(p.keys, p.refused, p.routes, p.counts, p.follower, d.config.Ceiling),
@@ -187,6 +187,13 @@ func (d *deployment) buildServer(w *work, l *listeners, p *dataPlane) error {
 	}
 	p.server, err = extauthz.New(o)
 	return err
+}
+
+func transportKind(c config) extauthz.TransportKind {
+	if c.CheckTransport == transportGRPC {
+		return extauthz.TransportGRPC
+	}
+	return extauthz.TransportNative
 }
 
 // all is closed when each of the channels is, unless the process ends before.

@@ -22,7 +22,9 @@ type config struct {
 	SecretsFile     string
 	Keyset          string
 
-	CheckAddr  string
+	CheckAddr      string
+	CheckTransport string
+
 	StatusAddr string
 	APIAddr    string
 	APIHosts   []string
@@ -130,6 +132,7 @@ func placeSettings() []setting {
 		{inExtauthz | inManagement | inBootstrap, "secrets-file", "file", "secrets.json", "secrets.json of the deployment, made once by `credence secrets init`", text(func(c *config) *string { return &c.SecretsFile })},
 		{inManagement | inBootstrap, "keyset", "file", "keyset.json", "keyset.json of the deployment: it seals audit entries; the data plane never gets it", text(func(c *config) *string { return &c.Keyset })},
 		{inData, "check-addr", "address", "127.0.0.1:9001", "where Envoy sends its Checks: HOST:PORT or unix:PATH; port 0 picks a free one", text(func(c *config) *string { return &c.CheckAddr })},
+		{inData, "check-transport", "name", transportNative, "what speaks gRPC on the Check port: native (of this program), or grpc (grpc-go, which costs more)", choice(func(c *config) *string { return &c.CheckTransport }, transportNative, transportGRPC)},
 		{inData, "forward-addr", "address", "", "forward-auth over HTTP (Envoy http_service, nginx, Caddy, Traefik): HOST:PORT, usually 127.0.0.1:9002, or unix:PATH; off when empty", text(func(c *config) *string { return &c.ForwardAddr })},
 		{inData, "forward-policies", "file", "", "YAML file of what paths such as /auth/NAME demand: NAME: {scopes: orders:read}", text(func(c *config) *string { return &c.ForwardPolicies })},
 		{inRun, "status-addr", "host:port", "127.0.0.1:9003", "health and metrics", text(func(c *config) *string { return &c.StatusAddr })},
@@ -139,6 +142,12 @@ func placeSettings() []setting {
 		{inRun, "insecure-plaintext", "bool", "false", "allow listeners beyond loopback without TLS; keys and tokens then cross the network readable", boolean(func(c *config) *bool { return &c.InsecurePlaintext })},
 	}
 }
+
+// What speaks gRPC on the Check port.
+const (
+	transportNative = "native"
+	transportGRPC   = "grpc"
+)
 
 // tlsSettings are the files of one listener; all "" is plaintext.
 type tlsSettings struct {

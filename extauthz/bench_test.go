@@ -96,11 +96,11 @@ func BenchmarkNoopOverGRPC(b *testing.B) {
 }
 
 func BenchmarkWalk(b *testing.B) {
-	var message mem.Buffer = mem.SliceBuffer(marshal(b, getOrders()))
+	message := marshal(b, getOrders())
 	c := newCheckPool().get()
 	b.ReportAllocs()
 	for b.Loop() {
-		c.in = message
+		c.raw = message
 		c.read()
 		c.request.Reset()
 		c.walker.reset()

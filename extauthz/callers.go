@@ -66,12 +66,16 @@ func (c callers) accept(sent []string) bool {
 }
 
 // turnAway counts and logs a call that was refused.
-func (s *Server) turnAway(ctx context.Context) error {
+func (s *Server) turnAway(ctx context.Context, from string) error {
 	s.metrics.strays.Inc()
-	from := "unknown"
-	if p, ok := peer.FromContext(ctx); ok && p.Addr != nil {
-		from = p.Addr.String()
-	}
 	s.record.stray(ctx, from)
 	return errStray
+}
+
+// peerOf is the address of who calls over grpc-go.
+func peerOf(ctx context.Context) string {
+	if p, ok := peer.FromContext(ctx); ok && p.Addr != nil {
+		return p.Addr.String()
+	}
+	return "unknown"
 }

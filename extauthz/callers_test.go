@@ -32,6 +32,10 @@ func secretOptions(d decider) Options {
 // TestCallsWithoutTheSecretFailAndLearnNothing: the RPC fails the same with a
 // good key and a bad one, nothing is decided, and nobody can read the secret.
 func TestCallsWithoutTheSecretFailAndLearnNothing(t *testing.T) {
+	onBoth(t, testCallsWithoutTheSecretFailAndLearnNothing)
+}
+
+func testCallsWithoutTheSecretFailAndLearnNothing(t *testing.T) {
 	var log bytes.Buffer
 	decided := 0
 	o := secretOptions(decideFunc(func(ctx context.Context, r *pipeline.Request, d *pipeline.Decision) {

@@ -34,6 +34,7 @@ func (codec) Name() string { return proto.Name }
 func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 	if k, ok := v.(*check); ok {
 		k.in = data.MaterializeToBuffer(mem.DefaultBufferPool())
+		k.raw = k.in.ReadOnlyData()
 		return nil
 	}
 	return c.proto.Unmarshal(data, v)
@@ -62,7 +63,8 @@ type check struct {
 	decision pipeline.Decision
 	walker   walker
 
-	in   mem.Buffer // the bytes that request and decision alias
+	raw  []byte     // the bytes that request and decision alias
+	in   mem.Buffer // that hold them, if they are gRPC's
 	out  *[]byte    // the encoded answer, nil until one was made
 	home *checkPool
 }
@@ -84,6 +86,7 @@ func (c *check) release() {
 		c.in.Free()
 		c.in = nil
 	}
+	c.raw = nil
 	if c.out != nil {
 		c.home.answers.Put(c.out)
 		c.out = nil

@@ -98,6 +98,17 @@ func (a *accepted) Close() error {
 	return err
 }
 
+// CloseWrite says that nothing more comes.
+func (a *accepted) CloseWrite() error { return closeWrite(a.Conn) }
+
+// closeWrite is that of sockets, which a plain [net.Conn] hides.
+func closeWrite(conn net.Conn) error {
+	if half, ok := conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
+
 // refuseConnection counts and logs a connection too many.
 func (s *Server) refuseConnection(from net.Addr) {
 	s.metrics.crowds.Inc()

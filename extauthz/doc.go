@@ -8,9 +8,10 @@
 //
 //	listener.go   a TCP or Unix socket; HTTP/2 settings that Envoy needs
 //	handshake.go  TLS, where the operator has given it certificates
+//	unary/        HTTP/2, and native.go between it and the rest; or grpc-go,
+//	codec.go      which hands the bytes on as they are, no generated types
 //	callers.go    whether the caller is one of our proxies
-//	codec.go      the received bytes as they are, no generated types
-//	server.go     check: read > decide > answer > finish, on one screen
+//	server.go     run: read > decide > answer > finish, on one screen
 //	request.go    the bytes as a pipeline.Request that aliases them,
 //	walk.go       field by field; shape.go checks what is not looked at
 //	pipeline/     Decide: the decision and its one reason
@@ -23,7 +24,8 @@
 //	usage/        and by key and minute, for the control plane
 //	record.go     logged, where the operator wants it
 //
-// Beside it: health.go (grpc.health.v1), status.go (metrics and readiness over
+// Beside it: health.go (grpc.health.v1, by way of others.go where the transport
+// is unary), status.go (metrics and readiness over
 // HTTP). `credence check` is in extauthz/probe.
 //
 // # What is promised
@@ -39,8 +41,11 @@
 //   - On every allow, each identity header is overwritten or removed, and so
 //     is whatever a client could spell to look like one.
 //   - After the caller's deadline there is only an error, never an allow.
-//   - A Check allocates nothing here but the list of one buffer that gRPC
-//     wants. What a Check holds is valid until its answer is written.
+//   - A Check allocates nothing here; over grpc-go the list of one buffer that
+//     gRPC wants. What a Check holds is valid until its answer is written.
+//   - Over package unary, Checks of one connection are decided one after the
+//     other, where they were read. Whatever waits (for the store, for Redis) says
+//     so before (pipeline.Waits), and holds up nobody but itself.
 //   - Key text and call secrets are in no answer, log, metric or error.
 //
 // # Who may call
@@ -128,7 +133,8 @@
 //	too many connections      connection is closed       until others are closed       check_turned_away_total       TestConnectionsBeyondTheBoundAreClosedAndOthersGoOn
 //	answers are not read      error for more than        until they are                none; Envoy's error           TestACallerWhoReadsNoAnswersIsBoundedAndAlone
 //	                          16384 at once
-//	hostile bytes             connection is closed       each                          check_not_http2_total         TestHostileBytesOnThePortEndTheirConnectionAlone
+//	hostile bytes             connection is closed       each                          check_not_http2_total,        TestHostileBytesOnThePortEndTheirConnectionAlone,
+//	                                                                                   check_violations_total        TestClientsThatBreakHTTP2AreCountedAndLogged
 //	call secret is wrong      error                      until the proxy sends it      check_refused_calls_total     TestCallsWithoutTheSecretFailAndLearnNothing
 //	TLS knows no such client  error; no connection       until it shows another one    check_tls_refused_total       TestClientsThatTLSDoesNotKnowAreTurnedAway
 //	new TLS files are wrong   as before                  until the old one ends        none here; tls_reload_        TestACertificateIsExchangedUnderLoad

@@ -18,7 +18,9 @@ import (
 
 // TestStoreGone: known keys go on until the ceiling, revoked ones stay
 // refused, unknown ones get 503, and metrics and log say why.
-func TestStoreGone(t *testing.T) {
+func TestStoreGone(t *testing.T) { onBoth(t, testStoreGone) }
+
+func testStoreGone(t *testing.T) {
 	p := newPlane(t, nil)
 	known, _ := p.key(nil)
 	revoked, k := p.key(nil)
@@ -60,7 +62,9 @@ func TestStoreGone(t *testing.T) {
 
 // TestQuotaStoreGone: what is reserved is spent, then the key gets 503; rates
 // need no store.
-func TestQuotaStoreGone(t *testing.T) {
+func TestQuotaStoreGone(t *testing.T) { onBoth(t, testQuotaStoreGone) }
+
+func testQuotaStoreGone(t *testing.T) {
 	p := newPlane(t, nil)
 	withQuota, _ := p.key(func(k *store.Key) {
 		k.Quotas = []limit.Quota{{Name: "daily", Limit: 100, Period: limit.QuotaDay}}

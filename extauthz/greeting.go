@@ -59,6 +59,9 @@ func (c *greeted) Read(b []byte) (int, error) {
 	return n, err
 }
 
+// CloseWrite says that nothing more comes.
+func (c *greeted) CloseWrite() error { return closeWrite(c.Conn) }
+
 // spokenInstead names what the first bytes of a connection are when they are
 // not those of HTTP/2 (RFC 9113, 3.4); "" when they are, as far as they go.
 func spokenInstead(first []byte) string {

@@ -15,6 +15,10 @@ import (
 // TestClientsThatSpeakNoHTTP2AreCountedAndLogged: their Envoy sees no more than
 // a reset. Those that do, and those that only connect, are not.
 func TestClientsThatSpeakNoHTTP2AreCountedAndLogged(t *testing.T) {
+	onBoth(t, testClientsThatSpeakNoHTTP2AreCountedAndLogged)
+}
+
+func testClientsThatSpeakNoHTTP2AreCountedAndLogged(t *testing.T) {
 	var log bytes.Buffer
 	o := testOptions(decideFunc(allowsKey))
 	o.Logger = slog.New(slog.NewTextHandler(&log, nil))

@@ -38,6 +38,10 @@ func answeredTo(t *testing.T, from, to string) {
 // TestConnectionsBeyondTheBoundAreClosedAndOthersGoOn: one address cannot take
 // the place of the others, and what is closed makes room.
 func TestConnectionsBeyondTheBoundAreClosedAndOthersGoOn(t *testing.T) {
+	onBoth(t, testConnectionsBeyondTheBoundAreClosedAndOthersGoOn)
+}
+
+func testConnectionsBeyondTheBoundAreClosedAndOthersGoOn(t *testing.T) {
 	const most, tries = 200, 2000
 	var log bytes.Buffer
 	o := testOptions(decideFunc(allowsKey))
@@ -141,6 +145,10 @@ func (s *speaker) asks(t *testing.T, message []byte) uint32 {
 // TestACallerWhoReadsNoAnswersIsBoundedAndAlone: answers that do not fit into
 // the window that he leaves wait in memory, for no more Checks than the bound.
 func TestACallerWhoReadsNoAnswersIsBoundedAndAlone(t *testing.T) {
+	onBoth(t, testACallerWhoReadsNoAnswersIsBoundedAndAlone)
+}
+
+func testACallerWhoReadsNoAnswersIsBoundedAndAlone(t *testing.T) {
 	const most = 20
 	o := testOptions(decideFunc(allowsKey))
 	o.Transport.Streams = most
@@ -178,6 +186,10 @@ func TestACallerWhoReadsNoAnswersIsBoundedAndAlone(t *testing.T) {
 
 // TestMetadataOverTheBoundFailsTheCallAlone: the connection goes on.
 func TestMetadataOverTheBoundFailsTheCallAlone(t *testing.T) {
+	onBoth(t, testMetadataOverTheBoundFailsTheCallAlone)
+}
+
+func testMetadataOverTheBoundFailsTheCallAlone(t *testing.T) {
 	s := serve(t, testOptions(decideFunc(allowsKey)))
 	c := client(t, s.address)
 	much := metadata.AppendToOutgoingContext(t.Context(), "x-much", strings.Repeat("a", maxMetadata))
@@ -263,6 +275,10 @@ func sends(t *testing.T, address string, content []byte) {
 // TestHostileBytesOnThePortEndTheirConnectionAlone: none is answered with an
 // allow, nothing panics, and a proxy of ours is served all the time.
 func TestHostileBytesOnThePortEndTheirConnectionAlone(t *testing.T) {
+	onBoth(t, testHostileBytesOnThePortEndTheirConnectionAlone)
+}
+
+func testHostileBytesOnThePortEndTheirConnectionAlone(t *testing.T) {
 	s := serve(t, testOptions(decideFunc(allowsKey)))
 	ours := client(t, s.address)
 	for name, content := range hostile(t) {

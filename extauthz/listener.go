@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
 )
 
@@ -34,13 +35,26 @@ const (
 	// maxMetadata bounds what a call may say beside its message. gRPC would
 	// keep 16 MiB for each; an Envoy sends the call secret and a trace.
 	maxMetadata = 64 << 10
+	// handshakeTimeout is how long a client may take to say that it speaks HTTP/2.
+	handshakeTimeout = 10 * time.Second
 	// maxUnixPath is what fits into sockaddr_un beside its final zero.
 	maxUnixPath = 107
+)
+
+// TransportKind is what speaks gRPC on the listeners.
+type TransportKind uint8
+
+// The kinds of transport.
+const (
+	TransportNative TransportKind = iota // package extauthz/unary
+	TransportGRPC                        // grpc-go
 )
 
 // TransportOptions tune the gRPC server. The zero value is right behind an
 // Envoy.
 type TransportOptions struct {
+	// Kind is what speaks gRPC; [TransportNative] by default.
+	Kind TransportKind
 	// TLS is what the listeners speak; nil is plaintext, for loopback, Unix
 	// sockets and meshes only: a Check carries key text.
 	TLS *tls.Config
@@ -121,7 +135,7 @@ func (o TransportOptions) serverOptions(refused func(from net.Addr, why error), 
 		grpc.MaxConcurrentStreams(o.Streams),
 		grpc.InitialWindowSize(windowSize),
 		grpc.InitialConnWindowSize(windowSize),
-		grpc.ConnectionTimeout(10 * time.Second),
+		grpc.ConnectionTimeout(handshakeTimeout),
 		grpc.WaitForHandlers(true),
 		grpc.NumStreamWorkers(o.StreamWorkers),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{
@@ -131,10 +145,15 @@ func (o TransportOptions) serverOptions(refused func(from net.Addr, why error), 
 			MaxConnectionAge: o.MaxConnectionAge, MaxConnectionAgeGrace: o.MaxConnectionAgeGrace,
 		}),
 	}
+	return append(opts, grpc.Creds(o.handshakes(refused, foreign)))
+}
+
+// handshakes are what happens on a connection before HTTP/2.
+func (o TransportOptions) handshakes(refused func(from net.Addr, why error), foreign func(from net.Addr, spoken string)) credentials.TransportCredentials {
 	if o.TLS != nil {
-		return append(opts, grpc.Creds(newHandshakes(o.TLS, refused)))
+		return newHandshakes(o.TLS, refused)
 	}
-	return append(opts, grpc.Creds(newGreetings(foreign)))
+	return newGreetings(foreign)
 }
 
 // Listen opens the address of a listener: "host:port" (port 0 picks a free

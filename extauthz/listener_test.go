@@ -15,7 +15,9 @@ import (
 
 // TestKeepalivePingsSurvive: Envoy pings connections that are idle; grpc-go's
 // own policy would close them at the third ping ("too many pings").
-func TestKeepalivePingsSurvive(t *testing.T) {
+func TestKeepalivePingsSurvive(t *testing.T) { onBoth(t, testKeepalivePingsSurvive) }
+
+func testKeepalivePingsSurvive(t *testing.T) {
 	o := testOptions(decideFunc(allowsKey))
 	o.Transport.MinPing = time.Nanosecond // so that the test need not wait between pings
 	s := serve(t, o)

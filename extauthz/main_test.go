@@ -53,10 +53,25 @@ func acceptKey(d *pipeline.Decision) {
 	})
 }
 
+// spoken is the transport of the servers that tests make: what is wanted of one
+// is wanted of both.
+var spoken = TransportNative
+
+// onBoth runs the test on both transports.
+func onBoth(t *testing.T, test func(t *testing.T)) {
+	t.Helper()
+	t.Run("native", test)
+	t.Run("grpc", func(t *testing.T) {
+		spoken = TransportGRPC
+		defer func() { spoken = TransportNative }()
+		test(t)
+	})
+}
+
 func testOptions(d decider) Options {
 	return Options{
 		Pipeline: d, Logger: slog.New(slog.DiscardHandler),
-		Now: time.Now, Registerer: prometheus.NewRegistry(),
+		Now: time.Now, Registerer: prometheus.NewRegistry(), Transport: TransportOptions{Kind: spoken},
 	}
 }
 
@@ -78,7 +93,7 @@ func newServer(tb testing.TB, o Options) *Server {
 	tb.Helper()
 	s, err := New(o)
 	must(tb, err)
-	tb.Cleanup(s.grpc.Stop) // which ends its workers
+	tb.Cleanup(s.transport.Stop) // which ends its workers
 	return s
 }
 

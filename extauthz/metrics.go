@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"credence/extauthz/pipeline"
+	"credence/extauthz/unary"
 )
 
 // metrics are the numbers of the Check server. Every counter that a Check
@@ -23,6 +24,7 @@ type metrics struct {
 	handshakes          prometheus.Counter
 	greetings           map[string]prometheus.Counter // by what was spoken
 	crowds              prometheus.Counter
+	violations          map[unary.Code]prometheus.Counter
 	late                prometheus.Counter
 	noStatus            prometheus.Counter
 	panics              prometheus.Counter
@@ -64,8 +66,15 @@ func newMetrics(reg prometheus.Registerer, s Sources, now func() time.Time) (*me
 	for _, spoken := range []string{spokenHTTP1, spokenTLS, spokenOther} {
 		m.greetings[spoken] = greetings.WithLabelValues(spoken)
 	}
+	violations := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "credence_check_violations_total", Help: "Connections that the native transport closed because the client broke HTTP/2, by error code.",
+	}, []string{"code"})
+	m.violations = map[unary.Code]prometheus.Counter{}
+	for _, code := range unary.Violations() {
+		m.violations[code] = violations.WithLabelValues(code.String())
+	}
 	all := append([]prometheus.Collector{
-		checks, lookups, greetings, m.duration, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		checks, lookups, greetings, violations, m.duration, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "credence_checks_in_flight", Help: "Checks being answered now.",
 		}, func() float64 { return float64(m.inFlight.Load()) }), m.malformed, m.unreadable, m.strays, m.handshakes, m.crowds, m.late, m.noStatus, m.panics,
 	}, gauges(s, now)...)

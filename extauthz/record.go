@@ -26,6 +26,7 @@ type recorder struct {
 	handshakes seldom
 	greetings  seldom
 	crowds     seldom
+	violations seldom
 }
 
 func newRecorder(l *slog.Logger, o RecordOptions, now func() time.Time) *recorder {
@@ -95,6 +96,14 @@ func (r *recorder) crowd(peer string) {
 	if n := r.crowds.add(r.now()); n > 0 {
 		r.logger.Warn("connections closed, too many are open",
 			slog.String("peer", peer), slog.Uint64("connections", n))
+	}
+}
+
+// violation says that a client broke the protocol, as handshake does.
+func (r *recorder) violation(peer string, what error) {
+	if n := r.violations.add(r.now()); n > 0 {
+		r.logger.Warn("connections closed, http/2 was violated",
+			slog.String("peer", peer), slog.Any("error", what), slog.Uint64("connections", n))
 	}
 }
 

@@ -12,11 +12,7 @@ import (
 func (c *check) read() {
 	r, w := &c.request, &c.walker
 	w.request = r
-	var raw []byte
-	if c.in != nil {
-		raw = c.in.ReadOnlyData()
-	}
-	if !w.walk(raw) {
+	if !w.walk(c.raw) {
 		r.Reset()
 		w.reset()
 		r.Malformed = true

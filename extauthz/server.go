@@ -49,7 +49,19 @@ type Server struct {
 	loaded   atomic.Bool // the first snapshot is
 	drain    DrainOptions
 	most     int // connections of a listener
-	grpc     *grpc.Server
+
+	transport transport
+}
+
+// transport is what carries Checks: package unary (native.go), or grpc-go.
+type transport interface {
+	// Serve answers what comes over the listener until the server is stopped,
+	// which is no error. The end of ctx does not stop it.
+	Serve(ctx context.Context, l net.Listener) error
+	// GracefulStop lets running calls finish, Stop cuts them off. Both return
+	// when no goroutine is left.
+	GracefulStop()
+	Stop()
 }
 
 // New builds a server. The error names the option, its problem and the remedy.
@@ -74,10 +86,30 @@ func New(o Options) (*Server, error) {
 	s.loaded.Store(o.Ready == nil)
 	transport := o.Transport.withDefaults()
 	s.most = transport.Connections
-	s.grpc = grpc.NewServer(transport.serverOptions(s.refuseHandshake, s.refuseGreeting)...)
-	s.grpc.RegisterService(checkService(), s)
-	grpc_health_v1.RegisterHealthServer(s.grpc, s.health)
+	if transport.Kind == TransportGRPC {
+		s.transport = s.overGRPC(transport)
+	} else {
+		s.transport = s.overUnary(transport)
+	}
 	return s, nil
+}
+
+// overGRPC is the server of grpc-go.
+func (s *Server) overGRPC(o TransportOptions) transport {
+	server := grpc.NewServer(o.serverOptions(s.refuseHandshake, s.refuseGreeting)...)
+	server.RegisterService(checkService(), s)
+	grpc_health_v1.RegisterHealthServer(server, s.health)
+	return grpcTransport{server}
+}
+
+type grpcTransport struct{ *grpc.Server }
+
+// Serve is grpc-go's.
+func (t grpcTransport) Serve(_ context.Context, l net.Listener) error {
+	if err := t.Server.Serve(l); !errors.Is(err, grpc.ErrServerStopped) {
+		return err
+	}
+	return nil
 }
 
 // checkService is what protoc would generate for the service, except that the
@@ -105,36 +137,48 @@ type checker interface {
 	check(ctx context.Context, dec func(any) error) (any, error)
 }
 
-// check is one Check: caller > bytes > request > decision > answer > record. An
+// check is one Check over grpc-go, whose dec reads the message into it. An
 // error makes the RPC fail, which Envoy counts as "error" and may let pass if
 // the operator asked for that; therefore nothing that a request contains leads
 // to one.
 func (s *Server) check(ctx context.Context, dec func(any) error) (reply any, err error) {
 	start := s.now()
 	if !s.callers.know(ctx) {
-		return nil, s.turnAway(ctx)
+		return nil, s.turnAway(ctx, peerOf(ctx))
 	}
 	c := s.checks.get()
+	if err := s.run(ctx, c, start, dec); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// run is one Check: bytes > request > decision > answer > record. dec, if any,
+// puts the bytes into c. After an error c is gone.
+func (s *Server) run(ctx context.Context, c *check, start time.Time, dec func(any) error) (err error) {
 	s.metrics.inFlight.Add(1)
 	defer func() {
 		s.metrics.inFlight.Add(-1)
 		if p := recover(); p != nil {
 			// The state is dropped, not pooled: nobody knows who still holds it.
-			reply, err = nil, s.panicked(ctx, p)
+			err = s.panicked(ctx, p)
 		} else if err != nil {
 			c.release()
 		}
 	}()
 
-	if err := dec(c); err != nil {
-		s.metrics.unreadable.Inc()
-		return nil, fmt.Errorf("read check: %w", err)
+	if dec != nil {
+		if err := dec(c); err != nil {
+			s.metrics.unreadable.Inc()
+			return fmt.Errorf("read check: %w", err)
+		}
 	}
 	c.read()
 	s.decide(ctx, c)
 	s.answers.answer(c)
 
-	return s.finish(ctx, c, start)
+	_, err = s.finish(ctx, c, start)
+	return err
 }
 
 // decide asks the pipeline, once there is something to decide on. An Envoy
@@ -179,8 +223,10 @@ func (s *Server) panicked(ctx context.Context, p any) error {
 	}
 	s.logger.LogAttrs(ctx, slog.LevelError, "check panicked",
 		slog.String("panic", what), slog.String("stack", string(debug.Stack())))
-	return status.Error(codes.Internal, "internal error")
+	return errPanicked
 }
+
+var errPanicked = status.Error(codes.Internal, "internal error")
 
 // Serve answers Checks on the listeners until ctx ends, then drains: health
 // turns NOT_SERVING, running Checks finish, and what has not finished after
@@ -191,7 +237,7 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for _, l := range listeners {
 		g.Go(func() error {
-			if err := s.grpc.Serve(newConnections(l, s.most, s.refuseConnection)); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+			if err := s.transport.Serve(ctx, newConnections(l, s.most, s.refuseConnection)); err != nil {
 				return fmt.Errorf("serve checks on %s: %w", l.Addr(), err)
 			}
 			return nil
@@ -226,14 +272,14 @@ func (s *Server) stop() {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		s.grpc.GracefulStop()
+		s.transport.GracefulStop()
 	}()
 	timer := time.NewTimer(s.drain.Timeout)
 	defer timer.Stop()
 	select {
 	case <-done:
 	case <-timer.C:
-		s.grpc.Stop()
+		s.transport.Stop()
 		<-done
 	}
 }

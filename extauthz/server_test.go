@@ -50,9 +50,12 @@ func (rawCodec) Unmarshal(data mem.BufferSlice, v any) error {
 	return nil
 }
 
+// callRaw has a call send and receive bytes.
+func callRaw() grpc.CallOption { return grpc.ForceCodecV2(rawCodec{}) }
+
 func checkBytes(ctx context.Context, conn *grpc.ClientConn, request []byte) ([]byte, error) {
 	var reply []byte
-	err := conn.Invoke(ctx, "/"+ServiceName+"/Check", request, &reply, grpc.ForceCodecV2(rawCodec{}))
+	err := conn.Invoke(ctx, "/"+ServiceName+"/Check", request, &reply, callRaw())
 	return reply, err
 }
 
@@ -64,7 +67,9 @@ func decoded(tb testing.TB, b []byte) *authv3.CheckResponse {
 }
 
 // TestAllowOverTheWire: a generated client gets what the decision said.
-func TestAllowOverTheWire(t *testing.T) {
+func TestAllowOverTheWire(t *testing.T) { onBoth(t, testAllowOverTheWire) }
+
+func testAllowOverTheWire(t *testing.T) {
 	s := serve(t, testOptions(decideFunc(allowsKey)))
 	got, err := client(t, s.address).Check(t.Context(), getOrders())
 	must(t, err)
@@ -75,7 +80,9 @@ func TestAllowOverTheWire(t *testing.T) {
 
 // TestRequestContentNeverFailsTheRPC: whatever a client or a proxy sends, the
 // answer is a clean denial.
-func TestRequestContentNeverFailsTheRPC(t *testing.T) {
+func TestRequestContentNeverFailsTheRPC(t *testing.T) { onBoth(t, testRequestContentNeverFailsTheRPC) }
+
+func testRequestContentNeverFailsTheRPC(t *testing.T) {
 	s := serve(t, testOptions(decideFunc(func(_ context.Context, r *pipeline.Request, d *pipeline.Decision) {
 		d.Reason = pipeline.ReasonMalformedKey
 		if r.Malformed || !r.HTTP {
@@ -111,7 +118,9 @@ func TestRequestContentNeverFailsTheRPC(t *testing.T) {
 
 // TestMessageOverTheCapFailsTheRPC and is counted: nobody can answer what was
 // not read.
-func TestMessageOverTheCapFailsTheRPC(t *testing.T) {
+func TestMessageOverTheCapFailsTheRPC(t *testing.T) { onBoth(t, testMessageOverTheCapFailsTheRPC) }
+
+func testMessageOverTheCapFailsTheRPC(t *testing.T) {
 	s := serve(t, testOptions(decideFunc(allowsKey)))
 	_, err := checkBytes(t.Context(), dial(t, s.address), make([]byte, defaultMaxMessage+1))
 	if status.Code(err) != codes.ResourceExhausted {
@@ -124,7 +133,9 @@ func TestMessageOverTheCapFailsTheRPC(t *testing.T) {
 
 // TestPanicFailsTheRPCWithoutASecret: the caller gets INTERNAL, the log the
 // place, nobody the content; the server goes on.
-func TestPanicFailsTheRPCWithoutASecret(t *testing.T) {
+func TestPanicFailsTheRPCWithoutASecret(t *testing.T) { onBoth(t, testPanicFailsTheRPCWithoutASecret) }
+
+func testPanicFailsTheRPCWithoutASecret(t *testing.T) {
 	const secret = "crd_live_secret"
 	var log bytes.Buffer
 	var crash atomic.Bool
@@ -224,7 +235,9 @@ func TestAnswerWithoutStatusIsRefused(t *testing.T) {
 
 // TestConcurrentChecksDoNotMix: pooled state and buffers carry nothing from
 // one Check into another.
-func TestConcurrentChecksDoNotMix(t *testing.T) {
+func TestConcurrentChecksDoNotMix(t *testing.T) { onBoth(t, testConcurrentChecksDoNotMix) }
+
+func testConcurrentChecksDoNotMix(t *testing.T) {
 	s := serve(t, testOptions(decideFunc(func(_ context.Context, r *pipeline.Request, d *pipeline.Decision) {
 		d.Reason = pipeline.ReasonAllowed
 		d.Key = &pipeline.Key{KeyID: string(r.Header("x-name")), Scopes: string(r.Path)}
@@ -257,7 +270,9 @@ func TestConcurrentChecksDoNotMix(t *testing.T) {
 
 // TestHealthFollowsReadiness: both names, NOT_SERVING until the first
 // snapshot, and NOT_SERVING or gone when the server drains.
-func TestHealthFollowsReadiness(t *testing.T) {
+func TestHealthFollowsReadiness(t *testing.T) { onBoth(t, testHealthFollowsReadiness) }
+
+func testHealthFollowsReadiness(t *testing.T) {
 	ready := make(chan struct{})
 	o := testOptions(decideFunc(allowsKey))
 	o.Ready = ready
@@ -310,7 +325,9 @@ func TestHealthFollowsReadiness(t *testing.T) {
 }
 
 // TestUnixSocket: the same over a socket file.
-func TestUnixSocket(t *testing.T) {
+func TestUnixSocket(t *testing.T) { onBoth(t, testUnixSocket) }
+
+func testUnixSocket(t *testing.T) {
 	address := "unix:" + filepath.Join(t.TempDir(), "check.sock")
 	l, err := Listen(t.Context(), address)
 	must(t, err)
@@ -323,6 +340,10 @@ func TestUnixSocket(t *testing.T) {
 // TestGracefulStopUnderLoadLosesNothing: two replicas behind a client that
 // balances; one stops while Checks run; every Check is answered.
 func TestGracefulStopUnderLoadLosesNothing(t *testing.T) {
+	onBoth(t, testGracefulStopUnderLoadLosesNothing)
+}
+
+func testGracefulStopUnderLoadLosesNothing(t *testing.T) {
 	first, second := serve(t, testOptions(decideFunc(allowsKey))), serve(t, testOptions(decideFunc(allowsKey)))
 	r := manual.NewBuilderWithScheme("replicas")
 	r.InitialState(resolver.State{Addresses: []resolver.Address{{Addr: first.address}, {Addr: second.address}}})
@@ -365,7 +386,9 @@ func TestGracefulStopUnderLoadLosesNothing(t *testing.T) {
 
 // TestStopCutsOffWhatDoesNotFinish: a Check that hangs does not hold up the
 // process for longer than the drain timeout.
-func TestStopCutsOffWhatDoesNotFinish(t *testing.T) {
+func TestStopCutsOffWhatDoesNotFinish(t *testing.T) { onBoth(t, testStopCutsOffWhatDoesNotFinish) }
+
+func testStopCutsOffWhatDoesNotFinish(t *testing.T) {
 	started := make(chan struct{})
 	o := testOptions(decideFunc(func(ctx context.Context, _ *pipeline.Request, d *pipeline.Decision) {
 		close(started)
@@ -388,7 +411,9 @@ func TestStopCutsOffWhatDoesNotFinish(t *testing.T) {
 }
 
 // TestServeFailsWithItsListener: one listener that breaks ends the server.
-func TestServeFailsWithItsListener(t *testing.T) {
+func TestServeFailsWithItsListener(t *testing.T) { onBoth(t, testServeFailsWithItsListener) }
+
+func testServeFailsWithItsListener(t *testing.T) {
 	l, err := Listen(t.Context(), "127.0.0.1:0")
 	must(t, err)
 	must(t, l.Close())
@@ -425,7 +450,9 @@ func TestOptionsAreChecked(t *testing.T) {
 }
 
 // TestRawHeadersOfTheGeneratedTypes arrive as bytes.
-func TestRawHeadersOfTheGeneratedTypes(t *testing.T) {
+func TestRawHeadersOfTheGeneratedTypes(t *testing.T) { onBoth(t, testRawHeadersOfTheGeneratedTypes) }
+
+func testRawHeadersOfTheGeneratedTypes(t *testing.T) {
 	var seen []byte
 	s := serve(t, testOptions(decideFunc(func(_ context.Context, r *pipeline.Request, d *pipeline.Decision) {
 		seen = bytes.Clone(r.Header("x-api-key"))

@@ -80,6 +80,10 @@ func (s *secured) connect(t *testing.T, config *tls.Config) authv3.Authorization
 // TestClientsThatTLSDoesNotKnowAreTurnedAway: no connection, no decision; the
 // operator learns who and why.
 func TestClientsThatTLSDoesNotKnowAreTurnedAway(t *testing.T) {
+	onBoth(t, testClientsThatTLSDoesNotKnowAreTurnedAway)
+}
+
+func testClientsThatTLSDoesNotKnowAreTurnedAway(t *testing.T) {
 	var log bytes.Buffer
 	o := testOptions(decideFunc(allowsKey))
 	o.Logger = slog.New(slog.NewTextHandler(&log, nil))
@@ -126,6 +130,10 @@ func TestAPortCheckIsNoRefusedClient(t *testing.T) {
 // TestACertificateIsExchangedUnderLoad: while Checks run over connections that
 // end all the time, files go wrong and right again, and no Check fails.
 func TestACertificateIsExchangedUnderLoad(t *testing.T) {
+	onBoth(t, testACertificateIsExchangedUnderLoad)
+}
+
+func testACertificateIsExchangedUnderLoad(t *testing.T) {
 	o := testOptions(decideFunc(allowsKey))
 	o.Transport.MaxConnectionAge = 20 * time.Millisecond
 	s := serveTLS(t, o)

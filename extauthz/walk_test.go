@@ -11,7 +11,6 @@ import (
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -24,7 +23,7 @@ import (
 // readBytes reads a message as the server does.
 func readBytes(b []byte) *check {
 	c := newCheckPool().get()
-	c.in = mem.SliceBuffer(b)
+	c.raw = b
 	c.read()
 	return c
 }

@@ -15,7 +15,9 @@ var mayImport = map[string][]string{
 
 	// Data plane. Pipeline declares the small interfaces it needs; those that
 	// fulfil them import its types, it imports none of them.
-	"extauthz":       {"extauthz/pipeline", "store", "store/credential", "store/limit"},
+	"extauthz": {"extauthz/pipeline", "extauthz/unary", "store", "store/credential", "store/limit"},
+	// The HTTP/2 server under the Check port; it knows neither Checks nor gRPC's library.
+	"extauthz/unary": {},
 	"extauthz/probe": {"extauthz/pipeline", "store/certfile", "store/credential"},
 	// What `credence doctor` examines from an Envoy's side, with the probe.
 	"extauthz/doctor": {"extauthz/pipeline", "extauthz/probe", "store/certfile"},
@@ -163,6 +165,7 @@ var livesIn = map[string][]string{
 
 	// What many may use, but not the decision and not the contract.
 	"github.com/prometheus/client_golang": {".", "extauthz", "extauthz/forward", "management/api", "management/jobs", "management/oidc", "store/certfile", "store/redis"},
+	"golang.org/x/net/http2/hpack":        {"extauthz/unary"},
 	"golang.org/x/sync":                   {".", "extauthz", "management/oidc", "store/storetest"},
 	"github.com/google/go-cmp":            {"store/storetest"},
 }

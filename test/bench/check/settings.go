@@ -40,6 +40,7 @@ func (b *bench) settings(ctx context.Context) error {
 		flags []string
 	}{
 		{"local limits, as it comes", nil},
+		{"grpc-go as transport", []string{"--check-transport", "grpc"}},
 		{"no metadata", []string{"--metadata-fields", "none"}},
 		{"key id alone", []string{"--identity-headers", "key-id", "--metadata-fields", "none", "--ratelimit-headers=false"}},
 		{"every Check logged", []string{"--log-checks", "--log-level", "info"}},

@@ -1,0 +1,366 @@
+package unary
+
+import (
+	"encoding/binary"
+	"fmt"
+)
+
+// headersFrame takes a HEADERS frame (RFC 9113, 6.2).
+func (c *conn) headersFrame(f frame, payload []byte) error {
+	if f.stream == 0 || f.stream%2 == 0 {
+		return violation(CodeProtocol, "HEADERS of no stream of a client")
+	}
+	payload, ok := unpad(f, payload)
+	if !ok {
+		return violation(CodeProtocol, "padding is longer than its frame")
+	}
+	if f.has(flagPriority) {
+		const priority = 5
+		if len(payload) < priority {
+			return violation(CodeFrameSize, "HEADERS is too short")
+		}
+		payload = payload[priority:]
+	}
+	if f.has(flagEndHeaders) {
+		return c.headerBlock(f.stream, f.has(flagEndStream), payload)
+	}
+	c.openFrom.Store(f.stream)
+	c.opened = headerBlock{ends: f.has(flagEndStream), fragments: append(c.opened.fragments[:0], payload...)}
+	return nil
+}
+
+// headerBlock is a header block that comes in pieces.
+type headerBlock struct {
+	ends      bool // the stream
+	fragments []byte
+	frames    int
+}
+
+// continuation takes a CONTINUATION frame (RFC 9113, 6.10). A block is bounded
+// in bytes and in frames, or it would never end (CVE-2024-27316).
+func (c *conn) continuation(f frame, payload []byte) error {
+	const mostFrames = 64
+	if c.openFrom.Load() == 0 {
+		return violation(CodeProtocol, "CONTINUATION of no header block")
+	}
+	b := &c.opened
+	b.frames++
+	if b.frames > mostFrames || len(b.fragments)+len(payload) > 2*c.server.options.MaxHeaders {
+		return violation(CodeEnhanceYourCalm, "header block is too long")
+	}
+	b.fragments = append(b.fragments, payload...)
+	if !f.has(flagEndHeaders) {
+		return nil
+	}
+	c.openFrom.Store(0)
+	whole := c.opened
+	c.opened = headerBlock{}
+	return c.headerBlock(f.stream, whole.ends, whole.fragments)
+}
+
+// headerBlock takes a whole header block: a call, or the trailers of one.
+func (c *conn) headerBlock(stream uint32, ends bool, block []byte) error {
+	h, err := c.headers.read(block)
+	if err != nil {
+		return err
+	}
+	if stream <= c.last { // only whoever reads changes it
+		return c.trailers(stream, ends)
+	}
+	call := c.newCall()
+	call.id, call.head, call.ended = stream, h, ends
+	if h.timed {
+		call.due = c.server.options.Now().Add(h.timeout)
+	}
+	c.mu.Lock()
+	c.last = stream
+	refused := h.reset
+	switch {
+	case c.drained >= drainFinal: // the peer knows that nobody answers
+		c.mu.Unlock()
+		return c.noProgress()
+	case refused == CodeNo && uint32(len(c.calls)+c.orphans) >= c.server.options.MaxStreams:
+		refused = CodeRefusedStream
+	}
+	if refused != CodeNo {
+		c.out = appendResetStream(c.out, stream, refused)
+		c.mu.Unlock()
+		return c.noProgress()
+	}
+	c.calls[stream] = call
+	if h.refusal != nil {
+		call.done = true
+		c.answered = true
+		c.appendBlock(stream, flagEndStream, func(b []byte) []byte {
+			return c.table.appendFailure(b, h.refusal.http, h.refusal.code, h.refusal.message, true)
+		})
+		if !ends {
+			c.out = appendResetStream(c.out, stream, CodeNo)
+		}
+		c.close(call)
+		c.mu.Unlock()
+		return c.noProgress()
+	}
+	c.mu.Unlock()
+	if ends {
+		return c.complete(call)
+	}
+	return nil
+}
+
+// trailers takes a header block of a stream that was opened before. gRPC's
+// clients send none, and whatever stands there says nothing.
+func (c *conn) trailers(stream uint32, ends bool) error {
+	call := c.find(stream)
+	switch {
+	case call == nil: // answered or reset already
+		return c.noProgress()
+	case call.ended:
+		return c.resetCall(call, CodeStreamClosed)
+	case call.inline || call.apart:
+		return c.noProgress()
+	case !ends: // RFC 9113, 8.1: trailers end a request
+		return c.resetCall(call, CodeProtocol)
+	}
+	call.ended, call.message = true, call.partial
+	return c.complete(call)
+}
+
+func (c *conn) find(stream uint32) *Call {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.calls[stream]
+}
+
+// data takes a DATA frame (RFC 9113, 6.1).
+func (c *conn) data(f frame, payload []byte) error {
+	if f.stream == 0 {
+		return violation(CodeProtocol, "DATA of no stream")
+	}
+	payload, ok := unpad(f, payload)
+	if !ok {
+		return violation(CodeProtocol, "padding is longer than its frame")
+	}
+	if err := c.received(f.length); err != nil {
+		return err
+	}
+	call := c.find(f.stream)
+	switch {
+	case call == nil && (f.stream > c.last || f.stream%2 == 0):
+		return violation(CodeProtocol, "DATA of a stream that was not opened") // RFC 9113, 5.1
+	case call == nil: // answered or reset already
+		return c.noProgress()
+	case call.ended:
+		return c.resetCall(call, CodeStreamClosed)
+	case call.inline || call.apart: // it is being refused, and nobody reads the rest
+		return c.noProgress()
+	}
+	if call.received += f.length; call.received > c.server.options.streamWindow() {
+		return c.resetCall(call, CodeFlowControl)
+	}
+	call.ended = f.has(flagEndStream)
+	if call.ended && len(call.partial) == 0 {
+		call.message = payload // which is valid until the next read
+		return c.complete(call)
+	}
+	if len(payload) == 0 && !call.ended {
+		return c.noProgress()
+	}
+	call.partial = append(call.partial, payload...)
+	if !c.hold(len(payload)) {
+		return c.resetCall(call, CodeEnhanceYourCalm)
+	}
+	if call.broken = c.server.options.tooLong(call.partial); call.broken != nil {
+		return c.complete(call) // nobody reads the rest
+	}
+	if call.ended {
+		call.message = call.partial
+		return c.complete(call)
+	}
+	return nil
+}
+
+const (
+	// mostHeld is how much a connection keeps of messages that come in pieces,
+	// mostHeldByAll how much all connections keep.
+	mostHeld      = 8 << 20
+	mostHeldByAll = 128 << 20
+)
+
+// hold accounts for bytes of messages that are kept; false when they are too
+// many.
+func (c *conn) hold(n int) bool {
+	c.held += n
+	return c.server.held.Add(int64(n)) <= mostHeldByAll && c.held <= mostHeld
+}
+
+// letGo is the opposite of hold for all that is kept of a call.
+func (c *conn) letGo(call *Call) {
+	if n := len(call.partial); n > 0 {
+		c.held -= n
+		c.server.held.Add(-int64(n))
+		call.partial = nil
+	}
+}
+
+// tooLong says so as soon as the length of a message is known.
+func (o *Options) tooLong(b []byte) *refusal {
+	if len(b) < messagePrefix {
+		return nil
+	}
+	if n := binary.BigEndian.Uint32(b[1:]); n > uint32(o.MaxMessage) {
+		return &refusal{code: statusResourceExhausted, message: fmt.Sprintf("grpc: received message larger than max (%d vs. %d)", n, o.MaxMessage)}
+	}
+	return nil
+}
+
+// unwrap takes the prefix off what came (PROTOCOL-HTTP2, "Length-Prefixed-Message"):
+// there must be one message, and it must not be compressed.
+func (o *Options) unwrap(b []byte, encoding string) ([]byte, *refusal) {
+	switch {
+	case len(b) == 0:
+		return nil, &refusal{code: statusInternal, message: "cardinality violation: received no request message from non-client-streaming RPC"}
+	case len(b) < messagePrefix:
+		return nil, &refusal{code: statusInternal, message: "unexpected EOF"}
+	}
+	if r := o.tooLong(b); r != nil {
+		return nil, r
+	}
+	n := int(binary.BigEndian.Uint32(b[1:]))
+	switch rest := b[messagePrefix:]; {
+	case encoding != "":
+		return nil, &refusal{code: statusUnimplemented, message: "grpc: Decompressor is not installed for grpc-encoding " + quoted(encoding)}
+	case b[0] == 1:
+		return nil, &refusal{code: statusInternal, message: "grpc: compressed flag set with identity or empty encoding"}
+	case b[0] != 0:
+		return nil, &refusal{code: statusInternal, message: fmt.Sprintf("grpc: received unexpected payload format %d", b[0])}
+	case len(rest) < n, len(rest) > n && partial(rest[n:]):
+		return nil, &refusal{code: statusInternal, message: "unexpected EOF"}
+	case len(rest) > n:
+		return nil, &refusal{code: statusInternal, message: "cardinality violation: received multiple request messages for non-client-streaming RPC"}
+	default:
+		return rest, nil
+	}
+}
+
+// partial reports whether a message with its prefix is cut off.
+func partial(b []byte) bool {
+	return len(b) < messagePrefix || uint64(len(b)-messagePrefix) < uint64(binary.BigEndian.Uint32(b[1:]))
+}
+
+// complete has a call answered whose request has come, or will not.
+func (c *conn) complete(call *Call) error {
+	c.idle = 0
+	c.letGo(call) // its message keeps it
+	if call.broken == nil {
+		call.message, call.broken = c.server.options.unwrap(call.message, call.head.encoding)
+	}
+	if !call.head.inline {
+		c.answerApart(call)
+		return nil
+	}
+	call.inline = true
+	c.server.options.Inline(call)
+	full := c.settle(call) > mostKept
+	if call.waits { // somebody else reads
+		c.flush()
+		return errHandedOver
+	}
+	c.keep(call)
+	if full {
+		c.flush()
+	}
+	return nil
+}
+
+// answerApart has a goroutine of its own answer the call.
+func (c *conn) answerApart(call *Call) {
+	call.message = append([]byte(nil), call.message...)
+	call.apart = true
+	c.server.running.Go(func() {
+		defer func() {
+			if p := recover(); p != nil {
+				c.server.options.panicked(c.base, p)
+				c.stop()
+			}
+		}()
+		c.server.options.Others(call)
+		c.settle(call)
+		c.flush()
+	})
+}
+
+// settle ends a call whose answering function has returned, and says how much
+// is to be written.
+func (c *conn) settle(call *Call) int {
+	call.finish()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if call.orphaned {
+		c.orphans--
+	}
+	if !call.done && !call.closed {
+		call.done, call.code, call.text, call.pending = true, statusInternal, "call was not answered", nil
+		c.trail(call)
+	}
+	return len(c.out)
+}
+
+// newCall is a call that was kept, or a new one.
+func (c *conn) newCall() *Call {
+	if n := len(c.kept); n > 0 {
+		call := c.kept[n-1]
+		c.kept = c.kept[:n-1]
+		return call
+	}
+	return &Call{conn: c}
+}
+
+// keep keeps a call for the next one, unless somebody may still hold it.
+func (c *conn) keep(call *Call) {
+	if call.escaped.Load() || !call.closed || len(c.kept) >= mostKeptCalls {
+		return
+	}
+	call.reuse()
+	c.kept = append(c.kept, call)
+}
+
+// resetStream takes RST_STREAM (RFC 9113, 6.4). A call that is being answered
+// goes on counting against the bound, so that resetting makes no room for more
+// than may run at once (CVE-2023-44487).
+func (c *conn) resetStream(f frame, payload []byte) error {
+	if len(payload) != 4 {
+		return violation(CodeFrameSize, "RST_STREAM of a wrong length")
+	}
+	if f.stream == 0 || f.stream > c.last || f.stream%2 == 0 {
+		return violation(CodeProtocol, "RST_STREAM of a stream that was not opened")
+	}
+	if call := c.find(f.stream); call != nil {
+		c.giveUp(call)
+	}
+	return c.noProgress()
+}
+
+// resetCall resets the stream of a call that breaks the protocol.
+func (c *conn) resetCall(call *Call, code Code) error {
+	c.mu.Lock()
+	c.out = appendResetStream(c.out, call.id, code)
+	c.mu.Unlock()
+	c.giveUp(call)
+	return c.noProgress()
+}
+
+// giveUp ends a call that the peer, or nobody, wants any more.
+func (c *conn) giveUp(call *Call) {
+	c.letGo(call)
+	c.mu.Lock()
+	if !call.closed {
+		if !call.done && (call.inline || call.apart) {
+			call.orphaned = true
+			c.orphans++
+		}
+		c.close(call)
+	}
+	c.mu.Unlock()
+	call.cancel()
+}

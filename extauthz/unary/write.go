@@ -1,0 +1,216 @@
+package unary
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+)
+
+const (
+	// mostUnwritten is how much waits for a peer who does not read, beside what
+	// the windows hold back, before whoever reads the connection waits too.
+	mostUnwritten = 256 << 10
+	// mostKept is the largest buffer that is kept for the next answers.
+	mostKept = 64 << 10
+	// mostPending is how much of one call's messages the windows may hold back.
+	mostPending = 64 << 10
+)
+
+// ErrSlowReader means that the peer does not read what a call sends.
+var ErrSlowReader = errors.New("messages are not read")
+
+// reply puts head, message and trailer of an answer into the buffer: at once
+// when the windows allow it, as they nearly always do.
+func (c *conn) reply(call *Call, message []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if call.done || call.closed {
+		return
+	}
+	call.done = true
+	size := messagePrefix + len(message)
+	if call.started || len(call.pending) > 0 || int64(size) > min(c.window, c.initial+call.extra) || size > c.mostFrame {
+		c.begin(call)
+		call.pending = appendMessage(call.pending, message)
+		c.pump(call)
+		return
+	}
+	c.begin(call)
+	c.out = appendFrame(c.out, frame{length: size, kind: kindData, stream: call.id})
+	c.out = appendMessage(c.out, message)
+	c.window -= int64(size)
+	c.trail(call)
+}
+
+func appendMessage(b, message []byte) []byte {
+	b = append(b, 0)
+	b = binary.BigEndian.AppendUint32(b, uint32(len(message)))
+	return append(b, message...)
+}
+
+// fail answers with a status; what was held back of messages is forgotten.
+func (c *conn) fail(call *Call, code uint32, text string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if call.done || call.closed {
+		return
+	}
+	call.done, call.code, call.text, call.pending = true, code, text, nil
+	c.trail(call)
+}
+
+func (c *conn) send(call *Call, message []byte) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case call.done || call.closed:
+		return context.Canceled
+	case len(call.pending)+len(message) > mostPending:
+		return ErrSlowReader
+	}
+	c.begin(call)
+	call.pending = appendMessage(call.pending, message)
+	c.pump(call)
+	return nil
+}
+
+func (c *conn) finishStream(call *Call) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if call.done || call.closed {
+		return
+	}
+	c.begin(call)
+	call.done = true
+	c.pump(call)
+}
+
+// The rest is called with c.mu held.
+
+// begin sends the head of the answer, once.
+func (c *conn) begin(call *Call) {
+	if call.started {
+		return
+	}
+	call.started = true
+	c.answered = true
+	c.appendBlock(call.id, 0, c.table.appendHead)
+}
+
+// appendBlock appends a HEADERS frame. Blocks of answers are far shorter than
+// any frame may be.
+func (c *conn) appendBlock(stream uint32, flags byte, block func([]byte) []byte) {
+	at := len(c.out)
+	c.out = appendFrame(c.out, frame{kind: kindHeaders, flags: flags | flagEndHeaders, stream: stream})
+	c.out = block(c.out)
+	length := len(c.out) - at - frameHeader
+	c.out[at], c.out[at+1], c.out[at+2] = byte(length>>16), byte(length>>8), byte(length)
+}
+
+// pump sends what the windows allow of what is held back, and the trailer
+// after the last of it. A call that its own window stops goes on with an
+// update of that; one that the window of the connection stops gets in line.
+func (c *conn) pump(call *Call) {
+	for len(call.pending) > 0 {
+		n := min(int64(len(call.pending)), c.window, c.initial+call.extra, int64(c.mostFrame))
+		if n <= 0 {
+			if c.window <= 0 && !call.starving {
+				call.starving = true
+				c.starving = append(c.starving, call)
+			}
+			return
+		}
+		c.out = appendFrame(c.out, frame{length: int(n), kind: kindData, stream: call.id})
+		c.out = append(c.out, call.pending[:n]...)
+		call.pending = call.pending[n:]
+		c.window -= n
+		call.extra -= n
+		c.answered = true
+	}
+	call.pending = nil
+	if call.done {
+		c.trail(call)
+	}
+}
+
+// feed goes on with those in line. Each leaves it, or has used the window up.
+func (c *conn) feed() {
+	for len(c.starving) > 0 && c.window > 0 {
+		call := c.starving[0]
+		if !call.closed {
+			c.pump(call)
+		}
+		if !call.closed && c.window <= 0 {
+			return // it stays the first
+		}
+		call.starving = false
+		c.starving[0] = nil
+		c.starving = c.starving[1:]
+	}
+}
+
+// trail ends the answer. Where the peer has not said all, it need not
+// (RFC 9113, 8.1).
+func (c *conn) trail(call *Call) {
+	c.answered = true
+	if call.code == 0 {
+		c.appendBlock(call.id, flagEndStream, c.table.appendTrailer)
+	} else {
+		alone := !call.started
+		c.appendBlock(call.id, flagEndStream, func(b []byte) []byte {
+			return c.table.appendFailure(b, 200, call.code, call.text, alone)
+		})
+	}
+	if !call.ended {
+		c.out = appendResetStream(c.out, call.id, CodeNo)
+	}
+	c.close(call)
+}
+
+// close forgets a stream.
+func (c *conn) close(call *Call) {
+	call.closed = true
+	call.pending = nil
+	delete(c.calls, call.id)
+	c.endIfDrained()
+}
+
+// flush writes what is in the buffer, unless somebody does so already: who
+// writes goes on until nothing is left.
+func (c *conn) flush() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.writing {
+		return
+	}
+	c.writing = true
+	for len(c.out) > 0 && !c.cut {
+		out := c.out
+		c.out, c.spare = c.spare[:0], nil
+		c.writes++
+		c.mu.Unlock()
+		_, err := c.net.Write(out)
+		c.mu.Lock()
+		if cap(out) <= mostKept {
+			c.spare = out
+		}
+		if err != nil {
+			c.cutOff()
+		}
+	}
+	c.writing = false
+	if c.ending && !c.cut {
+		c.hangUp()
+	}
+	c.room.Broadcast()
+}
+
+// waitForRoom holds up whoever reads while the peer does not read what others
+// write.
+func (c *conn) waitForRoom() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for c.writing && len(c.out) > mostUnwritten && !c.cut {
+		c.room.Wait()
+	}
+}
