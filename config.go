@@ -145,7 +145,7 @@ func unknownNames(v *viper.Viper, path string, variables map[string]string) erro
 // clientVariable are the variables that the CLI and the tests read.
 func clientVariable(name string) bool {
 	return slices.Contains([]string{
-		"CREDENCE_SERVER", "CREDENCE_TOKEN", "CREDENCE_CONFIG",
+		"CREDENCE_SERVER", "CREDENCE_TOKEN", "CREDENCE_CONFIG", "CREDENCE_CONTEXT", "CREDENCE_CONTEXTS",
 		"CREDENCE_TLS_CA", "CREDENCE_TLS_CERT", "CREDENCE_TLS_KEY", "CREDENCE_TLS_SERVER_NAME",
 	}, name) ||
 		strings.HasPrefix(name, "CREDENCE_TEST_")

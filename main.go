@@ -14,7 +14,9 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -122,6 +124,7 @@ func rootCommand(p process) *cobra.Command {
 	root.AddCommand(cli.Commands(cli.Options{
 		In: p.in, Out: p.out, Err: p.err, Now: time.Now,
 		Server: variables["CREDENCE_SERVER"], Token: variables["CREDENCE_TOKEN"], DataDir: variables["CREDENCE_DATA_DIR"],
+		Context: variables["CREDENCE_CONTEXT"], ContextsFile: contextsFile(p.environ), NoColour: noColour(p.environ),
 		TLS: clientTLS(variables),
 	})...)
 	for _, noun := range root.Commands() {
@@ -129,7 +132,62 @@ func rootCommand(p process) *cobra.Command {
 			noun.AddCommand(atTheDatabase(bootstrapCommand(p)), atTheDatabase(recoverCommand(p)))
 		}
 	}
+	completionExamples(root)
 	return root
+}
+
+// variable is one of the environment; "" is as good as none.
+func variable(environ []string, name string) string {
+	for _, e := range slices.Backward(environ) { // the last of a name counts
+		if value, ok := strings.CutPrefix(e, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+// contextsFile is where the CLI keeps its contexts: in the person's folder for
+// settings (XDG), unless said otherwise.
+func contextsFile(environ []string) string {
+	if file := variable(environ, "CREDENCE_CONTEXTS"); file != "" {
+		return file
+	}
+	folder := variable(environ, "XDG_CONFIG_HOME")
+	if home := variable(environ, "HOME"); folder == "" && home != "" {
+		folder = filepath.Join(home, ".config")
+	}
+	if folder == "" {
+		return ""
+	}
+	return filepath.Join(folder, "credence", "contexts.yaml")
+}
+
+// noColour is what a person says to every program (no-color.org).
+func noColour(environ []string) bool {
+	return variable(environ, "NO_COLOR") != "" || variable(environ, "TERM") == "dumb"
+}
+
+// completionExamples gives the commands that cobra makes what ours have.
+func completionExamples(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	root.InitDefaultHelpCmd()
+	examples := map[string]string{
+		"completion": "  credence completion bash > /etc/bash_completion.d/credence",
+		"bash":       "  source <(credence completion bash)",
+		"zsh":        `  credence completion zsh > "${fpath[1]}/_credence"`,
+		"fish":       "  credence completion fish > ~/.config/fish/completions/credence.fish",
+		"powershell": "  credence completion powershell | Out-String | Invoke-Expression",
+		"help":       "  credence help keys create",
+	}
+	for _, cmd := range root.Commands() {
+		if cmd.Name() != "completion" && cmd.Name() != "help" {
+			continue
+		}
+		cmd.Example = examples[cmd.Name()]
+		for _, shell := range cmd.Commands() {
+			shell.Example = examples[shell.Name()]
+		}
+	}
 }
 
 // group makes a command one that only holds others: without one of them it
@@ -237,7 +295,11 @@ secrets.json and keyset.json. The database must have been migrated.`,
 }
 
 func secretsCommand(p process) *cobra.Command {
-	parent := &cobra.Command{Use: "secrets", Short: "the secrets of a deployment of several processes"}
+	parent := &cobra.Command{
+		Use: "secrets", Short: "the secrets of a deployment of several processes",
+		Long:    "The secrets that the processes of a deployment share, as files. They are made once; docs/secrets.md says how they are changed.",
+		Example: "  credence secrets init --out /etc/credence",
+	}
 	group(parent)
 	var files secretsInit
 	initialise := &cobra.Command{
@@ -323,7 +385,11 @@ func migrateCommand(p process) *cobra.Command {
 }
 
 func configCommand(p process) *cobra.Command {
-	parent := &cobra.Command{Use: "config", Short: "look at the configuration"}
+	parent := &cobra.Command{
+		Use: "config", Short: "look at the configuration",
+		Long:    "Looks at the configuration as a process would read it: from a file, from variables and from flags.",
+		Example: "  credence config print",
+	}
 	group(parent)
 	parent.AddCommand(configured(p, inAll, &cobra.Command{
 		Use:   "print",
@@ -342,7 +408,10 @@ func versionCommand(p process) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "print the version",
-		Args:  noArguments,
+		Long: `Prints the version that this binary was built from; (devel) is one that was built
+from a working copy.`,
+		Example: "  credence version",
+		Args:    noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			fmt.Fprintln(p.out, "credence", version())
 			return nil

@@ -45,6 +45,8 @@ func auditCheckpoints(c *command) *cobra.Command {
 	var lines bool
 	cmd := &cobra.Command{
 		Use: "checkpoints", Short: "list the signed checkpoints, oldest first",
+		Long: `Lists the signatures over where each chain of the audit log stood. Kept outside of
+the database, one of them proves that the log was not cut since.`,
 		Example: "  credence audit checkpoints --namespace payments\n  credence audit checkpoints --all --lines > checkpoints.jsonl",
 	}
 	page := pagingFlags(cmd)

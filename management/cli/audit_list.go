@@ -14,6 +14,8 @@ func auditList(c *command) *cobra.Command {
 	var since, until string
 	cmd := &cobra.Command{
 		Use: "list", Short: "list audit entries, newest first",
+		Long: `Lists who did what to which object, newest first. It needs the role auditor or
+admin; what lies in other namespaces than the token's is not shown.`,
 		Example: `  credence audit list
   credence audit list --key KEY_ID
   credence audit list --actor token:tok_01jc8zq8m4x0 --since 30d

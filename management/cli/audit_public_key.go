@@ -34,8 +34,8 @@ needs the word of neither. After the keyset was rotated, fetch them anew.`,
 			_, err = f.WriteString(keys.PublicKeys)
 			return errors.Join(err, f.Close())
 		}
-		if c.output == "json" {
-			return c.json(keys)
+		if c.machine() {
+			return c.emit(keys)
 		}
 		_, err = fmt.Fprint(c.Out, keys.PublicKeys)
 		return err

@@ -14,6 +14,8 @@ import (
 func auditShow(c *command) *cobra.Command {
 	return c.verb(&cobra.Command{
 		Use: "show ENTRY", Short: "show an audit entry with what changed",
+		Long: `Shows an entry of the audit log, with the fields as they were before and after.
+Secrets are in neither.`,
 		Example: "  credence audit show default:42\n  credence audit show :7 -o json",
 	}, 1, func(ctx context.Context, api *client.Client, args []string) error {
 		e, err := api.AuditShow(ctx, client.AuditShowInput{ID: args[0]})

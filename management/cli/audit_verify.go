@@ -143,8 +143,8 @@ func (c *command) verified(ctx context.Context, from io.Reader, o audit.VerifyOp
 	if err != nil {
 		return err
 	}
-	if c.output == "json" {
-		return c.json(map[string]any{
+	if c.machine() {
+		return c.emit(map[string]any{
 			"verified": true, "chains": report.Chains, "entries": report.Entries, "checkpoints": report.Checkpoints,
 			"outside_checkpoints": len(o.Outside), "cut_chains": report.Cut, "signatures_checked": o.Keys != nil,
 		})

@@ -12,6 +12,8 @@ func blacklistList(c *command) *cobra.Command {
 	var in client.BlacklistListInput
 	cmd := &cobra.Command{
 		Use: "list", Short: "list blacklist rules, oldest first",
+		Long: `Lists the networks whose clients are refused, everywhere or in a namespace, and
+when each rule ends by itself.`,
 		Example: "  credence blacklist list\n  credence blacklist list --global -o json",
 	}
 	page := pagingFlags(cmd)

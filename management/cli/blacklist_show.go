@@ -11,6 +11,7 @@ import (
 func blacklistShow(c *command) *cobra.Command {
 	return c.verb(&cobra.Command{
 		Use: "show ID", Short: "show a blacklist rule",
+		Long:    `Shows a rule: its network, why it is there, who added it and when it ends.`,
 		Example: "  credence blacklist show blk_01jc8zq8m4x0",
 	}, 1, func(ctx context.Context, api *client.Client, args []string) error {
 		found, err := api.BlacklistShow(ctx, client.BlacklistShowInput{ID: args[0]})

@@ -3,8 +3,6 @@ package cli
 import (
 	"encoding/csv"
 	"strings"
-
-	"github.com/spf13/cobra"
 )
 
 // barWidth is how long the longest bar is, in characters.
@@ -40,12 +38,7 @@ func sparkline(values []int64) string {
 	return ""
 }
 
-// csvOutput marks commands that also take -o csv.
-const csvOutput = "csv"
-
-func takesCSV(cmd *cobra.Command) { cmd.Annotations = map[string]string{csvOutput: "yes"} }
-
-// csv prints rows for machines.
+// csv prints rows that a command makes itself.
 func (c *command) csv(head []string, rows int, row func(i int) []string) error {
 	w := csv.NewWriter(c.Out)
 	if err := w.Write(head); err != nil {
@@ -54,10 +47,7 @@ func (c *command) csv(head []string, rows int, row func(i int) []string) error {
 	for i := range rows {
 		cells := row(i)
 		for j, cell := range cells {
-			// What others wrote must not become a formula in a spreadsheet.
-			if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
-				cells[j] = "'" + cell
-			}
+			cells[j] = noFormula(cell)
 		}
 		if err := w.Write(cells); err != nil {
 			return err

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/mattn/go-isatty"
@@ -24,6 +26,10 @@ type Options struct {
 	Server  string // CREDENCE_SERVER
 	Token   string // CREDENCE_TOKEN: text of an admin token
 	DataDir string // CREDENCE_DATA_DIR
+	Context string // CREDENCE_CONTEXT
+	// ContextsFile is CREDENCE_CONTEXTS, or contexts.yaml in the person's folder
+	// for settings; "" where there is none.
+	ContextsFile string
 	// TLS are CREDENCE_TLS_CA, CREDENCE_TLS_CERT, CREDENCE_TLS_KEY and
 	// CREDENCE_TLS_SERVER_NAME.
 	TLS certfile.ClientOptions
@@ -35,6 +41,11 @@ type Options struct {
 	NewClient func(client.Options) (*client.Client, error)
 	// Terminal reports whether a person sits at In; nil looks.
 	Terminal func() bool
+	// Screen answers how wide the terminal at Out is, 0 for none, and whether
+	// it shows colours; nil looks.
+	Screen func() (width int, colour bool)
+	// NoColour is NO_COLOR: no colours, whatever stands at Out.
+	NoColour bool
 }
 
 // command is what each command works with.
@@ -44,6 +55,7 @@ type command struct {
 	server    string
 	tokenFile string
 	dataDir   string
+	context   string
 	tls       certfile.ClientOptions
 	plaintext bool
 	output    string
@@ -81,6 +93,8 @@ func Commands(o Options) []*cobra.Command {
 			blacklistAdd, blacklistList, blacklistShow, blacklistRemove),
 		noun(o, "tokens", "admin tokens: who may use the management API", tokenExamples,
 			tokenCreate, tokenList, tokenShow, tokenRotate, tokenRevoke),
+		noun(o, "context", "servers and their tokens under a name", contextExamples,
+			contextAdd, contextUse, contextList, contextShow, contextRemove),
 		export(o),
 		usageNoun(o),
 		noun(o, "audit", "who did what, and the proof that nothing of it was changed", auditExamples,
@@ -111,6 +125,9 @@ const (
   credence audit show default:42
   credence audit export --out audit.jsonl
   credence audit verify --file audit.jsonl --checkpoint anchored.jsonl --public-key audit.pem`
+	contextExamples = `  credence context add prod --server https://credence.example.com --token-file prod.token
+  credence context use prod
+  credence keys list --context staging`
 	tokenExamples = `  credence tokens create --name ci --role operator --namespace payments --save-to ci.token
   credence tokens list`
 )
@@ -131,7 +148,9 @@ func noun(o Options, name, short, examples string, verbs ...func(*command) *cobr
 	}
 	c.connectFlags(parent)
 	for _, verb := range verbs {
-		parent.AddCommand(verb(c))
+		cmd := verb(c)
+		parent.AddCommand(cmd)
+		c.completed(parent, cmd)
 	}
 	return parent
 }
@@ -142,13 +161,14 @@ func (c *command) connectFlags(parent *cobra.Command) {
 	flags := parent.PersistentFlags()
 	flags.StringVar(&c.server, "server", "", "address of the management API, e.g. https://credence.example.com (CREDENCE_SERVER)")
 	flags.StringVar(&c.tokenFile, "token-file", "", "file with the admin token (the token itself: CREDENCE_TOKEN)")
+	flags.StringVar(&c.context, "context", "", "server and token under a name, see credence context (CREDENCE_CONTEXT)")
 	flags.StringVar(&c.dataDir, "data-dir", "", "folder of a local credence serve to take both from (CREDENCE_DATA_DIR; default ./credence-data)")
 	flags.StringVar(&c.tls.CAFile, "tls-ca", "", "PEM file of the authorities to trust instead of the system's (CREDENCE_TLS_CA)")
 	flags.StringVar(&c.tls.CertFile, "tls-cert", "", "PEM file of the certificate to show to a server that asks for one (CREDENCE_TLS_CERT)")
 	flags.StringVar(&c.tls.KeyFile, "tls-key", "", "PEM file of its private key (CREDENCE_TLS_KEY)")
 	flags.StringVar(&c.tls.ServerName, "tls-server-name", "", "name that the server's certificate must bear, if not the one in --server (CREDENCE_TLS_SERVER_NAME)")
 	flags.BoolVar(&c.plaintext, "insecure-plaintext", false, "send the token over plain HTTP to hosts beyond loopback")
-	flags.StringVarP(&c.output, "output", "o", "table", "table or json; csv where a command says so")
+	flags.StringVarP(&c.output, "output", "o", "table", "table, json, yaml or csv")
 	parent.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usage(fmt.Errorf("%w: `%s --help` lists the flags", err, cmd.CommandPath()))
 	})
@@ -157,19 +177,10 @@ func (c *command) connectFlags(parent *cobra.Command) {
 // verb finishes a command: it checks what all have in common, connects, and
 // explains the error.
 func (c *command) verb(cmd *cobra.Command, args int, run func(ctx context.Context, api *client.Client, args []string) error) *cobra.Command {
-	cmd.Args = func(cmd *cobra.Command, given []string) error {
-		if len(given) != args {
-			return usage(fmt.Errorf("%d arguments given, %d wanted: %s", len(given), args, cmd.UseLine()))
-		}
-		return nil
-	}
+	c.local(cmd, args, nil)
 	cmd.RunE = func(cmd *cobra.Command, given []string) error {
-		takes := "table or json"
-		if cmd.Annotations[csvOutput] != "" {
-			takes = "table, json or csv"
-		}
-		if c.output != "table" && c.output != "json" && (c.output != csvOutput || cmd.Annotations[csvOutput] == "") {
-			return usage(fmt.Errorf("--output %q: give %s", c.output, takes))
+		if err := c.knownOutput(); err != nil {
+			return err
 		}
 		wait, err := c.waiting()
 		if err != nil {
@@ -183,6 +194,42 @@ func (c *command) verb(cmd *cobra.Command, args int, run func(ctx context.Contex
 		return explain(run(cmd.Context(), api, given))
 	}
 	return cmd
+}
+
+// local finishes a command that needs no server.
+func (c *command) local(cmd *cobra.Command, args int, run func(args []string) error) *cobra.Command {
+	cmd.Args = func(cmd *cobra.Command, given []string) error {
+		if len(given) != args {
+			return usage(fmt.Errorf("%d arguments given, %d wanted: %s", len(given), args, cmd.UseLine()))
+		}
+		return nil
+	}
+	cmd.RunE = func(_ *cobra.Command, given []string) error {
+		if err := c.knownOutput(); err != nil {
+			return err
+		}
+		return run(given)
+	}
+	return cmd
+}
+
+// optional lets a command go without its argument.
+func optional(cmd *cobra.Command) *cobra.Command {
+	whole := cmd.Args
+	cmd.Args = func(cmd *cobra.Command, given []string) error {
+		if len(given) == 0 {
+			return nil
+		}
+		return whole(cmd, given)
+	}
+	return cmd
+}
+
+func (c *command) knownOutput() error {
+	if slices.Contains(outputs(), c.output) {
+		return nil
+	}
+	return usage(fmt.Errorf("--output %q: give one of %s", c.output, strings.Join(outputs(), ", ")))
 }
 
 // errAborted: the person at the terminal did not say yes.

@@ -322,7 +322,7 @@ func TestMistakesOnTheCommandLineAreUsageErrorsThatSayWhatIsRight(t *testing.T) 
 		{"720h", []string{"keys", "create", "--name", "a", "--expires", "tomorrow"}},
 		{"name=value", []string{"keys", "create", "--name", "a", "--label", "gold"}},
 		{"2030-01-31", []string{"keys", "create", "--name", "a", "--not-before", "soon"}},
-		{"table or json", []string{"keys", "list", "-o", "yaml"}},
+		{"table, json, yaml, csv", []string{"keys", "list", "-o", "xml"}},
 		{"is missing", []string{"keys", "create"}},
 		{"expires_at", []string{"keys", "create", "--name", "a", "--expires", "2001-01-01T00:00:00Z"}},
 		{"nothing to change", []string{"keys", "update", "key_x"}},

@@ -20,13 +20,22 @@ import (
 
 const defaultDataDir = "credence-data"
 
-const connectHelp = `The server is --server, CREDENCE_SERVER, or the one that runs on the data
-folder; the admin token is --token-file, CREDENCE_TOKEN, or admin.token in the
-data folder; the data folder is --data-dir, CREDENCE_DATA_DIR or ./credence-data.`
+const connectHelp = `The server is --server, CREDENCE_SERVER, that of the context, or the one that
+runs on the data folder; the token is --token-file, CREDENCE_TOKEN, that of the
+context, or admin.token in the data folder; the context is --context,
+CREDENCE_CONTEXT or the current one; the data folder is --data-dir,
+CREDENCE_DATA_DIR or ./credence-data.`
 
 // connect finds server and token and makes the client, whose calls may take
 // that much longer. It sends nothing.
 func (c *command) connect(wait time.Duration) (*client.Client, error) {
+	at, name, err := c.chosenContext()
+	if err != nil {
+		return nil, err
+	}
+	if name != "" {
+		return c.connectTo(at, name, wait)
+	}
 	dir := first(c.dataDir, c.DataDir)
 	server, named := first(c.server, c.Server), true
 	if server == "" {
@@ -44,7 +53,37 @@ func (c *command) connect(wait time.Duration) (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	api, err := c.NewClient(client.Options{Server: server, Token: token, TLS: c.tlsFiles(server), AllowPlaintext: c.plaintext, Timeout: client.DefaultTimeout + wait})
+	return c.client(client.Options{Server: server, Token: token, TLS: c.tlsFiles(server), AllowPlaintext: c.plaintext}, wait)
+}
+
+// connectTo makes the client of a context. Its token is sent to its server and
+// to no other.
+func (c *command) connectTo(at place, name string, wait time.Duration) (*client.Client, error) {
+	var token credential.Text
+	var err error
+	switch {
+	case c.tokenFile != "" || c.Token != "" && (c.context == "" || at.TokenFile == ""):
+		token, err = c.findToken("")
+	case at.TokenFile == "":
+		err = noTokenError{fmt.Errorf("context %s has no token: add --token-file FILE or CREDENCE_TOKEN, or add the context again with one", name)}
+	default:
+		if token, err = tokenIn(at.TokenFile); err == nil {
+			err = onlyMine(at.TokenFile)
+		}
+		if err != nil {
+			err = noTokenError{fmt.Errorf("token of context %s: %w", name, err)}
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	o := client.Options{Server: at.Server, Token: token, TLS: at.tls(c.tls), AllowPlaintext: c.plaintext || at.Plaintext}
+	return c.client(o, wait)
+}
+
+func (c *command) client(o client.Options, wait time.Duration) (*client.Client, error) {
+	o.Timeout = client.DefaultTimeout + wait
+	api, err := c.NewClient(o)
 	if err != nil {
 		return nil, usage(fmt.Errorf("%w (flags --server, --tls-ca, --tls-cert, --tls-key, --insecure-plaintext)", err))
 	}

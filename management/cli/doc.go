@@ -6,24 +6,27 @@
 //
 // Files are named noun_verb like the use-cases they end in: key_create.go is
 // `credence keys create`. What they share is connect.go (which server, which
-// token), flags.go (values as people write them), table.go (output) and
+// token), contexts.go (both under a name), flags.go (values as people write
+// them), table.go and emit.go (output), complete.go (words for the shell) and
 // exit.go (the table of exit codes).
 //
 // # Where the server and the token come from
 //
-//	server   --server > CREDENCE_SERVER > "api" in DATA_DIR/addresses.json
-//	token    --token-file > CREDENCE_TOKEN > DATA_DIR/admin.token
+//	server   --server > CREDENCE_SERVER > context > "api" in DATA_DIR/addresses.json
+//	token    --token-file > CREDENCE_TOKEN > context > DATA_DIR/admin.token
+//	context  --context > CREDENCE_CONTEXT > the current one; none once a server or data folder is named
 //	DATA_DIR --data-dir > CREDENCE_DATA_DIR > ./credence-data
 //
-// A token found in the default folder is sent to the server found in the
-// default folder and to no other: who names a server by hand also says which
-// token it gets.
+// A token found in a context or in the default folder is sent to the server
+// found there and to no other: who names a server by hand also says which token
+// it gets.
 //
 // # Output
 //
-// Tables for people, on standard output; hints on standard error. -o json
-// prints the API's objects, unchanged. Nothing asks on a terminal but
-// revoke and delete, and only when standard input is one.
+// Tables for people, on standard output; hints on standard error. -o json and
+// yaml print the API's objects, unchanged, csv their rows. Nothing asks on a
+// terminal but revoke and delete, and only when standard input is one; what
+// destroys has a dry run.
 //
 // # Who may import it
 //

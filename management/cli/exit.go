@@ -56,6 +56,9 @@ func ExitCode(err error) int {
 	if _, ok := errors.AsType[noTokenError](err); ok {
 		return ExitDenied
 	}
+	if e, ok := errors.AsType[localError](err); ok {
+		return e.exit
+	}
 	if errors.Is(err, client.ErrUnreachable) {
 		return ExitUnavailable
 	}
@@ -88,6 +91,22 @@ type usageError struct{ error }
 func (e usageError) Unwrap() error { return e.error }
 
 func usage(err error) error { return usageError{err} }
+
+// localError is a refusal of the CLI itself that means what one of the API's
+// would.
+type localError struct {
+	error
+	exit int
+}
+
+// Unwrap answers the refusal.
+func (e localError) Unwrap() error { return e.error }
+
+func notFound(err error) error { return localError{err, ExitNotFound} }
+
+func conflict(format string, args ...any) error {
+	return localError{fmt.Errorf(format, args...), ExitConflict}
+}
 
 // noTokenError: no admin token was given or found.
 type noTokenError struct{ error }

@@ -151,8 +151,8 @@ func toKeyFile(name string, create func() (*client.KeyCreated, error)) (written 
 }
 
 func (c *command) showCreated(made client.KeyCreated) error {
-	if c.output == "json" {
-		return c.json(made)
+	if c.machine() {
+		return c.emit(made)
 	}
 	lines := c.keyLines(made.Key)
 	if made.KeyText != "" {

@@ -12,6 +12,8 @@ func keyDisable(c *command) *cobra.Command {
 	var reason string
 	cmd := &cobra.Command{
 		Use: "disable KEY_ID", Short: "refuse a key until it is enabled again",
+		Long: `Refuses a key from the next request on, until somebody enables it again. To take
+it back for good, revoke it.`,
 		Example: `  credence keys disable key_01jc8zq8m4x0 --reason "investigating"`,
 	}
 	reasonFlag(cmd, &reason)

@@ -14,6 +14,8 @@ func keyList(c *command) *cobra.Command {
 	var in client.KeyListInput
 	cmd := &cobra.Command{
 		Use: "list", Short: "list keys, newest first",
+		Long: `Lists the keys that match all of the flags, newest first: 50, or up to --max, or
+with --all every one of them. The texts of keys are stored nowhere.`,
 		Example: `  credence keys list
   credence keys list --owner team-a --status active
   credence keys list --name orders --rotating

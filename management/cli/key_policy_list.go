@@ -13,6 +13,9 @@ func keyPolicyList(c *command) *cobra.Command {
 	var in client.KeyPolicyListInput
 	cmd := &cobra.Command{
 		Use: "list", Short: "list what keys of each type are held to",
+		Long: `Lists what keys of each type are held to, everywhere or in a namespace: longest
+and default life, whether an end, scopes and a reason are demanded, and how often
+they are to be rotated.`,
 		Example: "  credence key-policies list\n  credence key-policies list --namespace payments -o json",
 	}
 	namespaceFlag(cmd, &in.Namespace, "what holds in this namespace (default: what holds in all)")

@@ -12,6 +12,8 @@ func keyPolicyShow(c *command) *cobra.Command {
 	var namespace string
 	cmd := &cobra.Command{
 		Use: "show TYPE", Short: "show what keys of a type are held to",
+		Long: `Shows what keys of a type are held to: that of a namespace if it has one, else
+that of all.`,
 		Example: "  credence key-policies show emergency",
 	}
 	namespaceFlag(cmd, &namespace, "what holds in this namespace (default: what holds in all)")

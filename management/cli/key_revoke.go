@@ -31,20 +31,13 @@ it is interrupted, the same --confirm goes on.`,
 	yesFlag(cmd, &r.yes)
 	r.filter = keyFilterFlags(cmd)
 	f := cmd.Flags()
-	f.BoolVar(&r.dryRun, "dry-run", false, "show which keys the flags match, and change nothing")
+	f.BoolVar(&r.dryRun, "dry-run", false, "show the key, or which keys the flags match, and change nothing")
 	f.StringVar(&r.confirmation, "confirm", "", "carry out what a dry run has shown")
 	f.BoolVar(&r.everything, "everything", false, "let flags through that match every key there is")
 	cmd = c.verb(cmd, 1, func(ctx context.Context, api *client.Client, args []string) error {
 		return r.run(ctx, api, args)
 	})
-	one := cmd.Args
-	cmd.Args = func(cmd *cobra.Command, given []string) error {
-		if len(given) == 0 {
-			return nil
-		}
-		return one(cmd, given)
-	}
-	return cmd
+	return optional(cmd)
 }
 
 // revocation is what the flags of keys revoke say.
@@ -63,8 +56,10 @@ func (r *revocation) run(ctx context.Context, api *client.Client, args []string)
 	}
 	narrowed := filter != (client.KeyFilter{}) || r.everything
 	switch {
-	case len(args) == 1 && (narrowed || r.dryRun || r.confirmation != ""):
+	case len(args) == 1 && (narrowed || r.confirmation != ""):
 		return usage(errors.New("a KEY_ID and flags for many keys: give one of the two"))
+	case len(args) == 1 && r.dryRun:
+		return r.one(ctx, api, args[0])
 	case len(args) == 1:
 		if err := r.confirm(r.yes, "Revoke "+printable(args[0])+"? This cannot be undone."); err != nil {
 			return err
@@ -80,6 +75,18 @@ func (r *revocation) run(ctx context.Context, api *client.Client, args []string)
 	return r.many(ctx, api, filter)
 }
 
+// one shows the key that would be revoked.
+func (r *revocation) one(ctx context.Context, api *client.Client, id string) error {
+	k, err := api.KeyShow(ctx, client.KeyShowInput{KeyID: id})
+	if err != nil {
+		return err
+	}
+	if k.Status == "revoked" || k.Status == "purged" {
+		return r.wouldDo("the key is "+k.Status+" already", k, r.keyLines(k))
+	}
+	return r.wouldDo("the key would be revoked for good", k, r.keyLines(k))
+}
+
 // many shows what the flags match, and does it when somebody says so.
 func (r *revocation) many(ctx context.Context, api *client.Client, filter client.KeyFilter) error {
 	if !r.dryRun && !r.yes && !r.Terminal() {
@@ -89,10 +96,10 @@ func (r *revocation) many(ctx context.Context, api *client.Client, filter client
 	if err != nil {
 		return err
 	}
-	if r.dryRun && r.output == "json" {
-		return r.json(plan)
+	if r.dryRun && r.machine() {
+		return r.emit(plan)
 	}
-	if r.output != "json" {
+	if !r.machine() {
 		err := showList(r.command, client.List[client.Key]{Items: plan.Sample}, "KEY ID\tNAME\tNAMESPACE\tOWNER\tSTATUS\tLAST USED", func(k client.Key) []string {
 			return []string{k.KeyID, clip(k.Name), k.Namespace, k.Owner, keyStatus(k), first(r.whenShort(k.LastUsedAt), "never")}
 		})

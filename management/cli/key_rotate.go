@@ -100,8 +100,8 @@ func length(flag, value string) (string, error) {
 // showRotated prints the successor as a new key is printed, and what becomes of
 // the old one. file is where the text went, if not to the screen.
 func (c *command) showRotated(made client.KeyRotated, file string) error {
-	if c.output == "json" {
-		if err := c.json(made); err != nil {
+	if c.machine() {
+		if err := c.emit(made); err != nil {
 			return err
 		}
 		return c.unconfirmed(made.Receipt)

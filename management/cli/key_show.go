@@ -11,6 +11,8 @@ import (
 func keyShow(c *command) *cobra.Command {
 	return c.verb(&cobra.Command{
 		Use: "show KEY_ID", Short: "show a key",
+		Long: `Shows a key: what it may do, until when, and when it was last used and from
+where. Its text is stored nowhere and cannot be shown.`,
 		Example: "  credence keys show key_01jc8zq8m4x0\n  credence keys show key_01jc8zq8m4x0 -o json",
 	}, 1, func(ctx context.Context, api *client.Client, args []string) error {
 		k, err := api.KeyShow(ctx, client.KeyShowInput{KeyID: args[0]})

@@ -13,6 +13,8 @@ func namespaceCreate(c *command) *cobra.Command {
 	var idempotency string
 	cmd := &cobra.Command{
 		Use: "create NAME", Short: "make a namespace",
+		Long: `Makes a namespace: a boundary between tenants. Keys, plans and owners live in one,
+and an admin token can be limited to some.`,
 		Example: `  credence namespaces create payments --key-prefix pay --environment test`,
 	}
 	cmd.Flags().StringVar(&body.Description, "description", "", "for people")

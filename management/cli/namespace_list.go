@@ -11,6 +11,8 @@ import (
 func namespaceList(c *command) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list", Short: "list namespaces, by name",
+		Long: `Lists the namespaces that the token may act in, with the prefix and environment
+that their keys get.`,
 		Example: "  credence namespaces list",
 	}
 	page := pagingFlags(cmd)

@@ -11,6 +11,8 @@ import (
 func namespaceShow(c *command) *cobra.Command {
 	return c.verb(&cobra.Command{
 		Use: "show NAME", Short: "show a namespace",
+		Long: `Shows a namespace: the prefix and environment that its keys get, and what it is
+for.`,
 		Example: "  credence namespaces show payments",
 	}, 1, func(ctx context.Context, api *client.Client, args []string) error {
 		found, err := api.NamespaceShow(ctx, client.NamespaceShowInput{Name: args[0]})

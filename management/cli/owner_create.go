@@ -13,6 +13,8 @@ func ownerCreate(c *command) *cobra.Command {
 	var rates, budgets []string
 	cmd := &cobra.Command{
 		Use: "create NAME", Short: "make an owner",
+		Long: `Makes an owner: a team, user or service that keys belong to. Its limits and quotas
+are shared by all keys that it owns.`,
 		Example: `  credence owners create team-a --limit 500/s --contact team-a@example.com`,
 	}
 	cmd.Flags().StringVar(&description, "description", "", "for people")

@@ -10,7 +10,7 @@ import (
 
 func ownerDelete(c *command) *cobra.Command {
 	var namespace, ifMatch string
-	var yes bool
+	var yes, dryRun bool
 	cmd := &cobra.Command{
 		Use: "delete NAME", Short: "delete an owner that no key refers to",
 		Long:    "Deletes an owner that no key belongs to.",
@@ -19,7 +19,18 @@ func ownerDelete(c *command) *cobra.Command {
 	namespaceFlag(cmd, &namespace, "namespace it lives in (default: default)")
 	matchFlag(cmd, &ifMatch)
 	yesFlag(cmd, &yes)
+	dryRunFlag(cmd, &dryRun)
 	return c.verb(cmd, 1, func(ctx context.Context, api *client.Client, args []string) error {
+		if dryRun {
+			p, err := api.OwnerShow(ctx, client.OwnerShowInput{Name: args[0], Namespace: namespace})
+			if err == nil {
+				err = c.inUse(ctx, api, "the owner", client.KeyFilter{Owner: p.Name, Namespace: p.Namespace})
+			}
+			if err != nil {
+				return err
+			}
+			return c.wouldDo("the owner would be deleted", p, c.ownerLines(p))
+		}
 		if err := c.confirm(yes, "Delete owner "+printable(args[0])+"?"); err != nil {
 			return err
 		}

@@ -12,6 +12,7 @@ func ownerList(c *command) *cobra.Command {
 	var in client.OwnerListInput
 	cmd := &cobra.Command{
 		Use: "list", Short: "list owners, by name",
+		Long:    `Lists owners with the limits and quotas that their keys share.`,
 		Example: "  credence owners list\n  credence owners list --namespace payments -o json",
 	}
 	page := pagingFlags(cmd)

@@ -12,6 +12,7 @@ func ownerShow(c *command) *cobra.Command {
 	var namespace string
 	cmd := &cobra.Command{
 		Use: "show NAME", Short: "show an owner",
+		Long:    `Shows an owner: whom to ask about its keys, and what they share.`,
 		Example: "  credence owners show team-a",
 	}
 	namespaceFlag(cmd, &namespace, "namespace it lives in (default: default)")

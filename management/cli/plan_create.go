@@ -13,6 +13,8 @@ func planCreate(c *command) *cobra.Command {
 	var rates, budgets []string
 	cmd := &cobra.Command{
 		Use: "create NAME", Short: "make a plan",
+		Long: `Makes a plan: limits and quotas under a name. Every key on it has them, each for
+itself; changing the plan changes them for all.`,
 		Example: `  credence plans create basic --limit 100/m --quota 10000/day
   credence plans create burst --limit "10/s burst 50" --namespace payments`,
 	}

@@ -12,6 +12,7 @@ func planList(c *command) *cobra.Command {
 	var in client.PlanListInput
 	cmd := &cobra.Command{
 		Use: "list", Short: "list plans, by name",
+		Long:    `Lists plans with their limits and quotas.`,
 		Example: "  credence plans list\n  credence plans list --namespace payments -o json",
 	}
 	page := pagingFlags(cmd)

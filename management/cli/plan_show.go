@@ -12,6 +12,7 @@ func planShow(c *command) *cobra.Command {
 	var namespace string
 	cmd := &cobra.Command{
 		Use: "show NAME", Short: "show a plan",
+		Long:    `Shows a plan: what each key on it may use.`,
 		Example: "  credence plans show basic",
 	}
 	namespaceFlag(cmd, &namespace, "namespace it lives in (default: default)")

@@ -32,8 +32,8 @@ not reported for 15 seconds and stops deciding by itself at the time shown.`,
 		if err != nil {
 			return err
 		}
-		if c.output == "json" {
-			return c.json(out)
+		if c.machine() {
+			return c.emit(out)
 		}
 		return showList(c, out.List, "ID\tNAME\tADDRESS\tVERSION\tSTATE\tREVISION\tLAG\tSEEN\tSTOPS", func(r client.Replica) []string {
 			return []string{

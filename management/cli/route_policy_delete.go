@@ -10,7 +10,7 @@ import (
 
 func routePolicyDelete(c *command) *cobra.Command {
 	var ifMatch string
-	var yes bool
+	var yes, dryRun bool
 	cmd := &cobra.Command{
 		Use: "delete NAME", Short: "delete a route policy",
 		Long: `Deletes a route policy. Whether a proxy still names it cannot be known: a route
@@ -21,8 +21,16 @@ default are accepted.`,
 	}
 	matchFlag(cmd, &ifMatch)
 	yesFlag(cmd, &yes)
+	dryRunFlag(cmd, &dryRun)
 	c.waitFlag(cmd)
 	return c.verb(cmd, 1, func(ctx context.Context, api *client.Client, args []string) error {
+		if dryRun {
+			p, err := api.RoutePolicyShow(ctx, client.RoutePolicyShowInput{Name: args[0]})
+			if err != nil {
+				return err
+			}
+			return c.wouldDo("the route policy would be deleted", p, c.routePolicyLines(p))
+		}
 		if err := c.confirm(yes, "Delete route policy "+printable(args[0])+"?"); err != nil {
 			return err
 		}

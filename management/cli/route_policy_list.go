@@ -11,6 +11,8 @@ import (
 func routePolicyList(c *command) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list", Short: "list route policies, by name",
+		Long: `Lists what routes demand, and by which hosts, paths and methods a policy is
+chosen where the proxy cannot name it.`,
 		Example: "  credence route-policies list\n  credence route-policies list --all -o json",
 	}
 	page := pagingFlags(cmd)

@@ -12,6 +12,7 @@ import (
 func routePolicyShow(c *command) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "show NAME", Short: "show a route policy",
+		Long:    `Shows a route policy: what it demands, and which requests it is chosen for.`,
 		Example: "  credence route-policies show orders",
 	}
 	return c.verb(cmd, 1, func(ctx context.Context, api *client.Client, args []string) error {

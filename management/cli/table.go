@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -16,8 +15,8 @@ import (
 
 // show prints one object: as the API gave it, or as lines of a table.
 func (c *command) show(object any, lines [][2]string) error {
-	if c.output == "json" {
-		return c.json(object)
+	if c.machine() {
+		return c.emit(object)
 	}
 	w := tabwriter.NewWriter(c.Out, 0, 4, 2, ' ', 0)
 	for _, line := range lines {
@@ -28,24 +27,19 @@ func (c *command) show(object any, lines [][2]string) error {
 	return w.Flush()
 }
 
-func (c *command) json(object any) error {
-	e := json.NewEncoder(c.Out)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(object)
-}
-
 // showList prints a part of a list, and how to get the next.
 func showList[T any](c *command, list client.List[T], header string, row func(T) []string) error {
-	if c.output == "json" {
-		return c.json(list)
+	if c.machine() {
+		if c.output == "csv" && list.NextCursor != "" { // the others hold it
+			fmt.Fprintf(c.Err, "there is more: add --cursor %s, or --all\n", list.NextCursor)
+		}
+		return c.emit(list)
 	}
 	if len(list.Items) == 0 {
 		fmt.Fprintln(c.Err, "nothing found")
 		return nil
 	}
-	w := tabwriter.NewWriter(c.Out, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, header)
+	rows := make([][]string, 0, len(list.Items))
 	for _, item := range list.Items {
 		cells := row(item)
 		for i := range cells {
@@ -53,9 +47,9 @@ func showList[T any](c *command, list client.List[T], header string, row func(T)
 				cells[i] = "-"
 			}
 		}
-		fmt.Fprintln(w, strings.Join(cells, "\t"))
+		rows = append(rows, cells)
 	}
-	if err := w.Flush(); err != nil {
+	if err := c.screen().columns(c.Out, strings.Split(header, "\t"), rows); err != nil {
 		return err
 	}
 	if list.NextCursor != "" {

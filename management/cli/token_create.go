@@ -94,7 +94,7 @@ func (c *command) showToken(made client.TokenCreated) error {
 	if made.TokenText != "" {
 		lines = append(lines, [2]string{"token", made.TokenText.Reveal()})
 	}
-	if err := c.show(made, lines); err != nil || c.output == "json" {
+	if err := c.show(made, lines); err != nil || c.machine() {
 		return err
 	}
 	switch {

@@ -9,7 +9,7 @@ import (
 )
 
 func tokenRevoke(c *command) *cobra.Command {
-	var force, yes bool
+	var force, yes, dryRun bool
 	cmd := &cobra.Command{
 		Use: "revoke TOKEN_ID", Short: "revoke an admin token for good",
 		Long: `Revokes an admin token: the next request with it is refused. The last token of
@@ -19,7 +19,15 @@ an admin without limits stays unless --force is given; then the way back in is
 	}
 	cmd.Flags().BoolVar(&force, "force", false, "also the last token of an admin without limits")
 	yesFlag(cmd, &yes)
+	dryRunFlag(cmd, &dryRun)
 	return c.verb(cmd, 1, func(ctx context.Context, api *client.Client, args []string) error {
+		if dryRun {
+			t, err := api.TokenShow(ctx, client.TokenShowInput{TokenID: args[0]})
+			if err != nil {
+				return err
+			}
+			return c.wouldDo("the admin token would be revoked, unless it is the last of an admin without limits", t, c.tokenLines(t))
+		}
 		if err := c.confirm(yes, "Revoke admin token "+printable(args[0])+"? This cannot be undone."); err != nil {
 			return err
 		}

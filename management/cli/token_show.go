@@ -11,6 +11,8 @@ import (
 func tokenShow(c *command) *cobra.Command {
 	return c.verb(&cobra.Command{
 		Use: "show TOKEN_ID", Short: "show an admin token",
+		Long: `Shows an admin token: what it may do, until when, and when it was last used. Its
+text is stored nowhere and cannot be shown.`,
 		Example: "  credence tokens show tok_01jc8zq8m4x0",
 	}, 1, func(ctx context.Context, api *client.Client, args []string) error {
 		t, err := api.TokenShow(ctx, client.TokenShowInput{TokenID: args[0]})

@@ -35,7 +35,6 @@ Keys that nobody uses: credence keys list --unused-since 90d.` + "\n\n" + connec
 	filter := usageFlags(cmd)
 	cmd.Flags().StringVar(&in.By, "by", "", "sum by minute, hour or day")
 	cmd.Flags().StringVar(&in.Group, "group", "", "tell apart by key, owner, plan, namespace, route or reason")
-	takesCSV(cmd)
 	c.verb(cmd, 0, func(ctx context.Context, api *client.Client, _ []string) error {
 		var err error
 		if in.UsageFilter, err = filter.read(c); err != nil {
@@ -58,12 +57,13 @@ func usageTop(c *command) *cobra.Command {
 	var in client.UsageTopInput
 	cmd := &cobra.Command{
 		Use: "top", Short: "show who has most requests, denials or latency",
+		Long: `Ranks keys, owners, plans, namespaces, routes or reasons by requests, denials or
+the mean time that a Check took, over a stretch of time.`,
 		Example: "  credence usage top --by denials --since 7d\n  credence usage top --of owner --by requests -o csv",
 	}
 	filter := usageFlags(cmd)
 	cmd.Flags().StringVar(&in.By, "by", "requests", "compare by requests, denials or latency")
 	cmd.Flags().StringVar(&in.Of, "of", "key", "compare keys (key), or by owner, plan, namespace, route or reason")
-	takesCSV(cmd)
 	return c.verb(cmd, 0, func(ctx context.Context, api *client.Client, _ []string) error {
 		var err error
 		if in.UsageFilter, err = filter.read(c); err != nil {
@@ -210,8 +210,8 @@ func (c *command) usageGroups(u client.Usage, group string) error {
 // usageTable shows rows as a table with a bar, as CSV or as JSON.
 func (c *command) usageTable(u client.Usage, head []string, cells func(client.UsageSum) []string, bar func(client.UsageSum) string) error {
 	switch c.output {
-	case "json":
-		return c.json(u)
+	case "json", "yaml":
+		return c.emit(u)
 	case "csv":
 		return c.csv([]string{"start", "namespace", "group", "requests", "denied", "addresses", "latency_us"}, len(u.Items), func(i int) []string {
 			s := u.Items[i]

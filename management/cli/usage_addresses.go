@@ -15,6 +15,9 @@ func usageAddresses(c *command) *cobra.Command {
 	var since, until string
 	cmd := &cobra.Command{
 		Use: "addresses", Short: "show the addresses that were refused most",
+		Long: `Shows which client addresses had most requests refused, and for which reason.
+The data plane keeps the heaviest of each reason only, so small numbers can be
+missing or too high by what UNCERTAIN says in -o json.`,
 		Example: "  credence usage addresses --since 1h\n  credence usage addresses --reason unknown_key --since 7d",
 	}
 	f := cmd.Flags()
@@ -22,7 +25,6 @@ func usageAddresses(c *command) *cobra.Command {
 	f.StringVar(&until, "until", "", "up to this instant (RFC 3339) or this length ago")
 	f.StringVar(&in.Reason, "reason", "", "only refusals for this reason, e.g. unknown_key")
 	f.IntVar(&in.Limit, "limit", 0, "at most so many rows, 20 if unsaid")
-	takesCSV(cmd)
 	return c.verb(cmd, 0, func(ctx context.Context, api *client.Client, _ []string) error {
 		var err error
 		if in.Since, err = c.past("since", since); err != nil {

@@ -21,7 +21,6 @@ reserve blocks, so it may be a little more than was spent.`,
 	namespaceFlag(cmd, &in.Namespace, "only quotas of this namespace")
 	cmd.Flags().IntVar(&in.AtLeast, "at-least", 80, "only quotas of which so much is used, in percent")
 	cmd.Flags().IntVar(&in.Limit, "limit", 0, "at most so many rows, 100 if unsaid")
-	takesCSV(cmd)
 	return c.verb(cmd, 0, func(ctx context.Context, api *client.Client, _ []string) error {
 		asked := in
 		if asked.AtLeast == 0 {

@@ -84,7 +84,6 @@ ADDRESS     REASON       SINCE   REFUSED
 	o.fails(cli.ExitUsage, "by: \"week\" is none of the words it can be; use one of minute, hour, day", "usage", "--by", "week")
 	o.fails(cli.ExitUsage, "since: is not before", "usage", "--since", "1h", "--until", "2h")
 	o.fails(cli.ExitUsage, "sum by longer ones", "usage", "--since", "30d", "--by", "minute")
-	o.fails(cli.ExitUsage, "give table or json", "keys", "list", "-o", "csv")
 }
 
 func TestQuotasThatAreNearlySpent(t *testing.T) {

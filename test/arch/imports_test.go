@@ -55,7 +55,7 @@ var mayImport = map[string][]string{
 	// Reads the files in which other systems keep their keys, for the CLI.
 	"management/importer": {"management/client", "store/credential", "store/limit"},
 	// It verifies exports by itself: that needs neither a server nor its word.
-	"management/cli": {"management/audit", "management/client", "management/importer", "store/certfile", "store/credential", "store/limit"},
+	"management/cli": {"management/audit", "management/client", "management/importer", "store/certfile", "store/credential", "store/limit", "store/secretfile"},
 
 	// The contract, its leaves, and the backends, which never import each
 	// other or a consumer.
@@ -150,13 +150,14 @@ var livesIn = map[string][]string{
 	"github.com/puzpuzpuz/xsync/v4":     {"extauthz/cache", "extauthz/limiter", "extauthz/usage"},
 	"github.com/danielgtaylor/huma/v2":  {"management/api"},
 	"github.com/mattn/go-isatty":        {"management/cli"},
+	"golang.org/x/term":                 {"management/cli"},
 
 	// Tokens of identity providers: their protocol, and signatures.
 	"github.com/coreos/go-oidc/v3":  {"management/oidc"},
 	"github.com/go-jose/go-jose/v4": {"management/oidc"},
 
 	// Files that operators write, and Envoy's, in tests.
-	"go.yaml.in/yaml/v3": {".", "management/importer"},
+	"go.yaml.in/yaml/v3": {".", "management/cli", "management/importer"},
 
 	// Commands and configuration.
 	"github.com/spf13/viper": {"."},
