@@ -177,7 +177,10 @@ func (d *deployment) buildServer(w *work, l *listeners, p *dataPlane) error {
 		Pipeline: decisions, Logger: d.logger, Now: time.Now, Registerer: d.registry,
 		Ready:  w.all(p.follower.Ready(), p.keys.Warmed()),
 		Answer: p.answers, Record: record,
-		Transport:   extauthz.TransportOptions{Kind: transportKind(d.config), MaxConnectionAge: age, TLS: serverTLS(l.transport.check)},
+		Transport: extauthz.TransportOptions{
+			Kind: transportKind(d.config), TLS: serverTLS(l.transport.check), MaxConnectionAge: age,
+			Connections: d.config.CheckMostConns, Streams: uint32(d.config.CheckMostCalls),
+		},
 		CallSecrets: l.transport.callSecrets,
 		Drain:       extauthz.DrainOptions{Delay: d.config.DrainDelay, Timeout: d.config.ShutdownGrace},
 		Sources:     dataPlaneSources(p.keys, p.refused, p.routes, p.counts, p.follower, d.config.Ceiling),
