@@ -85,6 +85,9 @@ func (c *conn) headerBlock(stream uint32, ends bool, block []byte) error {
 	if refused != CodeNo {
 		c.out = appendResetStream(c.out, stream, refused)
 		c.mu.Unlock()
+		if refused == CodeRefusedStream { // an honest peer who has too much to ask
+			return nil
+		}
 		return c.noProgress()
 	}
 	c.calls[stream] = call
