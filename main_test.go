@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -29,7 +30,8 @@ func TestMain(m *testing.M) {
 // address; `overwrite FILE TEXT` replaces a file's first bytes; `replace FILE
 // OLD NEW` replaces a text in it; `issuer` runs an identity provider and sets
 // ISSUER and ISSUER_CA, `jwt FILE SUBJECT GROUP...` gets a token from it,
-// `issuer-stop` takes it down.
+// `issuer-stop` takes it down; `capture NAME PATTERN` sets NAME to what the
+// pattern finds in the standard output of the command before.
 func TestScripts(t *testing.T) {
 	providers := &scriptIssuers{tb: t, running: map[*testscript.TestScript]*issuer.Issuer{}}
 	testscript.Run(t, testscript.Params{
@@ -47,6 +49,7 @@ func TestScripts(t *testing.T) {
 			"overwrite": scriptOverwrite,
 			"replace":   scriptReplace,
 
+			"capture":     scriptCapture,
 			"issuer":      providers.start,
 			"issuer-stop": providers.stop,
 			"jwt":         providers.token,
@@ -152,4 +155,17 @@ func (s *scriptIssuers) token(ts *testscript.TestScript, neg bool, args []string
 		Subject: args[1], Audience: []string{"credence"}, Claims: map[string]any{"groups": args[2:]},
 	})
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
+}
+
+func scriptCapture(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: capture NAME PATTERN")
+	}
+	pattern, err := regexp.Compile(args[1])
+	ts.Check(err)
+	found := pattern.FindString(ts.ReadFile("stdout"))
+	if found == "" {
+		ts.Fatalf("nothing in standard output matches %q", args[1])
+	}
+	ts.Setenv(args[0], found)
 }

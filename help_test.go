@@ -1,0 +1,63 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+)
+
+// everyCommand visits the whole program, cobra's own commands included.
+func everyCommand(visit func(*cobra.Command)) {
+	var down func(*cobra.Command)
+	down = func(c *cobra.Command) {
+		visit(c)
+		for _, sub := range c.Commands() {
+			down(sub)
+		}
+	}
+	down(rootCommand(process{in: strings.NewReader("")}))
+}
+
+func TestHelpOfEveryCommandHasAnExplanationAndAnExample(t *testing.T) {
+	everyCommand(func(c *cobra.Command) {
+		if c.Short == "" || len(c.Long) <= len(c.Short) {
+			t.Errorf("%s --help explains nothing beyond %q", c.CommandPath(), c.Short)
+		}
+		if strings.TrimSpace(c.Example) == "" {
+			t.Errorf("%s --help has no example", c.CommandPath())
+		}
+	})
+}
+
+// TestEveryCommandIsInAScript of test/script, where the real program runs it
+// against a real server.
+func TestEveryCommandIsInAScript(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join("test", "script", "*.txtar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var scripts strings.Builder
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		scripts.Write(content)
+	}
+	everyCommand(func(c *cobra.Command) {
+		if c.HasSubCommands() && c.Parent() == nil {
+			return
+		}
+		if c.HasSubCommands() && c.Name() != "usage" { // prints its help, as the root does
+			return
+		}
+		run := regexp.MustCompile(`(?m)^!? ?exec ` + regexp.QuoteMeta(c.CommandPath()) + `( |$)`)
+		if !run.MatchString(scripts.String()) {
+			t.Errorf("no script in test/script runs `%s`: add it to one", c.CommandPath())
+		}
+	})
+}
