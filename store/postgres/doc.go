@@ -12,6 +12,12 @@
 // statement, on connections that are found to have no pooler. A standby is refused: what
 // it answers may be behind, and the data plane must not take that for news.
 //
+// Nobody takes all of the pool. Who writes stands in line inside the process
+// before taking a connection, two at a time, and what tenants read gets half of
+// the rest at most ([store.Queue], [store.Lane]): a tenant that asks for much at
+// once waits for itself, while the data plane, the authentication of admin
+// tokens and global admins find connections free and go first.
+//
 // One more connection, a session of its own, waits for notifications of
 // changes. It goes to Options.SessionURL, or to Options.URL when no pooler is
 // found in between (the server's process id differs from the one given at the

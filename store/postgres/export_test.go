@@ -30,3 +30,9 @@ func CheckOptions(o Options) error {
 	_, err = o.sessionConfig()
 	return err
 }
+
+// Waiting answers how many wait before they take a connection.
+func Waiting(db *DB) int {
+	reads := db.q.on.(sharedPool).tenants //nolint:forcetypeassert // of this package
+	return db.writers.Waiting() + reads.Waiting()
+}

@@ -26,6 +26,7 @@ type DB struct {
 	random      io.Reader
 	logger      *slog.Logger
 	pool        *pgxpool.Pool
+	writers     *store.Queue // before a transaction takes a connection
 	lockTimeout time.Duration
 	jobs        *river.Client[pgx.Tx] // inserts only
 	instance    string                // tells our notifications from others'
@@ -81,7 +82,9 @@ func open(ctx context.Context, o *Options, config *pgxpool.Config, session *pgx.
 	}
 	lasting, ends := context.WithCancel(context.WithoutCancel(ctx))
 	db.ends, db.close = ends, sync.OnceFunc(db.release)
-	db.reader = reader{querier{on: db.pool, timeout: o.StatementTimeout}}
+	writers, tenantReads := shares(config.MaxConns)
+	db.writers = store.NewQueue(writers)
+	db.reader = reader{querier{on: sharedPool{db.pool, store.NewQueue(tenantReads)}, timeout: o.StatementTimeout}}
 	defer func() {
 		if err != nil {
 			db.close()

@@ -29,6 +29,11 @@ type writer struct {
 // must not write through db beside its transaction: it would wait for itself
 // until the lock times out.
 func (db *DB) Transact(ctx context.Context, fn func(ctx context.Context, w store.Writer) error) error {
+	leave, err := db.enterWriters(ctx)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	defer leave()
 	tx, err := db.begin(ctx)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
