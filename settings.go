@@ -31,7 +31,8 @@ type config struct {
 	APIAddr    string
 	APIHosts   []string
 
-	APIFailureLimit *limit.Limit
+	APIFailureLimit   *limit.Limit
+	APITrustedProxies []netip.Prefix
 
 	InsecurePlaintext bool
 
@@ -142,7 +143,8 @@ func placeSettings() []setting {
 		{inRun, "status-addr", "host:port", "127.0.0.1:9003", "health and metrics", text(func(c *config) *string { return &c.StatusAddr })},
 		{inControl, "api-addr", "host:port", "127.0.0.1:8080", "management API", text(func(c *config) *string { return &c.APIAddr })},
 		{inControl, "api-hosts", "names", "", "names, comma separated, that the API answers to besides loopback (Host header)", list(func(c *config) *[]string { return &c.APIHosts })},
-		{inControl, "api-failure-limit", "rate", "30/m burst 60", "admin tokens of one client address that may be wrong; tokens that worked pass beyond it; off when empty", rate(func(c *config) **limit.Limit { return &c.APIFailureLimit })},
+		{inControl, "api-failure-limit", "rate", "30/m burst 60", "admin tokens of one client address that may be wrong; usable tokens pass beyond it; off when empty", rate(func(c *config) **limit.Limit { return &c.APIFailureLimit })},
+		{inControl, "api-trusted-proxies", "cidrs", "", "networks of proxies in front of the API: a client's address is what they say of it in X-Forwarded-For", cidrs(func(c *config) *[]netip.Prefix { return &c.APITrustedProxies })},
 		{inRun, "insecure-plaintext", "bool", "false", "allow listeners beyond loopback without TLS; keys and tokens then cross the network readable", boolean(func(c *config) *bool { return &c.InsecurePlaintext })},
 	}
 }

@@ -278,7 +278,7 @@ func (d *deployment) startControlPlane(w *work, l *listeners, service *managemen
 		return extauthz.Part{}, err
 	}
 	handler, err := api.New(api.Options{
-		Service: service, Authenticator: authenticator, Hosts: d.config.APIHosts, FailureLimit: d.config.APIFailureLimit, Registerer: d.registry, Logger: d.logger,
+		Service: service, Authenticator: authenticator, Hosts: d.config.APIHosts, FailureLimit: d.config.APIFailureLimit, TrustedProxies: d.config.APITrustedProxies, Registerer: d.registry, Logger: d.logger,
 		Now: time.Now, Random: rand.Reader, Version: version(),
 		Ready: func(ctx context.Context) error {
 			errs := []error{d.backend.Ping(ctx)}

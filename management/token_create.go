@@ -75,8 +75,29 @@ func (t *transaction) newToken(ctx context.Context, in *TokenCreate) (store.Toke
 	return token, p.err("create admin token")
 }
 
+// mostTokens is how many usable admin tokens may be limited to a namespace.
+const mostTokens = 200
+
+// roomForToken refuses a token that would be one too many for a namespace.
+func (t *transaction) roomForToken(ctx context.Context, token *store.Token) error {
+	for _, namespace := range token.Namespaces {
+		usable, _, err := t.Tokens(ctx, store.TokenFilter{Naming: namespace, UsableAt: t.Now()}, store.Page{Limit: mostTokens})
+		if err != nil {
+			return err
+		}
+		if len(usable) >= mostTokens {
+			return refuse(CodeConflict, "admin token: %d usable ones are limited to namespace %s already, the most there may be; revoke some",
+				mostTokens, quoted(namespace))
+		}
+	}
+	return nil
+}
+
 // insertToken gives the token its id and text and stores it.
 func (t *transaction) insertToken(ctx context.Context, s *Service, token *store.Token) (credential.Text, error) {
+	if err := t.roomForToken(ctx, token); err != nil {
+		return credential.Text{}, err
+	}
 	text, err := credential.MintToken(s.random)
 	if err != nil {
 		return credential.Text{}, err

@@ -330,3 +330,19 @@ func TestANamespaceThatATokenIsLimitedToIsNotDeleted(t *testing.T) {
 	_, err = f.NamespaceDelete(t.Context(), global, management.NamespaceDelete{Name: "b"})
 	must(t, err)
 }
+
+func TestANamespaceHasOnlySoManyAdminTokens(t *testing.T) {
+	f := newFixture(t)
+	var last management.TokenCreated
+	for range 200 {
+		last = f.admin(management.TokenCreate{Role: "viewer", Namespaces: []string{"a"}})
+	}
+	_, err := f.TokenCreate(t.Context(), onlyA, management.TokenCreate{Name: "n", Role: "viewer", Namespaces: []string{"a"}})
+	refused(t, err, management.CodeConflict)
+	_, err = f.TokenRotate(t.Context(), onlyA, management.TokenRotate{ID: last.Token.ID, Grace: "1h"})
+	refused(t, err, management.CodeConflict)
+	f.admin(management.TokenCreate{Role: "viewer", Namespaces: []string{"b"}})
+	_, err = f.TokenRevoke(t.Context(), global, management.TokenRevoke{ID: last.Token.ID})
+	must(t, err)
+	f.admin(management.TokenCreate{Role: "viewer", Namespaces: []string{"a"}})
+}

@@ -16,7 +16,9 @@ type Lane struct {
 type laneKey struct{}
 
 // WithLane notes the lane of the calls that are made with the context.
-func WithLane(ctx context.Context, l Lane) context.Context { return context.WithValue(ctx, laneKey{}, l) }
+func WithLane(ctx context.Context, l Lane) context.Context {
+	return context.WithValue(ctx, laneKey{}, l)
+}
 
 // LaneOf answers the lane of the calls that are made with the context.
 func LaneOf(ctx context.Context) Lane {

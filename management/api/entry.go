@@ -27,6 +27,7 @@ func requestID(ctx context.Context) string {
 // ServeHTTP is what every request passes, whatever it asks for.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := s.now()
+	r = fromProxy(r, s.proxies)
 	operation := s.operation(r)
 	timeout := s.timeout + patience(r.URL.Query().Get("wait"))
 	if s.streams[operation] {
@@ -54,11 +55,13 @@ func (s *server) enter(w http.ResponseWriter, r *http.Request) error {
 		return newProblem(http.StatusMisdirectedRequest, codeMisdirected,
 			"this server does not answer to the name in the Host header; configure it as an API host if it should")
 	}
-	select {
-	case s.slots <- struct{}{}:
-		defer func() { <-s.slots }()
-	default:
-		return &management.Error{Code: management.CodeUnavailable, Message: "too many requests at once; try again"}
+	if s.operation(r) != "Healthz" { // which costs nothing, and whose failure has the process killed
+		select {
+		case s.slots <- struct{}{}:
+			defer func() { <-s.slots }()
+		default:
+			return &management.Error{Code: management.CodeUnavailable, Message: "too many requests at once; try again"}
+		}
 	}
 	if path.Clean(r.URL.Path) != r.URL.Path {
 		return noSuchPath() // ServeMux would redirect, and a client must not follow

@@ -24,8 +24,9 @@ const (
 // Requests that come with the same token at once are one guess: the first is
 // charged ahead, the others when they have failed, so a client that begins with
 // many requests at a time is not taken for one who guesses.
-// When the budget is spent, only tokens that worked before are looked up: one
-// who guesses behind a NAT does not lock out the neighbour. Nil lets all in.
+// When the budget is spent, only tokens that worked before are looked up, and
+// those that [beyond] lets through: one who guesses behind a NAT does not lock
+// out the neighbour. Nil lets all in.
 type failures struct {
 	rate limit.Rate
 	now  func() time.Time

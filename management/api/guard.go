@@ -18,6 +18,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"credence/management"
+	"credence/store"
 )
 
 type callKey struct{}
@@ -36,30 +37,33 @@ func (s *server) guard(op Operation) func(huma.Context, func(huma.Context)) {
 	known := queryNames(op.Input)
 	return func(hc huma.Context, next func(huma.Context)) {
 		r, w := humago.Unwrap(hc)
-		actor, err := s.enterActor(r, op)
+		actor, lane, leave, err := s.enterActor(r, op)
 		if err != nil {
 			s.write(w, r, problemOf(err))
 			return
 		}
-		defer s.turns.leave(actor.ID)
+		defer leave()
 		c, err := s.admit(w, r, op, actor, known)
 		if err != nil {
 			s.write(w, r, problemOf(err))
 			return
 		}
-		next(huma.WithValue(hc, callKey{}, c))
+		next(huma.WithValue(huma.WithContext(hc, store.WithLane(hc.Context(), lane)), callKey{}, c))
 	}
 }
 
 // enterActor answers who asks, nobody where no token is needed, and takes one
-// of its turns. Only then the body is read: who sends it slowly waits alone.
-func (s *server) enterActor(r *http.Request, op Operation) (actor management.Actor, err error) {
+// of the tenant's turns. Only then the body is read: who sends it slowly keeps
+// nobody else waiting.
+func (s *server) enterActor(r *http.Request, op Operation) (actor management.Actor, lane store.Lane, leave func(), err error) {
 	if op.Role != "" {
 		if actor, err = s.authorize(r, op); err != nil {
-			return actor, err
+			return actor, lane, nil, err
 		}
 	}
-	return actor, s.turns.take(actor.ID)
+	lane = laneOf(actor, op)
+	leave, err = s.turns.take(lane, s.streams[op.ID])
+	return actor, lane, leave, err
 }
 
 func (s *server) admit(w http.ResponseWriter, r *http.Request, op Operation, actor management.Actor, known []string) (call, error) {
@@ -92,7 +96,11 @@ func (s *server) authorize(r *http.Request, op Operation) (management.Actor, err
 	}
 	try, wait := s.failures.begin(peer(r), text)
 	if wait > 0 {
-		return management.Actor{}, s.tooMany(r, op, wait)
+		leave, judged := s.beyond.enter(r.Context(), text)
+		if !judged {
+			return management.Actor{}, s.tooMany(r, op, wait)
+		}
+		defer leave()
 	}
 	actor, err := s.authenticate(r, text, try)
 	if err != nil {
@@ -123,7 +131,7 @@ func (s *server) authenticate(r *http.Request, text string, try attempt) (actor 
 	return actor, err
 }
 
-// tooMany refuses a token without looking it up. A flood is counted; the
+// tooMany refuses a token that is no usable one, without looking it up. A flood is counted; the
 // failures that led to it are in the log, so it is not logged again at that
 // level.
 func (s *server) tooMany(r *http.Request, op Operation, wait time.Duration) error {

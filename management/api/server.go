@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"reflect"
 	"time"
 
@@ -40,7 +41,10 @@ type Options struct {
 	Version       string        // of the program, for the OpenAPI document
 	Timeout       time.Duration // of one request; 0 means 15 s
 	FailureLimit  *limit.Limit  // tokens that are not usable, of one address; nil for no limit
-	InFlight      int           // most requests at once, of one token a quarter; 0 means 256
+	InFlight      int           // most requests at once, of one tenant an eighth; 0 means 256
+	// TrustedProxies are the networks of proxies whose X-Forwarded-For names the
+	// client; what others say of it counts for nothing.
+	TrustedProxies []netip.Prefix
 }
 
 func (o *Options) validate() error {
@@ -85,6 +89,8 @@ type server struct {
 	slots         chan struct{}
 	turns         *turns
 	failures      *failures
+	beyond        *beyond
+	proxies       []netip.Prefix
 
 	mux     *http.ServeMux
 	huma    huma.API
@@ -106,8 +112,8 @@ func New(o Options) (http.Handler, error) {
 	s := &server{
 		service: o.Service, authenticator: o.Authenticator, hosts: hostSet(o.Hosts), ready: o.Ready, metrics: m,
 		logger: o.Logger, now: o.Now, random: o.Random, timeout: o.Timeout, slots: make(chan struct{}, o.InFlight), turns: newTurns(o.InFlight),
-		failures: newFailures(o.FailureLimit, o.Now),
-		mux:      http.NewServeMux(), bodies: map[string]*huma.RequestBody{}, routes: map[string]string{}, streams: map[string]bool{},
+		failures: newFailures(o.FailureLimit, o.Now), beyond: newBeyond(o.Service.UsableTokens, o.Now), proxies: o.TrustedProxies,
+		mux: http.NewServeMux(), bodies: map[string]*huma.RequestBody{}, routes: map[string]string{}, streams: map[string]bool{},
 	}
 	s.huma = humago.New(s.mux, documentConfig(o.Version))
 	for _, op := range Operations() {

@@ -174,12 +174,16 @@ func TestTooManyRequestsAtOnceAreTurnedAway(t *testing.T) {
 		first <- w.Code
 	}()
 	<-entered
-	wantProblem(t, d.send(t, "GET", "/healthz", ""), http.StatusServiceUnavailable, "unavailable", "")
+	refused, alive := d.send(t, "GET", "/readyz", ""), d.send(t, "GET", "/healthz", "")
 	close(leave)
+	wantProblem(t, refused, http.StatusServiceUnavailable, "unavailable", "")
+	if alive.status != http.StatusOK {
+		t.Errorf("a busy process does not say that it lives: %d", alive.status)
+	}
 	if code := <-first; code != http.StatusOK {
 		t.Errorf("the request that was in: %d", code)
 	}
-	if got := d.send(t, "GET", "/healthz", ""); got.status != http.StatusOK {
+	if got := d.send(t, "GET", "/readyz", ""); got.status != http.StatusOK {
 		t.Errorf("afterwards: %d", got.status)
 	}
 }
@@ -275,12 +279,12 @@ func (b slowBody) Read([]byte) (int, error) {
 	return 0, io.EOF
 }
 
-func TestOneTokenCannotTakeAllTurns(t *testing.T) {
-	d := deploy(t, func(o *api.Options) { o.InFlight = 8 })
+func TestOneTenantCannotTakeAllTurns(t *testing.T) {
+	d := deploy(t, func(o *api.Options) { o.InFlight = 16 })
 	slow := d.token(t, store.RoleOperator, "default")
 	body := slowBody{make(chan struct{}), make(chan struct{})}
 	codes := make(chan int)
-	for range 2 { // a quarter
+	for range 2 { // an eighth
 		go func() {
 			req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://localhost/v1/keys", body)
 			req.Header.Set("Authorization", "Bearer "+slow.Reveal())
@@ -294,7 +298,7 @@ func TestOneTokenCannotTakeAllTurns(t *testing.T) {
 	own := []string{"Authorization", "Bearer " + slow.Reveal()}
 	wantProblem(t, d.send(t, "GET", "/v1/me", "", own...), http.StatusServiceUnavailable, "unavailable", "")
 	if a := d.send(t, "GET", "/v1/me", ""); a.status != http.StatusOK {
-		t.Errorf("another token: %d", a.status)
+		t.Errorf("a global token: %d", a.status)
 	}
 	close(body.leave)
 	for range 2 {

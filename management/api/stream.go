@@ -52,7 +52,7 @@ func (s *server) send(hc huma.Context, write writes) {
 	r, w := humago.Unwrap(hc)
 	w.Header().Set("Content-Type", jsonLines)
 	control := http.NewResponseController(w)
-	err := write(r.Context(), patientWriter{w, control, s.now})
+	err := write(hc.Context(), patientWriter{w, control, s.now})
 	if err == nil {
 		return
 	}
