@@ -33,6 +33,11 @@
 // is. Keys of other kinds than AES-256-GCM and Ed25519, and keys without an id
 // in front of their output, are refused at loading.
 //
+// With "kms", the URI of a key of a key management service, "sealing" and
+// "signing" are encrypted by that key (Tink's form of encrypted keysets): the
+// file alone opens nothing. [Keyset.Grown] and [Keyset.Promoted] are the two
+// steps of rotating.
+//
 // "deployment" is random, made once and never rotated; [Keyset.Fingerprint],
 // by which a database knows its keyset, is derived from it alone.
 //

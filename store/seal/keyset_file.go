@@ -27,6 +27,7 @@ const restore = "restore the file from a backup"
 type keysetFile struct {
 	Version    int             `json:"version"`
 	Deployment string          `json:"deployment"`
+	KMS        string          `json:"kms,omitempty"` // URI of the key that encrypts both; "" for cleartext
 	Sealing    json.RawMessage `json:"sealing"`
 	Signing    json.RawMessage `json:"signing"`
 }
@@ -38,6 +39,12 @@ func LoadKeyset(path string) (*Keyset, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load keyset: %w", err)
 	}
+	return ParseKeyset(path, content)
+}
+
+// ParseKeyset is [LoadKeyset] of content that comes from elsewhere; errors call
+// it by the name.
+func ParseKeyset(path string, content []byte) (*Keyset, error) {
 	var file keysetFile
 	if err := secretfile.Decode(path, content, &file); err != nil {
 		return nil, fmt.Errorf("load keyset: %w", err)
@@ -52,19 +59,29 @@ func LoadKeyset(path string) (*Keyset, error) {
 // CreateKeyset makes the keyset of a new deployment and writes it to a new file
 // of mode 0600, durably. A file that is there is never overwritten: the error
 // is then an [io/fs.ErrExist].
-func CreateKeyset(path string) (*Keyset, error) {
+func CreateKeyset(path string) (*Keyset, error) { return CreateKeysetUnder(path, "") }
+
+// CreateKeysetUnder is [CreateKeyset] with the keys encrypted by one of a key
+// management service ("aws-kms://..."); "" writes them in cleartext.
+func CreateKeysetUnder(path, kms string) (*Keyset, error) {
 	k, err := NewKeyset()
 	if err != nil {
 		return nil, err
 	}
-	content, err := k.file()
-	if err != nil {
-		return nil, fmt.Errorf("create keyset: %w", err)
-	}
-	if err := secretfile.Create(path, content); err != nil {
+	k.kms = kms
+	if err := k.Save(path); err != nil {
 		return nil, fmt.Errorf("create keyset: %w", err)
 	}
 	return k, nil
+}
+
+// Save writes the keyset to a new file, as [CreateKeyset] does.
+func (k *Keyset) Save(path string) error {
+	content, err := k.file()
+	if err != nil {
+		return err
+	}
+	return secretfile.Create(path, content)
 }
 
 func newDeployment() (deployment [32]byte) {
@@ -73,16 +90,25 @@ func newDeployment() (deployment [32]byte) {
 }
 
 func (k *Keyset) file() ([]byte, error) {
-	sealing, err := cleartext(k.sealing)
+	written := cleartext
+	if k.kms != "" {
+		master, err := masterOf(k.kms)
+		if err != nil {
+			return nil, err
+		}
+		written = func(handle *keyset.Handle) (json.RawMessage, error) { return encrypted(handle, master) }
+	}
+	sealing, err := written(k.sealing)
 	if err != nil {
 		return nil, fmt.Errorf("sealing: %w", err)
 	}
-	signing, err := cleartext(k.signing)
+	signing, err := written(k.signing)
 	if err != nil {
 		return nil, fmt.Errorf("signing: %w", err)
 	}
 	content, err := json.MarshalIndent(keysetFile{
 		Version:    keysetVersion,
+		KMS:        k.kms,
 		Deployment: base64.StdEncoding.EncodeToString(k.deployment[:]),
 		Sealing:    sealing,
 		Signing:    signing,
@@ -105,15 +131,28 @@ func (f *keysetFile) keyset() (*Keyset, error) {
 	if err != nil || len(raw) != 32 {
 		return nil, errors.New("deployment: is not the base64 of 32 bytes; " + restore)
 	}
-	sealing, err := readKeyset(f.Sealing)
+	read := readKeyset
+	if f.KMS != "" {
+		master, err := masterOf(f.KMS)
+		if err != nil {
+			return nil, err
+		}
+		read = func(content json.RawMessage) (*keyset.Handle, error) { return readEncrypted(content, master) }
+	}
+	sealing, err := read(f.Sealing)
 	if err != nil {
 		return nil, fmt.Errorf("sealing: %w", err)
 	}
-	signing, err := readKeyset(f.Signing)
+	signing, err := read(f.Signing)
 	if err != nil {
 		return nil, fmt.Errorf("signing: %w", err)
 	}
-	return assemble([32]byte(raw), sealing, signing)
+	k, err := assemble([32]byte(raw), sealing, signing)
+	if err != nil {
+		return nil, err
+	}
+	k.kms = f.KMS
+	return k, nil
 }
 
 // readKeyset reads a keyset in Tink's JSON form. Tink's own error is left out:

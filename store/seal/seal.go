@@ -42,6 +42,7 @@ type Keyset struct {
 	deployment [32]byte
 	sealing    *keyset.Handle
 	signing    *keyset.Handle
+	kms        string // URI of the key that encrypts the file; "" for none
 
 	aead     tink.AEAD
 	signer   tink.Signer
@@ -186,5 +187,5 @@ func (*Keyset) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) 
 // LogValue redacts.
 func (*Keyset) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// MarshalJSON redacts: only [CreateKeyset] writes keys.
+// MarshalJSON redacts: only [Keyset.Save] writes keys.
 func (*Keyset) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
