@@ -80,6 +80,10 @@ type Key struct {
 	Successor       string
 	RotatedAt       time.Time
 	CloseWhenSilent time.Duration
+	// RotateEvery is how long after it was made the key is to have a successor,
+	// whatever its policy says; 0 leaves that to the policy. Only a [KeyReader]
+	// answers it.
+	RotateEvery time.Duration
 	// LastUsedAt and LastUsedIP come from usage, to a minute: zero and invalid
 	// until the first use. No change of a key writes them, the version does not
 	// count them, and only a [KeyReader] answers them.
@@ -121,7 +125,29 @@ type KeyFilter struct {
 	UnusedSince time.Time
 	// InGraceAt: keys that were rotated and whose grace lasts beyond this.
 	InGraceAt time.Time
+	// GraceEndedAt: keys that were rotated and whose grace has ended at this
+	// instant.
+	GraceEndedAt time.Time
+	// StatusBefore: keys whose status was set before this.
+	StatusBefore time.Time
+	// UnexpiredAt: keys whose life has not ended at this instant.
+	UnexpiredAt time.Time
+	// RotationDueAt: keys without a successor that at this instant are to have
+	// one, by themselves or by their policy, or within the time that their
+	// policy warns ahead.
+	RotationDueAt time.Time
+	// Unannounced: keys of which this was not announced for what they are now.
+	Unannounced Announcement
 }
+
+// Announcement is something about a key that is told once, when it comes.
+type Announcement string
+
+// The announcements.
+const (
+	AnnounceExpiry   Announcement = "expiry"   // its life has ended
+	AnnounceRotation Announcement = "rotation" // it is to have a successor
+)
 
 // KeyReader reads keys for the control plane.
 type KeyReader interface {
@@ -180,6 +206,11 @@ type KeyWriter interface {
 	// PurgeKey MUST erase everything but id, key id, namespace and times, set
 	// the status purged, keep the row, and free the hash's uniqueness.
 	PurgeKey(ctx context.Context, keyID string, version int64, at time.Time) error
+	// AnnounceKey MUST note that something about the key was announced, for
+	// that instant (the end of its life, when it is to have a successor), and
+	// answer ErrConflict when it was announced for the same before. It MUST NOT
+	// change the version.
+	AnnounceKey(ctx context.Context, keyID string, what Announcement, of time.Time) error
 }
 
 // KeyRecord is what the data plane decides from: a key with the limits that

@@ -23,6 +23,8 @@ type Reader interface {
 	IdempotencyReader
 	UsageReader
 	UsageAnswerer
+	OldCounter
+	CleanupReportReader
 }
 
 // Writer is everything a transaction can change. Backends implement it; only
@@ -42,6 +44,7 @@ type Writer interface {
 	AuditWriter
 	CheckpointWriter
 	AnchorWriter
+	CleanupReportWriter
 	ChangeWriter
 }
 

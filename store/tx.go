@@ -232,6 +232,12 @@ func (tx *Tx) PurgeKey(ctx context.Context, k Key) error {
 		Change{Kind: ChangeKey, Namespace: k.Namespace, ObjectID: k.KeyID, Hash: k.Hash})
 }
 
+// AnnounceKey notes that something about a key was announced. The data plane
+// need not know.
+func (tx *Tx) AnnounceKey(ctx context.Context, keyID string, what Announcement, of time.Time) error {
+	return tx.changed(tx.w.AnnounceKey(ctx, keyID, what, of), Change{})
+}
+
 // InsertOwner makes an owner.
 func (tx *Tx) InsertOwner(ctx context.Context, o Owner) error {
 	return tx.changed(tx.w.InsertOwner(ctx, o),

@@ -71,6 +71,7 @@ CREATE TABLE credence.api_keys (
     successor     text COLLATE "C",
     rotated_at    timestamptz,
     close_when_silent interval NOT NULL CHECK (close_when_silent >= interval '0'),
+    rotate_every  interval    NOT NULL CHECK (rotate_every >= interval '0'), -- 0: as its policy says
     key_hash      bytea       CHECK (octet_length(key_hash) = 32),
     pepper_id     text        NOT NULL,
     checksum_id   text        NOT NULL,
@@ -80,6 +81,9 @@ CREATE TABLE credence.api_keys (
     version       bigint      NOT NULL CHECK (version >= 0),
     last_used_at  timestamptz, -- from usage; no part of the version
     last_used_ip  inet,
+    -- For which end, and which rotation, it was announced; no part of the version.
+    announced_expiry   timestamptz,
+    announced_rotation timestamptz,
     CHECK ((key_hash IS NULL) = (status = 'purged')),
     CHECK (successor IS NULL OR grace_ends_at IS NOT NULL AND rotated_at IS NOT NULL),
     FOREIGN KEY (namespace, owner) REFERENCES credence.owners (namespace, name),
@@ -93,6 +97,9 @@ CREATE INDEX api_keys_namespace ON credence.api_keys (namespace, key_id);
 CREATE INDEX api_keys_owner ON credence.api_keys (namespace, owner) WHERE owner IS NOT NULL;
 CREATE INDEX api_keys_plan ON credence.api_keys (namespace, plan) WHERE plan IS NOT NULL;
 CREATE INDEX api_keys_expires_at ON credence.api_keys (expires_at) WHERE expires_at IS NOT NULL;
+CREATE INDEX api_keys_announced_expiry ON credence.api_keys (expires_at)
+    WHERE expires_at IS NOT NULL AND announced_expiry IS DISTINCT FROM expires_at;
+CREATE INDEX api_keys_revoked ON credence.api_keys (status_at) WHERE status = 'revoked';
 CREATE INDEX api_keys_grace_ends_at ON credence.api_keys (grace_ends_at) WHERE grace_ends_at IS NOT NULL;
 -- In the order in which a cache is warmed.
 CREATE INDEX api_keys_last_used_at ON credence.api_keys (last_used_at DESC NULLS LAST, created_at DESC);
@@ -449,6 +456,17 @@ CREATE TABLE credence.idempotency_keys (
 );
 
 CREATE INDEX idempotency_keys_created_at ON credence.idempotency_keys (created_at);
+
+-- What the last run of each cleanup did.
+CREATE TABLE credence.cleanup_reports (
+    name     text COLLATE "C" NOT NULL PRIMARY KEY CHECK (name <> ''),
+    actor    text        NOT NULL,
+    at       timestamptz NOT NULL,
+    took     interval    NOT NULL CHECK (took >= interval '0'),
+    done     bigint      NOT NULL CHECK (done >= 0),
+    more     boolean     NOT NULL,
+    problem  text        NOT NULL
+);
 
 -- What the database knows of the deployment it belongs to.
 CREATE TABLE credence.deployment (

@@ -77,6 +77,7 @@ CREATE TABLE api_keys (
     successor     TEXT,
     rotated_at    INTEGER,
     close_when_silent INTEGER NOT NULL CHECK (close_when_silent >= 0), -- microseconds
+    rotate_every  INTEGER NOT NULL CHECK (rotate_every >= 0), -- microseconds; 0: as its policy says
     key_hash      BLOB    CHECK (length(key_hash) = 32),
     pepper_id     TEXT    NOT NULL,
     checksum_id   TEXT    NOT NULL,
@@ -86,6 +87,9 @@ CREATE TABLE api_keys (
     version       INTEGER NOT NULL CHECK (version >= 0),
     last_used_at  INTEGER, -- from usage; no part of the version
     last_used_ip  TEXT,
+    -- For which end, and which rotation, it was announced; no part of the version.
+    announced_expiry   INTEGER,
+    announced_rotation INTEGER,
     CHECK ((key_hash IS NULL) = (status = 'purged')),
     CHECK (successor IS NULL OR grace_ends_at IS NOT NULL AND rotated_at IS NOT NULL),
     FOREIGN KEY (namespace, owner) REFERENCES owners (namespace, name),
@@ -97,6 +101,8 @@ CREATE INDEX api_keys_namespace ON api_keys (namespace, key_id);
 CREATE INDEX api_keys_owner ON api_keys (namespace, owner) WHERE owner IS NOT NULL;
 CREATE INDEX api_keys_plan ON api_keys (namespace, plan) WHERE plan IS NOT NULL;
 CREATE INDEX api_keys_expires_at ON api_keys (expires_at) WHERE expires_at IS NOT NULL;
+CREATE INDEX api_keys_announced_expiry ON api_keys (expires_at) WHERE expires_at IS NOT NULL AND announced_expiry IS NOT expires_at;
+CREATE INDEX api_keys_revoked ON api_keys (status_at) WHERE status = 'revoked';
 CREATE INDEX api_keys_grace_ends_at ON api_keys (grace_ends_at) WHERE grace_ends_at IS NOT NULL;
 -- In the order in which a cache is warmed; NULL is the smallest value.
 CREATE INDEX api_keys_last_used_at ON api_keys (last_used_at DESC, created_at DESC);
@@ -439,6 +445,17 @@ CREATE TABLE idempotency_keys (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX idempotency_keys_created_at ON idempotency_keys (created_at);
+
+-- What the last run of each cleanup did.
+CREATE TABLE cleanup_reports (
+    name     TEXT    NOT NULL PRIMARY KEY CHECK (name <> ''),
+    actor    TEXT    NOT NULL,
+    at       INTEGER NOT NULL,
+    took     INTEGER NOT NULL CHECK (took >= 0), -- microseconds
+    done     INTEGER NOT NULL CHECK (done >= 0),
+    more     INTEGER NOT NULL CHECK (more IN (0, 1)),
+    problem  TEXT    NOT NULL
+) STRICT, WITHOUT ROWID;
 
 -- What the database knows of the deployment it belongs to.
 CREATE TABLE deployment (

@@ -103,14 +103,7 @@ func (w *writer) AppendChanges(ctx context.Context, changes []store.Change) (sto
 
 // PruneChanges implements [store.ChangeWriter].
 func (w *writer) PruneChanges(ctx context.Context, before time.Time) (int, error) {
-	n, err := w.q.exec(ctx,
-		`DELETE FROM credence.changes WHERE revision IN (SELECT revision FROM credence.changes
-			WHERE at < $1 AND revision < (SELECT max(revision) FROM credence.changes) ORDER BY revision LIMIT $2)`,
-		timeOrNull(before), store.RemoveBatch)
-	if err != nil {
-		return 0, fmt.Errorf("prune changes: %w", err)
-	}
-	return n, nil
+	return removeOld(ctx, w.q, store.OldChanges, before)
 }
 
 // wakers are the channels of those who wait for changes in this process.

@@ -34,12 +34,5 @@ func (w *writer) InsertIdempotency(ctx context.Context, i store.IdempotencyRecor
 
 // RemoveIdempotency implements [store.IdempotencyWriter].
 func (w *writer) RemoveIdempotency(ctx context.Context, before time.Time) (int, error) {
-	n, err := w.q.exec(ctx,
-		`DELETE FROM credence.idempotency_keys WHERE (actor, idempotency_key) IN (
-			SELECT actor, idempotency_key FROM credence.idempotency_keys WHERE created_at < $1 ORDER BY created_at LIMIT $2)`,
-		timeOrNull(before), store.RemoveBatch)
-	if err != nil {
-		return 0, fmt.Errorf("remove idempotency records: %w", err)
-	}
-	return n, nil
+	return removeOld(ctx, w.q, store.OldIdempotency, before)
 }

@@ -50,11 +50,11 @@ func tidyKey(k *store.Key) {
 }
 
 // shownColumns are those that a reader of keys answers.
-const shownColumns = keyColumns + ", k.predecessor, k.successor, k.rotated_at, k.close_when_silent, k.last_used_at, k.last_used_ip"
+const shownColumns = keyColumns + ", k.predecessor, k.successor, k.rotated_at, k.close_when_silent, k.rotate_every, k.last_used_at, k.last_used_ip"
 
 func scanKey(r row, k *store.Key) error {
 	err := r.Scan(append(keyDestinations(k), optionalText{&k.Predecessor}, optionalText{&k.Successor}, instant{&k.RotatedAt},
-		&k.CloseWhenSilent, instant{&k.LastUsedAt}, address{&k.LastUsedIP})...)
+		&k.CloseWhenSilent, &k.RotateEvery, instant{&k.LastUsedAt}, address{&k.LastUsedIP})...)
 	tidyKey(k)
 	return err
 }
@@ -164,21 +164,53 @@ func keyConditions(f *store.KeyFilter) *conditions {
 	if !f.ExpiredAt.IsZero() {
 		c.add("k.expires_at <= " + c.arg(timeOrNull(f.ExpiredAt)))
 	}
+	if !f.UnexpiredAt.IsZero() {
+		c.add("(k.expires_at IS NULL OR k.expires_at > " + c.arg(timeOrNull(f.UnexpiredAt)) + ")")
+	}
 	if !f.UnusedSince.IsZero() {
 		c.add("coalesce(k.last_used_at, k.created_at) < " + c.arg(timeOrNull(f.UnusedSince)))
 	}
 	if !f.InGraceAt.IsZero() {
 		c.add("k.successor IS NOT NULL AND k.grace_ends_at > " + c.arg(timeOrNull(f.InGraceAt)))
 	}
+	dueConditions(&c, f)
 	return &c
+}
+
+// keyPolicy is a column of the policy that a key has: its namespace's own, or
+// that of all.
+func keyPolicy(column string) string {
+	return "(SELECT p." + column + ` FROM credence.key_policies AS p WHERE p.key_type = k.key_type
+		AND (p.namespace = k.namespace OR p.namespace IS NULL) ORDER BY p.namespace NULLS LAST LIMIT 1)`
+}
+
+// dueConditions are those that periodic jobs look by.
+func dueConditions(c *conditions, f *store.KeyFilter) {
+	if !f.GraceEndedAt.IsZero() {
+		c.add("k.successor IS NOT NULL AND k.grace_ends_at <= " + c.arg(timeOrNull(f.GraceEndedAt)))
+	}
+	if !f.StatusBefore.IsZero() {
+		c.add("k.status_at < " + c.arg(timeOrNull(f.StatusBefore)))
+	}
+	every := "CASE WHEN k.rotate_every > interval '0' THEN k.rotate_every ELSE " + keyPolicy("rotate_every") + " END"
+	if !f.RotationDueAt.IsZero() {
+		c.add("k.successor IS NULL AND " + every + " > interval '0' AND k.created_at + " + every + " - " + keyPolicy("warn_before") +
+			" <= " + c.arg(timeOrNull(f.RotationDueAt)))
+	}
+	switch f.Unannounced {
+	case store.AnnounceExpiry:
+		c.add("k.expires_at IS NOT NULL AND k.announced_expiry IS DISTINCT FROM k.expires_at")
+	case store.AnnounceRotation:
+		c.add("k.announced_rotation IS DISTINCT FROM k.created_at + " + every)
+	}
 }
 
 const insertKey = `INSERT INTO credence.api_keys (name, owner, key_type, status, status_reason, environment, plan,
 		scopes, limits, quotas, networks, hosts, methods, paths, labels,
-		not_before, expires_at, updated_at, status_at, grace_ends_at, successor, rotated_at, close_when_silent,
+		not_before, expires_at, updated_at, status_at, grace_ends_at, successor, rotated_at, close_when_silent, rotate_every,
 		key_id, namespace, key_hash, pepper_id, checksum_id, created_at, version, limits_id, predecessor)
 	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
-		$20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)`
+		$20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33)`
 
 func insertKeyArgs(k *store.Key) []any {
 	return append(keyChanging(k), k.KeyID, k.Namespace, k.Hash[:], k.PepperID, k.ChecksumID, timeOrNull(k.CreatedAt), k.Version,
@@ -212,7 +244,7 @@ func keyChanging(k *store.Key) []any {
 		k.Name, textOrNull(k.Owner), string(k.KeyType), string(k.Status), k.StatusReason, k.Environment, textOrNull(k.Plan),
 		list(k.Scopes), list(k.Limits), list(k.Quotas), list(k.Networks), list(k.Hosts), list(k.Methods), list(k.Paths),
 		object(k.Labels), timeOrNull(k.NotBefore), timeOrNull(k.ExpiresAt), timeOrNull(k.UpdatedAt), timeOrNull(k.StatusAt),
-		timeOrNull(k.GraceEndsAt), textOrNull(k.Successor), timeOrNull(k.RotatedAt), k.CloseWhenSilent,
+		timeOrNull(k.GraceEndsAt), textOrNull(k.Successor), timeOrNull(k.RotatedAt), k.CloseWhenSilent, k.RotateEvery,
 	}
 }
 
@@ -224,8 +256,8 @@ func (w *writer) UpdateKey(ctx context.Context, k store.Key) error {
 		`UPDATE credence.api_keys SET name = $1, owner = $2, key_type = $3, status = $4, status_reason = $5, environment = $6,
 			plan = $7, scopes = $8, limits = $9, quotas = $10, networks = $11, hosts = $12, methods = $13, paths = $14,
 			labels = $15, not_before = $16, expires_at = $17, updated_at = $18, status_at = $19,
-			grace_ends_at = $20, successor = $21, rotated_at = $22, close_when_silent = $23, version = version + 1
-		WHERE key_id = $24 AND version = $25`, append(keyChanging(&k), k.KeyID, k.Version)...)
+			grace_ends_at = $20, successor = $21, rotated_at = $22, close_when_silent = $23, rotate_every = $24, version = version + 1
+		WHERE key_id = $25 AND version = $26`, append(keyChanging(&k), k.KeyID, k.Version)...)
 	if err := w.versioned(ctx, changed, err, keyVersion, k.KeyID); err != nil {
 		return fmt.Errorf("update key %q: %w", k.KeyID, err)
 	}
@@ -238,7 +270,7 @@ func (w *writer) PurgeKey(ctx context.Context, keyID string, version int64, at t
 		`UPDATE credence.api_keys SET name = '', owner = NULL, key_type = '', status = 'purged', status_reason = '',
 			environment = '', plan = NULL, scopes = '{}', limits = '[]', quotas = '[]', networks = '{}', hosts = '{}',
 			methods = '{}', paths = '{}', labels = '{}', key_hash = NULL, pepper_id = '', checksum_id = '',
-			limits_id = '', predecessor = NULL, successor = NULL, close_when_silent = '0', last_used_at = NULL, last_used_ip = NULL,
+			limits_id = '', predecessor = NULL, successor = NULL, close_when_silent = '0', rotate_every = '0', last_used_at = NULL, last_used_ip = NULL,
 			updated_at = $1, status_at = $1, version = version + 1
 		WHERE key_id = $2 AND version = $3`, timeOrNull(at), keyID, version)
 	if err := w.versioned(ctx, changed, err, keyVersion, keyID); err != nil {
@@ -248,6 +280,33 @@ func (w *writer) PurgeKey(ctx context.Context, keyID string, version int64, at t
 		return fmt.Errorf("purge key %q: networks: %w", keyID, err)
 	}
 	return nil
+}
+
+// AnnounceKey implements [store.KeyWriter].
+func (w *writer) AnnounceKey(ctx context.Context, keyID string, what store.Announcement, of time.Time) error {
+	column, err := announced(what)
+	if err != nil {
+		return err
+	}
+	n, err := w.q.exec(ctx,
+		"UPDATE credence.api_keys SET "+column+" = $1 WHERE key_id = $2 AND "+column+" IS DISTINCT FROM $1", timeOrNull(of), keyID)
+	if err == nil && n == 0 {
+		err = store.ErrConflict
+	}
+	if err != nil {
+		return fmt.Errorf("announce %s of key %q: %w", what, keyID, err)
+	}
+	return nil
+}
+
+func announced(what store.Announcement) (column string, err error) {
+	switch what {
+	case store.AnnounceExpiry:
+		return "announced_expiry", nil
+	case store.AnnounceRotation:
+		return "announced_rotation", nil
+	}
+	return "", fmt.Errorf("announcement %q: %w", what, store.ErrInvalid)
 }
 
 // maxFindHashes bounds the candidates of one FindKey: one per pepper that is

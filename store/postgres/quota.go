@@ -33,12 +33,5 @@ func (db *DB) ReturnQuota(ctx context.Context, q store.QuotaWindow, units int64)
 
 // RemoveQuotas implements [store.QuotaCounters].
 func (db *DB) RemoveQuotas(ctx context.Context, before time.Time) (int, error) {
-	n, err := db.q.exec(ctx,
-		`DELETE FROM credence.quota_counters WHERE (subject, name, start_at) IN (
-			SELECT subject, name, start_at FROM credence.quota_counters WHERE end_at < $1 ORDER BY end_at LIMIT $2)`,
-		timeOrNull(before), store.RemoveBatch)
-	if err != nil {
-		return 0, fmt.Errorf("remove quotas: %w", err)
-	}
-	return n, nil
+	return removeOld(ctx, db.q, store.OldQuotas, before)
 }

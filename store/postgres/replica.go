@@ -40,12 +40,5 @@ func (db *DB) Replicas(ctx context.Context, since time.Time) ([]store.Replica, e
 
 // RemoveReplicas implements [store.ReplicaRegistry].
 func (db *DB) RemoveReplicas(ctx context.Context, before time.Time) (int, error) {
-	n, err := db.q.exec(ctx,
-		`DELETE FROM credence.replicas WHERE replica_id IN (
-			SELECT replica_id FROM credence.replicas WHERE seen_at < $1 ORDER BY seen_at LIMIT $2)`,
-		timeOrNull(before), store.RemoveBatch)
-	if err != nil {
-		return 0, fmt.Errorf("remove replicas: %w", err)
-	}
-	return n, nil
+	return removeOld(ctx, db.q, store.OldReplicas, before)
 }

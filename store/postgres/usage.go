@@ -48,25 +48,7 @@ func (db *DB) RecordUsageGaps(ctx context.Context, silentSince time.Time) (int, 
 
 // RemoveUsage implements [store.UsageIngest].
 func (db *DB) RemoveUsage(ctx context.Context, before time.Time) (int, error) {
-	total := 0
-	for _, statement := range []string{
-		`DELETE FROM credence.usage_minute WHERE (key_id, minute, reason, policy) IN (SELECT key_id, minute, reason, policy
-			FROM credence.usage_minute WHERE minute < least($1, (SELECT minutes_before FROM credence.usage_rolled))
-			ORDER BY minute LIMIT $2)`,
-		`DELETE FROM credence.usage_failing WHERE (minute, reason, address) IN (SELECT minute, reason, address
-			FROM credence.usage_failing WHERE minute < $1 ORDER BY minute LIMIT $2)`,
-		`DELETE FROM credence.usage_gaps WHERE (replica_id, from_at, cause) IN (SELECT replica_id, from_at, cause
-			FROM credence.usage_gaps WHERE to_at < $1 ORDER BY to_at LIMIT $2)`,
-		`DELETE FROM credence.usage_replicas WHERE replica_id IN (SELECT replica_id
-			FROM credence.usage_replicas WHERE ended_at < $1 AND received_at < $1 ORDER BY ended_at LIMIT $2)`,
-	} {
-		n, err := db.q.exec(ctx, statement, timeOrNull(before), store.RemoveBatch)
-		if err != nil {
-			return total, fmt.Errorf("remove usage: %w", err)
-		}
-		total += n
-	}
-	return total, nil
+	return removeOld(ctx, db.q, store.OldUsage, before)
 }
 
 // UsageArrivals implements [store.UsageReader].

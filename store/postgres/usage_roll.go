@@ -18,24 +18,10 @@ func (db *DB) RollUsage(ctx context.Context, until time.Time) (more bool, err er
 
 // RemoveUsageSums implements [store.UsageIngest].
 func (db *DB) RemoveUsageSums(ctx context.Context, hours, days time.Time) (int, error) {
-	total := 0
-	for _, of := range []struct {
-		statement string
-		before    time.Time
-	}{
-		{`DELETE FROM credence.usage_hour WHERE (key_id, start_at, reason, policy) IN (SELECT key_id, start_at, reason, policy
-			FROM credence.usage_hour WHERE start_at < least($1, (SELECT hours_before FROM credence.usage_rolled))
-			ORDER BY start_at LIMIT $2)`, hours},
-		{`DELETE FROM credence.usage_day WHERE (key_id, start_at, reason, policy) IN (SELECT key_id, start_at, reason, policy
-			FROM credence.usage_day WHERE start_at < $1 ORDER BY start_at LIMIT $2)`, days},
-		{`DELETE FROM credence.key_networks WHERE (key_id, network) IN (SELECT key_id, network
-			FROM credence.key_networks WHERE last_at < $1 ORDER BY last_at LIMIT $2)`, days},
-	} {
-		n, err := db.q.exec(ctx, of.statement, timeOrNull(of.before), store.RemoveBatch)
-		if err != nil {
-			return total, fmt.Errorf("remove sums of usage: %w", err)
-		}
-		total += n
+	n, err := removeOld(ctx, db.q, store.OldUsageHours, hours)
+	if err != nil {
+		return n, err
 	}
-	return total, nil
+	more, err := removeOld(ctx, db.q, store.OldUsageDays, days)
+	return n + more, err
 }

@@ -115,14 +115,7 @@ func (w *writer) AppendChanges(ctx context.Context, changes []store.Change) (sto
 
 // PruneChanges implements [store.ChangeWriter].
 func (w *writer) PruneChanges(ctx context.Context, before time.Time) (int, error) {
-	n, err := removed(w.tx.ExecContext(ctx,
-		`DELETE FROM changes WHERE revision IN (SELECT revision FROM changes
-			WHERE at < ? AND revision < (SELECT max(revision) FROM changes) ORDER BY revision LIMIT ?)`,
-		micros(before), store.RemoveBatch))
-	if err != nil {
-		return 0, fmt.Errorf("prune changes: %w", err)
-	}
-	return n, nil
+	return removeOld(ctx, w.tx, store.OldChanges, before)
 }
 
 // wakers are the channels of those who wait for changes in this process.

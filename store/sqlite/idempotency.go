@@ -34,11 +34,5 @@ func (w *writer) InsertIdempotency(ctx context.Context, i store.IdempotencyRecor
 
 // RemoveIdempotency implements [store.IdempotencyWriter].
 func (w *writer) RemoveIdempotency(ctx context.Context, before time.Time) (int, error) {
-	n, err := removed(w.tx.ExecContext(ctx,
-		`DELETE FROM idempotency_keys WHERE (actor, idempotency_key) IN (SELECT actor, idempotency_key FROM idempotency_keys
-			WHERE created_at < ? ORDER BY created_at LIMIT ?)`, micros(before), store.RemoveBatch))
-	if err != nil {
-		return 0, fmt.Errorf("remove idempotency records: %w", err)
-	}
-	return n, nil
+	return removeOld(ctx, w.tx, store.OldIdempotency, before)
 }

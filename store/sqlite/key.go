@@ -50,11 +50,11 @@ func keyDestinations(k *store.Key) []any {
 }
 
 // shownColumns are those that a reader of keys answers.
-const shownColumns = keyColumns + ", k.predecessor, k.successor, k.rotated_at, k.close_when_silent, k.last_used_at, k.last_used_ip"
+const shownColumns = keyColumns + ", k.predecessor, k.successor, k.rotated_at, k.close_when_silent, k.rotate_every, k.last_used_at, k.last_used_ip"
 
 func scanKey(r row, k *store.Key) error {
 	return r.Scan(append(keyDestinations(k), optionalText{&k.Predecessor}, optionalText{&k.Successor}, instant{&k.RotatedAt},
-		span{&k.CloseWhenSilent}, instant{&k.LastUsedAt}, address{&k.LastUsedIP})...)
+		span{&k.CloseWhenSilent}, span{&k.RotateEvery}, instant{&k.LastUsedAt}, address{&k.LastUsedIP})...)
 }
 
 // Key implements [store.KeyReader].
@@ -156,13 +156,44 @@ func keyConditions(f *store.KeyFilter) *conditions {
 	if !f.ExpiredAt.IsZero() {
 		c.add("k.expires_at <= ?", micros(f.ExpiredAt))
 	}
+	if !f.UnexpiredAt.IsZero() {
+		c.add("(k.expires_at IS NULL OR k.expires_at > ?)", micros(f.UnexpiredAt))
+	}
 	if !f.UnusedSince.IsZero() {
 		c.add("ifnull(k.last_used_at, k.created_at) < ?", micros(f.UnusedSince))
 	}
 	if !f.InGraceAt.IsZero() {
 		c.add("k.successor IS NOT NULL AND k.grace_ends_at > ?", micros(f.InGraceAt))
 	}
+	dueConditions(&c, f)
 	return &c
+}
+
+// keyPolicy is a column of the policy that a key has: its namespace's own, or
+// that of all.
+func keyPolicy(column string) string {
+	return "(SELECT p." + column + ` FROM key_policies AS p WHERE p.key_type = k.key_type
+		AND (p.namespace = k.namespace OR p.namespace IS NULL) ORDER BY p.namespace IS NULL LIMIT 1)`
+}
+
+// dueConditions are those that periodic jobs look by.
+func dueConditions(c *conditions, f *store.KeyFilter) {
+	if !f.GraceEndedAt.IsZero() {
+		c.add("k.successor IS NOT NULL AND k.grace_ends_at <= ?", micros(f.GraceEndedAt))
+	}
+	if !f.StatusBefore.IsZero() {
+		c.add("k.status_at < ?", micros(f.StatusBefore))
+	}
+	every := "iif(k.rotate_every > 0, k.rotate_every, " + keyPolicy("rotate_every") + ")"
+	if !f.RotationDueAt.IsZero() {
+		c.add("k.successor IS NULL AND "+every+" > 0 AND k.created_at + "+every+" - "+keyPolicy("warn_before")+" <= ?", micros(f.RotationDueAt))
+	}
+	switch f.Unannounced {
+	case store.AnnounceExpiry:
+		c.add("k.expires_at IS NOT NULL AND k.announced_expiry IS NOT k.expires_at")
+	case store.AnnounceRotation:
+		c.add("k.announced_rotation IS NOT k.created_at + " + every)
+	}
 }
 
 // InsertKey implements [store.KeyWriter].
@@ -176,9 +207,9 @@ func (w *writer) InsertKey(ctx context.Context, k store.Key) error {
 	_, err = w.tx.ExecContext(ctx,
 		`INSERT INTO api_keys (name, owner, key_type, status, status_reason, environment, plan,
 			scopes, limits, quotas, networks, hosts, methods, paths, labels,
-			not_before, expires_at, updated_at, status_at, grace_ends_at, successor, rotated_at, close_when_silent,
+			not_before, expires_at, updated_at, status_at, grace_ends_at, successor, rotated_at, close_when_silent, rotate_every,
 			key_id, namespace, key_hash, pepper_id, checksum_id, created_at, version, limits_id, predecessor)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, args...)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, args...)
 	if err != nil {
 		return fmt.Errorf("insert key %q: %w", k.KeyID, translate(err))
 	}
@@ -218,7 +249,8 @@ func keyChanging(k *store.Key) ([]any, error) {
 		args = append(args, column)
 	}
 	return append(args, micros(k.NotBefore), micros(k.ExpiresAt), micros(k.UpdatedAt), micros(k.StatusAt),
-		micros(k.GraceEndsAt), textOrNull(k.Successor), micros(k.RotatedAt), k.CloseWhenSilent.Microseconds()), nil
+		micros(k.GraceEndsAt), textOrNull(k.Successor), micros(k.RotatedAt), k.CloseWhenSilent.Microseconds(),
+		k.RotateEvery.Microseconds()), nil
 }
 
 const keyVersion = "SELECT version FROM api_keys WHERE key_id = ?"
@@ -233,7 +265,7 @@ func (w *writer) UpdateKey(ctx context.Context, k store.Key) error {
 		`UPDATE api_keys SET name = ?, owner = ?, key_type = ?, status = ?, status_reason = ?, environment = ?, plan = ?,
 			scopes = ?, limits = ?, quotas = ?, networks = ?, hosts = ?, methods = ?, paths = ?, labels = ?,
 			not_before = ?, expires_at = ?, updated_at = ?, status_at = ?,
-			grace_ends_at = ?, successor = ?, rotated_at = ?, close_when_silent = ?, version = version + 1
+			grace_ends_at = ?, successor = ?, rotated_at = ?, close_when_silent = ?, rotate_every = ?, version = version + 1
 		WHERE key_id = ? AND version = ?`, append(changing, k.KeyID, k.Version)...)
 	if err != nil {
 		return fmt.Errorf("update key %q: %w", k.KeyID, translate(err))
@@ -250,7 +282,7 @@ func (w *writer) PurgeKey(ctx context.Context, keyID string, version int64, at t
 		`UPDATE api_keys SET name = '', owner = NULL, key_type = '', status = 'purged', status_reason = '',
 			environment = '', plan = NULL, scopes = '[]', limits = '[]', quotas = '[]', networks = '[]', hosts = '[]',
 			methods = '[]', paths = '[]', labels = '{}', key_hash = NULL, pepper_id = '', checksum_id = '',
-			limits_id = '', predecessor = NULL, successor = NULL, close_when_silent = 0, last_used_at = NULL, last_used_ip = NULL,
+			limits_id = '', predecessor = NULL, successor = NULL, close_when_silent = 0, rotate_every = 0, last_used_at = NULL, last_used_ip = NULL,
 			updated_at = ?, status_at = ?, version = version + 1
 		WHERE key_id = ? AND version = ?`, micros(at), micros(at), keyID, version)
 	if err != nil {
@@ -263,6 +295,33 @@ func (w *writer) PurgeKey(ctx context.Context, keyID string, version int64, at t
 		return fmt.Errorf("purge key %q: networks: %w", keyID, translate(err))
 	}
 	return nil
+}
+
+// AnnounceKey implements [store.KeyWriter].
+func (w *writer) AnnounceKey(ctx context.Context, keyID string, what store.Announcement, of time.Time) error {
+	column, err := announced(what)
+	if err != nil {
+		return err
+	}
+	n, err := removed(w.tx.ExecContext(ctx,
+		"UPDATE api_keys SET "+column+" = ?1 WHERE key_id = ?2 AND "+column+" IS NOT ?1", micros(of), keyID))
+	if err == nil && n == 0 {
+		err = store.ErrConflict
+	}
+	if err != nil {
+		return fmt.Errorf("announce %s of key %q: %w", what, keyID, err)
+	}
+	return nil
+}
+
+func announced(what store.Announcement) (column string, err error) {
+	switch what {
+	case store.AnnounceExpiry:
+		return "announced_expiry", nil
+	case store.AnnounceRotation:
+		return "announced_rotation", nil
+	}
+	return "", fmt.Errorf("announcement %q: %w", what, store.ErrInvalid)
 }
 
 // maxFindHashes bounds the candidates of one FindKey: one per pepper that is

@@ -57,11 +57,5 @@ func (db *DB) ReturnQuota(ctx context.Context, q store.QuotaWindow, units int64)
 
 // RemoveQuotas implements [store.QuotaCounters].
 func (db *DB) RemoveQuotas(ctx context.Context, before time.Time) (int, error) {
-	n, err := removed(db.write.ExecContext(ctx,
-		`DELETE FROM quota_counters WHERE (subject, name, start_at) IN (SELECT subject, name, start_at FROM quota_counters
-			WHERE end_at < ? ORDER BY end_at LIMIT ?)`, micros(before), store.RemoveBatch))
-	if err != nil {
-		return 0, fmt.Errorf("remove quotas: %w", err)
-	}
-	return n, nil
+	return removeOld(ctx, db.write, store.OldQuotas, before)
 }

@@ -57,11 +57,5 @@ func (db *DB) Replicas(ctx context.Context, since time.Time) ([]store.Replica, e
 
 // RemoveReplicas implements [store.ReplicaRegistry].
 func (db *DB) RemoveReplicas(ctx context.Context, before time.Time) (int, error) {
-	n, err := removed(db.write.ExecContext(ctx,
-		`DELETE FROM replicas WHERE replica_id IN (SELECT replica_id FROM replicas
-			WHERE seen_at < ? ORDER BY seen_at LIMIT ?)`, micros(before), store.RemoveBatch))
-	if err != nil {
-		return 0, fmt.Errorf("remove replicas: %w", err)
-	}
-	return n, nil
+	return removeOld(ctx, db.write, store.OldReplicas, before)
 }

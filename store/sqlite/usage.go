@@ -173,24 +173,7 @@ func recordLost(ctx context.Context, tx *sql.Tx, silentSince time.Time) (int, er
 
 // RemoveUsage implements [store.UsageIngest].
 func (db *DB) RemoveUsage(ctx context.Context, before time.Time) (int, error) {
-	total := 0
-	for _, statement := range []string{
-		`DELETE FROM usage_minute WHERE (key_id, minute, reason, policy) IN (SELECT key_id, minute, reason, policy
-			FROM usage_minute WHERE minute < min(?, (SELECT minutes_before FROM usage_rolled)) ORDER BY minute LIMIT ?)`,
-		`DELETE FROM usage_failing WHERE (minute, reason, address) IN (SELECT minute, reason, address
-			FROM usage_failing WHERE minute < ? ORDER BY minute LIMIT ?)`,
-		`DELETE FROM usage_gaps WHERE (replica_id, from_at, cause) IN (SELECT replica_id, from_at, cause
-			FROM usage_gaps WHERE to_at < ? ORDER BY to_at LIMIT ?)`,
-		`DELETE FROM usage_replicas WHERE replica_id IN (SELECT replica_id
-			FROM usage_replicas WHERE max(ended_at, received_at) < ? ORDER BY ended_at LIMIT ?)`,
-	} {
-		n, err := removed(db.write.ExecContext(ctx, statement, micros(before), store.RemoveBatch))
-		if err != nil {
-			return total, fmt.Errorf("remove usage: %w", err)
-		}
-		total += n
-	}
-	return total, nil
+	return removeOld(ctx, db.write, store.OldUsage, before)
 }
 
 // UsageArrivals implements [store.UsageReader].

@@ -107,25 +107,12 @@ func rollStep(ctx context.Context, tx *sql.Tx, from, until int64, step time.Dura
 
 // RemoveUsageSums implements [store.UsageIngest].
 func (db *DB) RemoveUsageSums(ctx context.Context, hours, days time.Time) (int, error) {
-	total := 0
-	for _, of := range []struct {
-		statement string
-		before    time.Time
-	}{
-		{`DELETE FROM usage_hour WHERE (key_id, start_at, reason, policy) IN (SELECT key_id, start_at, reason, policy
-			FROM usage_hour WHERE start_at < min(?, (SELECT hours_before FROM usage_rolled)) ORDER BY start_at LIMIT ?)`, hours},
-		{`DELETE FROM usage_day WHERE (key_id, start_at, reason, policy) IN (SELECT key_id, start_at, reason, policy
-			FROM usage_day WHERE start_at < ? ORDER BY start_at LIMIT ?)`, days},
-		{`DELETE FROM key_networks WHERE (key_id, network) IN (SELECT key_id, network
-			FROM key_networks WHERE last_at < ? ORDER BY last_at LIMIT ?)`, days},
-	} {
-		n, err := removed(db.write.ExecContext(ctx, of.statement, micros(of.before), store.RemoveBatch))
-		if err != nil {
-			return total, fmt.Errorf("remove sums of usage: %w", err)
-		}
-		total += n
+	n, err := removeOld(ctx, db.write, store.OldUsageHours, hours)
+	if err != nil {
+		return n, err
 	}
-	return total, nil
+	more, err := removeOld(ctx, db.write, store.OldUsageDays, days)
+	return n + more, err
 }
 
 // addKeyNetworks keeps where keys were used from.

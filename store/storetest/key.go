@@ -158,6 +158,9 @@ func keyPromises() []promise {
 			k.KeyID = keyID(2)
 			f.refused(f.try(purge), store.ErrNotFound)
 		}},
+		{"AnnounceKey", "notes it for an instant and answers ErrConflict for the same one", keyAnnounced},
+		{"AnnounceKey", "of several at once lets exactly one through", keyAnnouncedAtOnce},
+		{"Keys", "finds those that are to have a successor, by themselves or by their policy", keysDue},
 	}
 }
 
@@ -231,8 +234,14 @@ func keysFiltered(f *fixture) {
 		"ExpiresBy":    {ExpiresBy: full.ExpiresAt.Add(time.Microsecond)},
 		"ExpiredAt":    {ExpiredAt: full.ExpiresAt},
 		// Never used, so what counts is when it was made: a minute earlier.
-		"UnusedSince": {UnusedSince: other.CreatedAt},
-		"InGraceAt":   {InGraceAt: full.GraceEndsAt.Add(-time.Microsecond)},
+		"UnusedSince":  {UnusedSince: other.CreatedAt},
+		"InGraceAt":    {InGraceAt: full.GraceEndsAt.Add(-time.Microsecond)},
+		"GraceEndedAt": {GraceEndedAt: full.GraceEndsAt},
+		"StatusBefore": {StatusBefore: other.StatusAt},
+		// Proven by keysDue and by the promises of AnnounceKey.
+		"UnexpiredAt":   {Owner: "team"},
+		"RotationDueAt": {Owner: "team"},
+		"Unannounced":   {Owner: "team"},
 	}
 	for field := range reflect.TypeFor[store.KeyFilter]().Fields() {
 		name := field.Name
@@ -257,6 +266,8 @@ func keysFiltered(f *fixture) {
 		"the very end, exclusive":  {ExpiresBy: full.ExpiresAt},
 		"before the end":           {ExpiredAt: full.ExpiresAt.Add(-time.Microsecond)},
 		"the end of the grace":     {InGraceAt: full.GraceEndsAt},
+		"before that end":          {GraceEndedAt: full.GraceEndsAt.Add(-time.Microsecond)},
+		"when the status was set":  {StatusBefore: full.StatusAt},
 		"the label's other value":  {Label: [2]string{"cost.centre", "43"}},
 		"two fields, one of which": {Owner: "team", Status: store.StatusActive},
 	} {

@@ -44,9 +44,9 @@ func (f *fixture) fullKey(n int) store.Key {
 		Labels:    map[string]string{"cost.centre": "42", `odd"name`: ""},
 		NotBefore: now.Add(-time.Hour), ExpiresAt: now.Add(720 * time.Hour),
 		Hash: keyHash(n), PepperID: "p1", ChecksumID: "c1",
-		CreatedAt: now.Add(-time.Minute), UpdatedAt: now, StatusAt: now.Add(time.Microsecond), Version: 3,
+		CreatedAt: now.Add(-time.Minute), UpdatedAt: now, StatusAt: now.Add(-time.Microsecond), Version: 3,
 		LimitsID: keyID(97), Predecessor: keyID(98), Successor: keyID(99), RotatedAt: now.Add(-time.Second),
-		GraceEndsAt: now.Add(time.Hour), CloseWhenSilent: 90 * time.Minute,
+		GraceEndsAt: now.Add(time.Hour), CloseWhenSilent: 90 * time.Minute, RotateEvery: 720 * time.Hour,
 	}
 }
 
@@ -54,6 +54,7 @@ func (f *fixture) fullKey(n int) store.Key {
 // rests on.
 func decided(k store.Key) store.Key {
 	k.Predecessor, k.Successor, k.RotatedAt, k.CloseWhenSilent = "", "", time.Time{}, 0
+	k.RotateEvery = 0
 	return k
 }
 

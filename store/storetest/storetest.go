@@ -70,6 +70,7 @@ func groups() []group {
 		{"job", jobPromises()},
 		{"usage", usagePromises()},
 		{"usage sums", usageSumPromises()},
+		{"cleanup", cleanupPromises()},
 		{"store", storePromises()},
 		{"tx", txPromises()},
 	}
