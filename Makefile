@@ -36,7 +36,7 @@ TESTED = $$(go list ./... | grep -v '/test/chaos$$')
 # All packages but those whose tests start any other program.
 ALONE = $$(go list ./... | grep -Ev '/(test/(e2e|chaos|demo|fleet|forward|gateways|outage|pgserver|redisserver)|store/postgres|store/redis)$$')
 
-.PHONY: help demo run build test test-short test-all test-chaos test-envoy-matrix test-gateways lint bench bench-stages bench-revocation bench-limits bench-import bench-start fuzz tools generate verify tools-test tools-store tools-lint tools-proxies tools-gateways
+.PHONY: help demo run build test test-short test-all test-chaos test-envoy-matrix test-gateways lint bench bench-stages bench-revocation bench-limits bench-import bench-start bench-audit fuzz tools generate verify tools-test tools-store tools-lint tools-proxies tools-gateways
 
 help: ## list what can be made
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z][a-z-]*:.*## / { printf "  %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +65,7 @@ test-all: tools-store test-envoy-matrix ## what make test leaves out: the Envoy 
 	test/tools/fuzz.sh --same 2000
 	$(MAKE) --no-print-directory test-chaos CHAOSTIME=25s
 	$(MAKE) --no-print-directory bench-import ARGS="-keys 2000"
+	$(MAKE) --no-print-directory bench-audit ARGS="-entries 10000 -rounds 1"
 	$(MAKE) --no-print-directory bench-limits ARGS="-short -time 6s -wait 1s"
 	$(MAKE) --no-print-directory bench ARGS="-keys 1,1000 -rounds 1 -round 200ms"
 	go test -run '^$$' -bench . -benchtime 1x -timeout 10m $(WITHOUT_ENVOY)
@@ -112,6 +113,10 @@ bench-limits: tools-store ## how well 10 replicas keep to a limit together (ARGS
 bench-start: tools-store ## how long a data plane takes to be ready with a warm cache (ARGS="-keys 100000,1000000 -rounds 3")
 	@go build -o .tools/bench-start ./test/bench/start
 	@.tools/bench-start $(ARGS)
+
+bench-audit: ## how long verifying an export of the audit log takes (ARGS="-entries 1000000 -rounds 3 -profile FILE")
+	@go build -o .tools/bench-audit ./test/bench/audit
+	@.tools/bench-audit $(ARGS)
 
 fuzz: tools-store ## every fuzz target for FUZZTIME each, on new inputs (FUZZTIME=30s)
 	test/tools/fuzz.sh $(FUZZTIME)
