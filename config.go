@@ -48,6 +48,10 @@ func loadConfig(flags *pflag.FlagSet, file string, environ []string) (config, []
 		}
 		origins = append(origins, o)
 	}
+	c.KeysetVariable, err = keysetVariable(c.Keyset, environ)
+	if err != nil {
+		problems = append(problems, err)
+	}
 	if c.AddressLimit != nil || c.FailureLimit != nil {
 		problems = append(problems, unsaidSource(origins)...)
 	}

@@ -320,7 +320,8 @@ plane only. "serve" makes both by itself.`,
 	initialise.Flags().StringVar(&files.dir, "out", "", "folder for the two files")
 	initialise.Flags().StringVar(&files.keysetDir, "keyset-out", "", "another folder for keyset.json, which the data plane cannot see")
 	initialise.Flags().BoolVar(&files.ifMissing, "if-missing", false, "succeed when both files are there already (for jobs that run again)")
-	parent.AddCommand(initialise)
+	initialise.Flags().StringVar(&files.kms, "keyset-kms", "", "encrypt keyset.json by this key of a key management service, named by its URI in Tink's form")
+	parent.AddCommand(initialise, rotateKeysetCommand(p))
 	return parent
 }
 

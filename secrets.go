@@ -43,7 +43,7 @@ func openSecrets(ctx context.Context, dir string, database store.Backend) (*cred
 		first = first && !claimed
 	}
 	if first {
-		if err := createSecrets(secretsPath, keysetPath); err != nil {
+		if err := createSecrets(secretsPath, keysetPath, ""); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -58,7 +58,7 @@ func openSecrets(ctx context.Context, dir string, database store.Backend) (*cred
 	if err != nil {
 		return nil, nil, err
 	}
-	keyset, err := loadKeyset(ctx, keysetPath, database)
+	keyset, err := loadKeyset(ctx, keysetPath, "", database)
 	return secrets, keyset, err
 }
 
@@ -99,8 +99,8 @@ func checkKeySecrets(ctx context.Context, database store.KeySecretReader, secret
 }
 
 // loadKeyset does the same for keyset.json.
-func loadKeyset(ctx context.Context, path string, database store.Deployment) (*seal.Keyset, error) {
-	keyset, err := seal.LoadKeyset(path)
+func loadKeyset(ctx context.Context, path, variable string, database store.Deployment) (*seal.Keyset, error) {
+	keyset, err := openKeyset(path, variable)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("%w: `credence secrets init --out DIR` makes the files of a new deployment", err)
 	}
@@ -114,6 +114,7 @@ func loadKeyset(ctx context.Context, path string, database store.Deployment) (*s
 type secretsInit struct {
 	dir       string // for secrets.json
 	keysetDir string // for keyset.json; "" is the same
+	kms       string // key of a key management service that keyset.json is encrypted by; "" for none
 	ifMissing bool   // files that are there are no error
 }
 
@@ -144,7 +145,7 @@ func (i secretsInit) run(out io.Writer) error {
 			return err
 		}
 	}
-	err := createSecrets(secretsPath, keysetPath)
+	err := createSecrets(secretsPath, keysetPath, i.kms)
 	if err = errors.Join(err, os.Remove(unfinished)); err != nil {
 		return err
 	}
@@ -155,7 +156,7 @@ func (i secretsInit) run(out io.Writer) error {
 }
 
 // createSecrets makes those of the two files that are missing, or none.
-func createSecrets(secretsPath, keysetPath string) error {
+func createSecrets(secretsPath, keysetPath, kms string) error {
 	made := missing(secretsPath)
 	if made {
 		if _, err := credential.CreateSecrets(secretsPath, rand.Reader); err != nil {
@@ -165,7 +166,7 @@ func createSecrets(secretsPath, keysetPath string) error {
 	if !missing(keysetPath) {
 		return nil
 	}
-	_, err := seal.CreateKeyset(keysetPath)
+	_, err := seal.CreateKeysetUnder(keysetPath, kms)
 	if err != nil && made {
 		err = errors.Join(err, os.Remove(secretsPath))
 	}

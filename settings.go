@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"credence/management"
 	"credence/store/limit"
 )
 
@@ -21,6 +22,7 @@ type config struct {
 	StoreSessionURL string
 	SecretsFile     string
 	Keyset          string
+	KeysetVariable  string // content of the variable that it names
 
 	CheckAddr      string
 	CheckTransport string
@@ -70,10 +72,7 @@ type config struct {
 
 	Limiter string // "": leased with Redis, memory without
 
-	Usage          string // "": redis with Redis, store without
-	UsageRetention time.Duration
-	UsageHours     time.Duration
-	UsageDays      time.Duration
+	Usage string // "": redis with Redis, store without
 
 	Outgoing outgoingConfig
 
@@ -82,7 +81,10 @@ type config struct {
 	MaxConnectionAge time.Duration
 	DrainDelay       time.Duration
 	ShutdownGrace    time.Duration
-	ChangesRetention time.Duration
+
+	Retention            management.Retention
+	AuditCheckpointEvery time.Duration
+	AuditAnchors         []string
 
 	LogLevel  slog.Level
 	LogFormat string
@@ -124,7 +126,7 @@ func (s *setting) variable() string { return "CREDENCE_" + strings.ToUpper(s.fil
 // settings is the one table of the configuration. Flags, variables, file
 // keys, help texts and `config print` are all made from it.
 func settings() []setting {
-	return slices.Concat(placeSettings(), transportSettings(), clientSettings(), keySettings(), stateSettings(), snapshotSettings(), redisSettings(), limiterSettings(), usageSettings(), outgoingSettings(), oidcSettings(), runSettings())
+	return slices.Concat(placeSettings(), transportSettings(), clientSettings(), keySettings(), stateSettings(), snapshotSettings(), redisSettings(), limiterSettings(), usageSettings(), recordSettings(), outgoingSettings(), oidcSettings(), runSettings())
 }
 
 func placeSettings() []setting {
@@ -133,7 +135,7 @@ func placeSettings() []setting {
 		{inAll, "store", "address", "", "database: sqlite:PATH (serve; default sqlite:DATA_DIR/credence.db) or postgres://USER@HOST/DATABASE", text(func(c *config) *string { return &c.Store })},
 		{inAll, "store-session-url", "url", "", "the same PostgreSQL without a pooler in transaction mode: for LISTEN and migrations; without it a pooler means polling", text(func(c *config) *string { return &c.StoreSessionURL })},
 		{inExtauthz | inManagement | inBootstrap, "secrets-file", "file", "secrets.json", "secrets.json of the deployment, made once by `credence secrets init`", text(func(c *config) *string { return &c.SecretsFile })},
-		{inManagement | inBootstrap, "keyset", "file", "keyset.json", "keyset.json of the deployment: it seals audit entries; the data plane never gets it", text(func(c *config) *string { return &c.Keyset })},
+		{inManagement | inBootstrap, "keyset", "file", "keyset.json", "keyset.json of the deployment, or env:NAME of a variable with its content: it seals audit entries; the data plane never gets it", text(func(c *config) *string { return &c.Keyset })},
 		{inData, "check-addr", "address", "127.0.0.1:9001", "where Envoy sends its Checks: HOST:PORT or unix:PATH; port 0 picks a free one", text(func(c *config) *string { return &c.CheckAddr })},
 		{inData, "check-transport", "name", transportNative, "what speaks gRPC on the Check port: native (of this program), or grpc (grpc-go, which costs more)", choice(func(c *config) *string { return &c.CheckTransport }, transportNative, transportGRPC)},
 		{inData, "check-max-connections", "n", "8192", "connections of the Check port at once, half of them at most of one address; more are closed", number(func(c *config) *int { return &c.CheckMostConns }, 2, 1_000_000)},
@@ -216,7 +218,6 @@ func runSettings() []setting {
 		{inData, "max-connection-age", "duration", "30m", "Envoy's connections are ended softly after this long, so that load spreads; 0 never", duration(func(c *config) *time.Duration { return &c.MaxConnectionAge }, 0, 24*time.Hour)},
 		{inData, "drain-delay", "duration", "0s", "after a stop signal, how long Checks are still answered while health says NOT_SERVING: longer than Envoy takes to notice, 5s with envoy/envoy.yaml", duration(func(c *config) *time.Duration { return &c.DrainDelay }, 0, 10*time.Minute)},
 		{inRun, "shutdown-grace", "duration", "10s", "how long running requests may take after a stop signal", duration(func(c *config) *time.Duration { return &c.ShutdownGrace }, 0, 10*time.Minute)},
-		{inControl, "changes-retention", "duration", "72h", "how long rows of the change feed are kept", duration(func(c *config) *time.Duration { return &c.ChangesRetention }, 2*time.Hour, 365*24*time.Hour)},
 		{inAll, "log-level", "level", "info", "debug, info, warn or error", level},
 		{inAll, "log-format", "format", "text", "text or json", choice(func(c *config) *string { return &c.LogFormat }, "text", "json")},
 		{inData, "log-checks", "bool", "false", "log one line for every Check", boolean(func(c *config) *bool { return &c.LogChecks })},

@@ -27,9 +27,6 @@ const (
 func usageSettings() []setting {
 	return []setting{
 		{inData, "usage", "way", "", "how counts of Checks are delivered: redis (a stream that a control plane with the same --redis takes from), store (straight to the database), off; when empty, redis where there is one and store otherwise", choice(func(c *config) *string { return &c.Usage }, "", usageRedis, usageStore, usageOff)},
-		{inControl, "usage-hours-retention", "duration", "2160h", "how long usage by the hour is kept", duration(func(c *config) *time.Duration { return &c.UsageHours }, 24*time.Hour, 3650*24*time.Hour)},
-		{inControl, "usage-days-retention", "duration", "17520h", "how long usage by the day is kept, and the networks that a key was used from", duration(func(c *config) *time.Duration { return &c.UsageDays }, 24*time.Hour, 7300*24*time.Hour)},
-		{inControl, "usage-retention", "duration", "168h", "how long usage by the minute is kept", duration(func(c *config) *time.Duration { return &c.UsageRetention }, time.Hour, 365*24*time.Hour)},
 	}
 }
 
@@ -116,15 +113,13 @@ func (d *deployment) takeUsage(w *work, consumer string) error {
 }
 
 // newUsagePass makes what the leader does about usage.
-func (d *deployment) newUsagePass(changes *store.Store, failures *jobs.Failures) (*jobs.Usage, error) {
-	pass, err := jobs.NewUsage(jobs.UsageOptions{
-		Store: changes, Now: time.Now, Logger: d.logger, Failures: failures, Kept: d.config.UsageRetention,
-		Hours: d.config.UsageHours, Days: d.config.UsageDays,
-	})
-	if err == nil {
-		d.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name: "credence_usage_gaps_total", Help: "Gaps in usage that this process has recorded.",
-		}, func() float64 { return float64(pass.Gaps()) }))
+func (d *deployment) newUsagePass(changes *store.Store) (jobs.Pass, error) {
+	usages, err := jobs.NewUsage(jobs.UsageOptions{Store: changes, Now: time.Now, Logger: d.logger})
+	if err != nil {
+		return jobs.Pass{}, err
 	}
-	return pass, err
+	d.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "credence_usage_gaps_total", Help: "Gaps in usage that this process has recorded.",
+	}, func() float64 { return float64(usages.Gaps()) }))
+	return usages.Pass(), nil
 }

@@ -168,7 +168,7 @@ func openControl(ctx context.Context, c config, backend store.Backend, logger *s
 	if err != nil {
 		return nil, err
 	}
-	keyset, err := loadKeyset(ctx, c.Keyset, backend)
+	keyset, err := loadKeyset(ctx, c.Keyset, c.KeysetVariable, backend)
 	if err != nil {
 		return nil, err
 	}
@@ -190,9 +190,13 @@ func newDeployment(c config, backend store.Backend, secrets *credential.Secrets,
 }
 
 func (d *deployment) newService() (*management.Service, error) {
+	anchors, err := newAnchors(d.config)
+	if err != nil {
+		return nil, err
+	}
 	return management.New(management.Options{
 		Store: d.store(), Secrets: d.secrets, Random: rand.Reader, Now: time.Now, Logger: d.logger,
-		UsageKept:         d.config.UsageRetention,
+		Retention: d.config.Retention, Anchors: anchors,
 		AcceptForeignKeys: d.config.AcceptForeignKeys,
 	})
 }
@@ -277,7 +281,9 @@ func (d *deployment) startControlPlane(w *work, l *listeners, service *managemen
 	if err != nil {
 		return extauthz.Part{}, err
 	}
+	denials := api.NewDenials(service, time.Now, d.logger)
 	handler, err := api.New(api.Options{
+		Denials: denials,
 		Service: service, Authenticator: authenticator, Hosts: d.config.APIHosts, FailureLimit: d.config.APIFailureLimit, TrustedProxies: d.config.APITrustedProxies, Registerer: d.registry, Logger: d.logger,
 		Now: time.Now, Random: rand.Reader, Version: version(),
 		Ready: func(ctx context.Context) error {
@@ -296,12 +302,6 @@ func (d *deployment) startControlPlane(w *work, l *listeners, service *managemen
 	if err != nil {
 		return extauthz.Part{}, err
 	}
-	keeping, err := jobs.NewHousekeeping(jobs.HousekeepingOptions{
-		Store: changes, Now: time.Now, Logger: d.logger, Failures: failures, Changes: d.config.ChangesRetention,
-	})
-	if err != nil {
-		return extauthz.Part{}, err
-	}
 	holder, err := store.NewID("ctl_", time.Now(), rand.Reader)
 	if err != nil {
 		return extauthz.Part{}, err
@@ -312,7 +312,7 @@ func (d *deployment) startControlPlane(w *work, l *listeners, service *managemen
 	if err != nil {
 		return extauthz.Part{}, err
 	}
-	usages, err := d.newUsagePass(changes, failures)
+	passes, err := d.passes(service, changes, failures)
 	if err != nil {
 		return extauthz.Part{}, err
 	}
@@ -323,9 +323,10 @@ func (d *deployment) startControlPlane(w *work, l *listeners, service *managemen
 	if config := serverTLS(l.transport.api); config != nil {
 		listener = tls.NewListener(listener, config)
 	}
+	w.back.Go(func() error { return denials.Run(w.lasting) })
 	w.front.Go(func() error { return api.Serve(w.ctx, listener, handler, d.config.ShutdownGrace, d.logger) })
 	w.front.Go(func() error { return changes.RunJobs(w.ctx, failures.Counted(jobs.Handlers(service, changes))) })
-	w.front.Go(func() error { return leader.Run(w.ctx, keeping.Run, usages.Run) })
+	w.front.Go(func() error { return leader.Run(w.ctx, passes...) })
 	d.pushChanges(w)
 	return extauthz.Part{Name: "management_api", Check: func() error { return w.ctx.Err() }, Note: note}, nil
 }

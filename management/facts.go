@@ -83,6 +83,9 @@ func keyFacts(k *store.Key) facts {
 	}
 	f.instant("not_before", k.NotBefore)
 	f.instant("expires_at", k.ExpiresAt)
+	if k.RotateEvery > 0 {
+		f["rotate_every"] = k.RotateEvery.String()
+	}
 	f.text("predecessor", k.Predecessor)
 	f.text("successor", k.Successor)
 	f.instant("grace_ends_at", k.GraceEndsAt)

@@ -65,3 +65,14 @@ func (p *problems) order(notBefore, expiresAt time.Time) {
 		p.add("not_before", "is not before the end, "+expiresAt.Format(time.RFC3339), "begin earlier or end later")
 	}
 }
+
+// leastRotation is the shortest time after which a key can be due for rotation:
+// the control plane looks once an hour.
+const leastRotation = time.Hour
+
+func (p *problems) rotateEvery(value string) time.Duration {
+	if value == "" || value == "0s" {
+		return 0
+	}
+	return p.span("rotate_every", value, leastRotation, maxLife)
+}

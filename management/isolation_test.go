@@ -287,6 +287,22 @@ var attempts = map[string]struct {
 		err = write(ctx, &out)
 		return struct{ Items []string }{exportedEntries(out.String())}, err
 	}},
+	"AuditAnchorList": {management.CodeForbidden, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.AuditAnchorList(ctx, globalFor(ns))
+	}},
+	"CleanupList": {"", func(ctx context.Context, w *tenants, _ string) (any, error) {
+		all, err := w.CleanupList(ctx, onlyA)
+		var ran []management.Cleanup
+		for _, c := range all {
+			if !c.Last.At.IsZero() {
+				ran = append(ran, c)
+			}
+		}
+		return struct{ Items []management.Cleanup }{ran}, err
+	}},
+	"CleanupRun": {management.CodeForbidden, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.CleanupRun(ctx, globalFor(ns), management.CleanupRun{Name: "expired-keys"})
+	}},
 }
 
 func TestEveryUseCaseWithAnActorIsTriedForIsolation(t *testing.T) {

@@ -30,6 +30,7 @@ type KeyCreate struct {
 	NotBefore   time.Time // zero: at once
 	ExpiresAt   time.Time // zero: never, unless ExpiresIn says otherwise
 	ExpiresIn   string    // a Go duration from now; not together with ExpiresAt
+	RotateEvery string    // a Go duration: how long after it was made it is to have a successor; "" leaves that to the policy
 	Reason      string    // why it is made, at most 256 printable characters; some policies demand it
 
 	Idempotency Idempotency
@@ -89,10 +90,11 @@ func (t *transaction) newKey(ctx context.Context, in *KeyCreate) (store.Key, str
 		Environment: p.environment(orDefault(in.Environment, namespace.Environment)),
 		Owner:       in.Owner, Plan: in.Plan, Scopes: p.scopes(in.Scopes), Limits: p.limits(in.Limits), Quotas: p.quotas(in.Quotas),
 		Networks: p.networks(in.Networks), Hosts: p.hosts(in.Hosts), Methods: p.methods(in.Methods), Paths: p.paths(in.Paths),
-		Labels:    p.labels(in.Labels),
-		NotBefore: p.instant("not_before", in.NotBefore),
-		ExpiresAt: p.end("expires_at", in.ExpiresAt, "expires_in", in.ExpiresIn),
-		CreatedAt: t.Now(), UpdatedAt: t.Now(), Version: 1,
+		Labels:      p.labels(in.Labels),
+		NotBefore:   p.instant("not_before", in.NotBefore),
+		ExpiresAt:   p.end("expires_at", in.ExpiresAt, "expires_in", in.ExpiresIn),
+		RotateEvery: p.rotateEvery(in.RotateEvery),
+		CreatedAt:   t.Now(), UpdatedAt: t.Now(), Version: 1,
 	}
 	p.budgets(k.Limits, k.Quotas)
 	p.order(k.NotBefore, k.ExpiresAt)

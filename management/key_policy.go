@@ -108,9 +108,14 @@ func breaches(p *store.KeyPolicy, k *store.Key) []FieldError {
 }
 
 // rotateBy is when a key is to have a successor; zero for never.
+// A key's own interval stands above that of its policy.
 func rotateBy(p *store.KeyPolicy, k *store.Key) time.Time {
-	if p.RotateEvery == 0 {
+	every := p.RotateEvery
+	if k.RotateEvery > 0 {
+		every = k.RotateEvery
+	}
+	if every == 0 {
 		return time.Time{}
 	}
-	return k.CreatedAt.Add(p.RotateEvery)
+	return k.CreatedAt.Add(every)
 }

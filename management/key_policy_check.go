@@ -114,3 +114,30 @@ func (c *policyChecker) check(ctx context.Context, k *store.Key) (*KeyBreach, er
 	}
 	return nil, nil //nolint:nilnil // nothing is broken
 }
+
+// RotationsDue answers when each of the keys is to have a successor, by itself or
+// by its policy; those that are not to have one, or have one, are left out.
+func (s *Service) RotationsDue(ctx context.Context, keys ...store.Key) (map[string]time.Time, error) {
+	policies := map[string][]store.KeyPolicy{}
+	due := map[string]time.Time{}
+	for i := range keys {
+		k := &keys[i]
+		if k.Rotated() || k.Status == store.StatusRevoked || k.Status == store.StatusPurged {
+			continue
+		}
+		all, known := policies[k.Namespace]
+		if !known {
+			var err error
+			if all, err = s.store.KeyPolicies(ctx, k.Namespace); err != nil {
+				return nil, failed("rotations due", err)
+			}
+			policies[k.Namespace] = all
+		}
+		for j := range all {
+			if by := rotateBy(&all[j], k); all[j].KeyType == k.KeyType && !by.IsZero() {
+				due[k.KeyID] = by
+			}
+		}
+	}
+	return due, nil
+}

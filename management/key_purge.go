@@ -30,11 +30,9 @@ func (s *Service) KeyPurge(ctx context.Context, a Actor, in KeyPurge) (KeyChange
 		case k.Status != store.StatusRevoked && !k.Expired(t.Now()):
 			return KeyChanged{}, refuse(CodeKeyNotPurgeable, "%s: is neither revoked nor expired; revoke it first", what)
 		}
-		if err := t.PurgeKey(ctx, k); err != nil {
+		if err := t.purge(ctx, &k); err != nil {
 			return KeyChanged{}, err
 		}
-		// No details: they would keep what was to be erased.
-		t.recordKey("key.purge", &k, details{})
 		purged, err := t.Key(ctx, in.KeyID)
 		return KeyChanged{Key: purged, Changed: true}, err
 	})
@@ -43,4 +41,10 @@ func (s *Service) KeyPurge(ctx context.Context, a Actor, in KeyPurge) (KeyChange
 	}
 	out.Position = position
 	return out, nil
+}
+
+func (t *transaction) purge(ctx context.Context, k *store.Key) error {
+	// No details: they would keep what was to be erased.
+	t.recordKey("key.purge", k, details{})
+	return t.PurgeKey(ctx, *k)
 }

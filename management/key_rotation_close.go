@@ -77,8 +77,12 @@ func (s *Service) closeRotation(ctx context.Context, what string, seen store.Key
 		if err := checkVersion(what, seen.Version, before.Version); err != nil {
 			return KeyChanged{}, err
 		}
-		after := replaced(before, t.Now())
-		return t.updateKey(ctx, "key.rotation_close", after, changedFacts(keyFacts(&before), keyFacts(&after)))
+		return t.closeRotation(ctx, before)
 	})
 	return err
+}
+
+func (t *transaction) closeRotation(ctx context.Context, before store.Key) (KeyChanged, error) {
+	after := replaced(before, t.Now())
+	return t.updateKey(ctx, "key.rotation_close", after, changedFacts(keyFacts(&before), keyFacts(&after)))
 }

@@ -200,7 +200,7 @@ func TestWithoutAReplicaAKeyIsSilent(t *testing.T) {
 func TestWhatIsOlderThanUsageIsKeptIsNotTakenForSilence(t *testing.T) {
 	f := newFixture(t)
 	service, err := management.New(management.Options{
-		Store: f.store, Secrets: f.secrets, Random: rand.Reader, Now: f.clock, Logger: slog.New(slog.DiscardHandler), UsageKept: 30 * time.Minute,
+		Store: f.store, Secrets: f.secrets, Random: rand.Reader, Now: f.clock, Logger: slog.New(slog.DiscardHandler), Retention: management.Retention{Usage: 30 * time.Minute},
 	})
 	must(t, err)
 	old := f.rotated(management.KeyRotate{Grace: "24h", CloseWhenSilent: "1h"}).Previous.KeyID

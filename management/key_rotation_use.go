@@ -57,8 +57,8 @@ func (u *RotationUse) silentFor(silence time.Duration) bool {
 // bold.
 func (s *Service) rotationUse(ctx context.Context, k *store.Key, now time.Time) (RotationUse, error) {
 	u := RotationUse{CountedFrom: k.RotatedAt.Truncate(time.Minute), CountedUntil: now, QuietSince: k.RotatedAt}
-	if s.usageKept > 0 && u.CountedFrom.Before(now.Add(-s.usageKept)) {
-		u.CountedFrom = now.Add(-s.usageKept).Truncate(time.Minute)
+	if s.retention.Usage > 0 && u.CountedFrom.Before(now.Add(-s.retention.Usage)) {
+		u.CountedFrom = now.Add(-s.retention.Usage).Truncate(time.Minute)
 		u.use(u.CountedFrom) // what was before is forgotten
 	}
 	arrivals, err := s.store.UsageArrivals(ctx)

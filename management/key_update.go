@@ -28,6 +28,8 @@ type KeyUpdate struct {
 	NotBefore Patch[time.Time]
 	ExpiresAt Patch[time.Time]
 	ExpiresIn Patch[string] // a Go duration from now; not together with ExpiresAt
+	// RotateEvery is a Go duration; none leaves it to the policy.
+	RotateEvery Patch[string]
 }
 
 // KeyChanged is the answer of everything that changes a key.
@@ -80,6 +82,7 @@ func (t *transaction) patchedKey(ctx context.Context, in *KeyUpdate, k store.Key
 	patch(&k.Methods, in.Methods, p.methods)
 	patch(&k.Paths, in.Paths, p.paths)
 	patch(&k.Labels, in.Labels, p.labels)
+	patch(&k.RotateEvery, in.RotateEvery, p.rotateEvery)
 	patch(&k.NotBefore, in.NotBefore, func(v time.Time) time.Time { return p.instant("not_before", v) })
 	if in.ExpiresAt.present || in.ExpiresIn.present {
 		k.ExpiresAt = p.end("expires_at", in.ExpiresAt.value, "expires_in", in.ExpiresIn.value)

@@ -10,16 +10,17 @@ import (
 	"credence/store/credential"
 )
 
-// Options is what a Service needs. All fields but the last two are required.
+// Options is what a Service needs. All fields but the last three are required.
 type Options struct {
 	Store   *store.Store
 	Secrets *credential.Secrets
 	Random  io.Reader        // cryptographically secure
 	Now     func() time.Time // the wall clock
 	Logger  *slog.Logger
-	// UsageKept is how long usage by the minute is kept; 0 means for ever. What
-	// is older is not taken for silence.
-	UsageKept time.Duration
+	// Retention is how long what is kept.
+	Retention Retention
+	// Anchors are the places outside that keep checkpoints of the audit log.
+	Anchors []Anchor
 	// AcceptForeignKeys says that the replicas look up keys that were made
 	// elsewhere. Without it whoever imports such keys is warned.
 	AcceptForeignKeys bool
@@ -34,7 +35,8 @@ type Service struct {
 	now     func() time.Time
 	logger  *slog.Logger
 
-	usageKept      time.Duration
+	retention      Retention
+	anchors        []Anchor
 	acceptsForeign bool
 }
 
@@ -55,6 +57,6 @@ func New(o Options) (*Service, error) {
 	}
 	return &Service{
 		store: o.Store, secrets: o.Secrets, random: o.Random, now: o.Now, logger: o.Logger,
-		usageKept: o.UsageKept, acceptsForeign: o.AcceptForeignKeys,
+		retention: o.Retention, anchors: o.Anchors, acceptsForeign: o.AcceptForeignKeys,
 	}, nil
 }

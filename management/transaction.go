@@ -13,6 +13,7 @@ type transaction struct {
 
 	actor Actor
 	done  []store.AuditRecord
+	warns []warning // said after the commit
 
 	policies map[policyFor]store.KeyPolicy // that were read
 }
@@ -36,6 +37,16 @@ func (t *transaction) record(namespace, action, object, keyID string, d details)
 	}
 	t.Audit(r)
 	t.done = append(t.done, r)
+}
+
+// warning is a line of the log that is true once the transaction is.
+type warning struct {
+	message string
+	attrs   []slog.Attr
+}
+
+func (t *transaction) warn(message string, attrs ...slog.Attr) {
+	t.warns = append(t.warns, warning{message, attrs})
 }
 
 func (t *transaction) recordKey(action string, k *store.Key, d details) {
@@ -62,6 +73,9 @@ func transact[T any](ctx context.Context, s *Service, a Actor, what string,
 		s.logger.InfoContext(ctx, "changed",
 			slog.String("action", r.Action), slog.String("object", r.Object), slog.String("namespace", r.Namespace),
 			slog.String("actor", r.Actor), slog.String("request_id", r.RequestID))
+	}
+	for _, w := range t.warns {
+		s.logger.LogAttrs(ctx, slog.LevelWarn, w.message, w.attrs...)
 	}
 	return answer, position, nil
 }

@@ -33,6 +33,10 @@ func auditOperations() []Operation {
 			Role: store.RoleAdmin, Status: http.StatusCreated, Codes: []management.Code{management.CodeNotFound},
 		}, auditCheckpoint),
 		handle(Operation{
+			ID: "AuditAnchorList", Method: http.MethodGet, Path: "/v1/audit/anchors", Summary: "List the places outside that keep checkpoints, and how far each has come",
+			Role: store.RoleAuditor,
+		}, auditAnchorList),
+		handle(Operation{
 			ID: "AuditPublicKey", Method: http.MethodGet, Path: "/v1/audit/public-key", Summary: "Show what checkpoints are verified by",
 			Role: store.RoleViewer,
 		}, auditPublicKey),
@@ -63,6 +67,11 @@ func wireCheckpoint(p store.AuditCheckpoint) client.AuditCheckpoint {
 		Namespace: p.Namespace, Sequence: p.Sequence, Kind: string(p.Kind), At: p.At, Hash: hex.EncodeToString(p.Hash[:]),
 		Line: management.AuditCheckpointLine(&p),
 	}
+}
+
+func auditAnchorList(ctx context.Context, c call, _ *client.AuditAnchorListInput) (client.List[client.AuditAnchor], error) {
+	found, err := c.service.AuditAnchorList(ctx, c.actor)
+	return list(c, found, "", err, func(a store.AuditAnchor) client.AuditAnchor { return client.AuditAnchor(a) })
 }
 
 func auditPublicKey(_ context.Context, c call, _ *client.AuditPublicKeyInput) (client.AuditPublicKey, error) {

@@ -151,6 +151,10 @@ func (s *server) recoverPanic(w *watchedWriter, r *http.Request) {
 // the caller does not see.
 func (s *server) refuse(ctx context.Context, err error) error {
 	p := problemOf(err)
+	if c := callOf(ctx); p.wire.Code == string(management.CodeForbidden) && c.actor.ID != "" {
+		s.metrics.denied.WithLabelValues(c.operation, p.wire.Code).Inc()
+		s.tell(ctx, c.actor, c.operation, p.wire.Detail)
+	}
 	if p.wire.Status >= http.StatusInternalServerError {
 		s.logger.LogAttrs(ctx, slog.LevelError, "management request failed",
 			slog.String("operation", callOf(ctx).operation), slog.String("code", p.wire.Code),

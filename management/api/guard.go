@@ -19,6 +19,7 @@ import (
 
 	"credence/management"
 	"credence/store"
+	"credence/store/credential"
 )
 
 type callKey struct{}
@@ -136,6 +137,7 @@ func (s *server) authenticate(r *http.Request, text string, try attempt) (actor 
 // level.
 func (s *server) tooMany(r *http.Request, op Operation, wait time.Duration) error {
 	s.metrics.denied.WithLabelValues(op.ID, codeTooManyFailures).Inc()
+	s.denials.add(peer(r), true)
 	s.logger.LogAttrs(r.Context(), slog.LevelDebug, "management request denied",
 		slog.String("operation", op.ID), slog.String("code", codeTooManyFailures),
 		slog.String("ip_address", peer(r).String()), slog.String("request_id", requestID(r.Context())))
@@ -145,20 +147,29 @@ func (s *server) tooMany(r *http.Request, op Operation, wait time.Duration) erro
 		with("Retry-After", strconv.FormatInt(seconds, 10))
 }
 
-// denied makes the refusal, counts it and logs it. The folded audit entries
-// of denied attempts belong here.
+// denied makes the refusal, counts it, logs it, and has the audit log tell of
+// it: of somebody at once, of anybody folded.
 func (s *server) denied(r *http.Request, op Operation, actor management.Actor, code management.Code) error {
 	s.metrics.denied.WithLabelValues(op.ID, string(code)).Inc()
 	s.logger.LogAttrs(r.Context(), slog.LevelWarn, "management request denied",
 		slog.String("operation", op.ID), slog.String("code", string(code)), slog.String("actor", actor.ID),
 		slog.String("ip_address", peer(r).String()), slog.String("request_id", requestID(r.Context())))
 	if code == management.CodeForbidden {
-		return &management.Error{
-			Code:    code,
-			Message: "role " + string(actor.Role) + " may not do this: it needs " + string(op.Role),
-		}
+		message := "role " + string(actor.Role) + " may not do this: it needs " + string(op.Role)
+		s.tell(r.Context(), actor, op.ID, message)
+		return &management.Error{Code: code, Message: message}
 	}
+	s.denials.add(peer(r), false)
 	return &management.Error{Code: code, Message: "send a usable admin token: Authorization: Bearer crdadm_..."}
+}
+
+// tell records a denied attempt before it is answered. It stays denied when
+// that cannot be recorded; the log has it, too.
+func (s *server) tell(ctx context.Context, actor management.Actor, operation, message string) {
+	if err := s.service.AccessDenied(ctx, management.AccessDenied{Actor: actor, Operation: operation, Message: credential.Redact(message)}); err != nil {
+		s.logger.LogAttrs(ctx, slog.LevelError, "denied attempt was not recorded in the audit log",
+			slog.String("operation", operation), slog.String("actor", actor.ID), slog.String("request_id", requestID(ctx)), slog.Any("error", err))
+	}
 }
 
 // bearer is the one credential of the request (RFC 6750, section 2.1). Two

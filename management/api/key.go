@@ -40,7 +40,7 @@ func keyInput(b *client.KeyCreate, i management.Idempotency) management.KeyCreat
 		Name: b.Name, Namespace: b.Namespace, Owner: b.Owner, KeyType: b.KeyType, Plan: b.Plan,
 		Environment: b.Environment, Scopes: b.Scopes, Limits: limitInputs(b.Limits), Quotas: quotaInputs(b.Quotas),
 		Networks: b.Networks, Hosts: b.Hosts, Methods: b.Methods, Paths: b.Paths, Labels: b.Labels,
-		NotBefore: b.NotBefore, ExpiresAt: b.ExpiresAt, ExpiresIn: b.ExpiresIn, Reason: b.Reason, Idempotency: i,
+		NotBefore: b.NotBefore, ExpiresAt: b.ExpiresAt, ExpiresIn: b.ExpiresIn, RotateEvery: b.RotateEvery, Reason: b.Reason, Idempotency: i,
 	}
 }
 
@@ -52,13 +52,28 @@ func keyList(ctx context.Context, c call, in *client.KeyListInput) (client.List[
 	filter := keyFilter(&in.KeyFilter)
 	filter.Page = page
 	found, err := c.service.KeyList(ctx, c.actor, filter)
+	if err != nil {
+		return client.List[client.Key]{}, err
+	}
+	due, err := c.service.RotationsDue(ctx, found.Items...)
 	now := c.now()
-	return list(c, found.Items, found.Next, err, func(k store.Key) client.Key { return wireKey(k, now) })
+	return list(c, found.Items, found.Next, err, func(k store.Key) client.Key { return shownKey(k, now, due) })
+}
+
+// shownKey is a key with when it is to be rotated.
+func shownKey(k store.Key, now time.Time, due map[string]time.Time) client.Key {
+	out := wireKey(k, now)
+	out.RotationDue = due[k.KeyID]
+	return out
 }
 
 func keyShow(ctx context.Context, c call, in *client.KeyShowInput) (client.Key, error) {
 	k, err := c.service.KeyRead(ctx, c.actor, in.KeyID)
-	return wireKey(k, c.now()), err
+	if err != nil {
+		return client.Key{}, err
+	}
+	due, err := c.service.RotationsDue(ctx, k)
+	return shownKey(k, c.now(), due), err
 }
 
 func keyUpdate(ctx context.Context, c call, in *client.KeyUpdateInput) (client.KeyChanged, error) {
@@ -74,6 +89,7 @@ func keyUpdate(ctx context.Context, c call, in *client.KeyUpdateInput) (client.K
 			Limits: patchAs(b.Limits, limitInputs), Quotas: patchAs(b.Quotas, quotaInputs),
 			Networks: patch(b.Networks), Hosts: patch(b.Hosts), Methods: patch(b.Methods), Paths: patch(b.Paths),
 			Labels: labels, NotBefore: patch(b.NotBefore), ExpiresAt: patch(b.ExpiresAt), ExpiresIn: patch(b.ExpiresIn),
+			RotateEvery: patch(b.RotateEvery),
 		})
 	})
 }
@@ -156,8 +172,13 @@ func wireKey(k store.Key, now time.Time) client.Key {
 	if k.LastUsedIP.IsValid() {
 		usedFrom = k.LastUsedIP.String()
 	}
+	every := ""
+	if k.RotateEvery > 0 {
+		every = period(k.RotateEvery)
+	}
 	return client.Key{
-		KeyID: k.KeyID, Namespace: k.Namespace, Name: k.Name, Owner: k.Owner, KeyType: string(k.KeyType),
+		RotateEvery: every,
+		KeyID:       k.KeyID, Namespace: k.Namespace, Name: k.Name, Owner: k.Owner, KeyType: string(k.KeyType),
 		Status: string(k.Status), StatusReason: k.StatusReason, StatusAt: k.StatusAt, Expired: k.Expired(now),
 		Environment: k.Environment, Plan: k.Plan, Scopes: words(k.Scopes),
 		Limits: wireLimits(k.Limits), Quotas: wireQuotas(k.Quotas),

@@ -42,6 +42,7 @@ func Operations() []Operation {
 		tokenOperations(),
 		auditOperations(),
 		usageOperations(),
+		cleanupOperations(),
 		processOperations(),
 	} {
 		all = append(all, rows...)

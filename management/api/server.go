@@ -45,6 +45,7 @@ type Options struct {
 	// TrustedProxies are the networks of proxies whose X-Forwarded-For names the
 	// client; what others say of it counts for nothing.
 	TrustedProxies []netip.Prefix
+	Denials        *Denials // folds attempts without a usable token for the audit log; nil records none of them
 }
 
 func (o *Options) validate() error {
@@ -91,6 +92,7 @@ type server struct {
 	failures      *failures
 	beyond        *beyond
 	proxies       []netip.Prefix
+	denials       *Denials
 
 	mux     *http.ServeMux
 	huma    huma.API
@@ -113,7 +115,8 @@ func New(o Options) (http.Handler, error) {
 		service: o.Service, authenticator: o.Authenticator, hosts: hostSet(o.Hosts), ready: o.Ready, metrics: m,
 		logger: o.Logger, now: o.Now, random: o.Random, timeout: o.Timeout, slots: make(chan struct{}, o.InFlight), turns: newTurns(o.InFlight),
 		failures: newFailures(o.FailureLimit, o.Now), beyond: newBeyond(o.Service.UsableTokens, o.Now), proxies: o.TrustedProxies,
-		mux: http.NewServeMux(), bodies: map[string]*huma.RequestBody{}, routes: map[string]string{}, streams: map[string]bool{},
+		denials: o.Denials,
+		mux:     http.NewServeMux(), bodies: map[string]*huma.RequestBody{}, routes: map[string]string{}, streams: map[string]bool{},
 	}
 	s.huma = humago.New(s.mux, documentConfig(o.Version))
 	for _, op := range Operations() {

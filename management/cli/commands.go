@@ -98,7 +98,8 @@ func Commands(o Options) []*cobra.Command {
 		export(o),
 		usageNoun(o),
 		noun(o, "audit", "who did what, and the proof that nothing of it was changed", auditExamples,
-			auditList, auditShow, auditExport, auditVerify, auditCheckpoint, auditCheckpoints, auditPublicKey),
+			auditList, auditShow, auditExport, auditVerify, auditCheckpoint, auditCheckpoints, auditAnchors, auditPublicKey),
+		noun(o, "cleanup", "what the control plane tidies up at intervals", cleanupExamples, cleanupList, cleanupRun),
 	}
 }
 
@@ -128,6 +129,8 @@ const (
 	contextExamples = `  credence context add prod --server https://credence.example.com --token-file prod.token
   credence context use prod
   credence keys list --context staging`
+	cleanupExamples = `  credence cleanup list
+  credence cleanup run revoked-keys --dry-run`
 	tokenExamples = `  credence tokens create --name ci --role operator --namespace payments --save-to ci.token
   credence tokens list`
 )

@@ -13,7 +13,7 @@ import (
 
 // keyFields are the flags that create and update share.
 type keyFields struct {
-	name, owner, plan, expires, notBefore                           string
+	name, owner, plan, expires, notBefore, rotate                   string
 	scopes, limits, quotas, networks, hosts, methods, paths, labels []string
 }
 
@@ -26,6 +26,7 @@ func (k *keyFields) flags(cmd *cobra.Command) {
 	f.StringArrayVar(&k.limits, "limit", nil, `rate, e.g. 10/s or "search=100/m burst 20"; may be repeated`)
 	f.StringArrayVar(&k.quotas, "quota", nil, "calendar budget, e.g. 10000/day; may be repeated")
 	f.StringVar(&k.expires, "expires", "", "how long it lives (720h, 30d), until when (2030-01-31T00:00:00Z), or never")
+	f.StringVar(&k.rotate, "rotate-every", "", "how long after it was made it is to have a successor, e.g. 90d (default: as its policy says)")
 	f.StringVar(&k.notBefore, "not-before", "", "refuse it before this instant (RFC 3339)")
 	f.StringSliceVar(&k.networks, "network", nil, "client network allowed, e.g. 10.0.0.0/8; may be repeated")
 	f.StringSliceVar(&k.hosts, "host", nil, "host allowed, exact or *.example.com; may be repeated")
@@ -91,6 +92,9 @@ func (k *keyFields) create() (client.KeyCreate, error) {
 		return body, err
 	}
 	body.ExpiresIn, body.ExpiresAt = end.length, end.instant
+	if body.RotateEvery, err = length("rotate-every", k.rotate); err != nil {
+		return body, err
+	}
 	body.NotBefore, err = instant("not-before", k.notBefore)
 	return body, err
 }

@@ -45,6 +45,8 @@ func (c *command) keyLines(k client.Key) [][2]string {
 		{"labels", labelText(k.Labels)},
 		{"not before", c.when(k.NotBefore)},
 		{"expires", first(c.when(k.ExpiresAt), "never")},
+		{"rotate every", k.RotateEvery},
+		{"rotate by", c.when(k.RotationDue)},
 		{"took over from", k.Predecessor},
 		{"taken over by", k.Successor},
 		{"grace ends", c.when(k.GraceEndsAt)},

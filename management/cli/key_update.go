@@ -102,6 +102,11 @@ func (k *keyFields) setTimes(flags *pflag.FlagSet, body *client.KeyUpdate) error
 			body.ExpiresAt = client.Set(end.instant)
 		}
 	}
+	every, err := length("rotate-every", k.rotate)
+	if err != nil {
+		return err
+	}
+	body.RotateEvery = set(flags, "rotate-every", every)
 	if flags.Changed("not-before") {
 		at, err := instant("not-before", k.notBefore)
 		if err != nil {

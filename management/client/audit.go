@@ -77,3 +77,16 @@ type AuditExportInput struct {
 	Global    bool   `query:"global" doc:"Only the chain of what has no namespace; not together with namespace"`
 	Details   bool   `query:"details" doc:"Details also opened, beside the sealed ones"`
 }
+
+// AuditAnchorListInput is the request of AuditAnchorList.
+type AuditAnchorListInput struct{}
+
+// AuditAnchor is a place outside that keeps checkpoints.
+type AuditAnchor struct {
+	Name     string    `json:"name" doc:"file:PATH, or its address"`
+	Through  int64     `json:"through" doc:"Number of the last checkpoint that it holds; 0 for none"`
+	HeldAt   time.Time `json:"held_at,omitzero" doc:"When it got that one"`
+	TriedAt  time.Time `json:"tried_at,omitzero" doc:"When it was last told"`
+	Failures int       `json:"failures" doc:"How often in a row it could not be told"`
+	Problem  string    `json:"problem,omitempty" doc:"Why not, the last time"`
+}

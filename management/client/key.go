@@ -25,6 +25,8 @@ type Key struct {
 	Labels       map[string]string `json:"labels" doc:"Words for people and filters"`
 	NotBefore    time.Time         `json:"not_before,omitzero" doc:"The key is refused before this instant"`
 	ExpiresAt    time.Time         `json:"expires_at,omitzero" doc:"The key is refused from this instant on; absent for never"`
+	RotateEvery  string            `json:"rotate_every,omitempty" doc:"How long after it was made the key is to have a successor, as a Go duration; absent: as its policy says"`
+	RotationDue  time.Time         `json:"rotation_due,omitzero" doc:"When it is to have a successor, by itself or by its policy; said where keys are shown and listed"`
 	CreatedAt    time.Time         `json:"created_at"`
 	UpdatedAt    time.Time         `json:"updated_at"`
 	Predecessor  string            `json:"predecessor,omitempty" doc:"Key that this one took over from"`
@@ -51,6 +53,7 @@ type KeyCreate struct {
 	Quotas      []Quota           `json:"quotas,omitempty" doc:"Calendar budgets of this key alone"`
 	ExpiresAt   time.Time         `json:"expires_at,omitzero" doc:"End of its life; not together with expires_in"`
 	ExpiresIn   string            `json:"expires_in,omitempty" doc:"Length of its life from now, e.g. 720h; not together with expires_at"`
+	RotateEvery string            `json:"rotate_every,omitempty" doc:"How long after it was made it is to have a successor, e.g. 2160h; as its policy says if unsaid"`
 	Reason      string            `json:"reason,omitempty" doc:"Why it is made; some key types demand it"`
 	NotBefore   time.Time         `json:"not_before,omitzero" doc:"Refuse it before this instant"`
 	Networks    []string          `json:"networks,omitempty" doc:"Client networks allowed, in CIDR notation"`
@@ -75,20 +78,21 @@ func (k KeyCreated) ETag() string { return k.Key.ETag() }
 // set stay, null clears. Of labels, single ones can be set and cleared.
 // Namespace, key type and environment of a key never change.
 type KeyUpdate struct {
-	Name      Patch[string]             `json:"name,omitzero" doc:"Name for people"`
-	Owner     Patch[string]             `json:"owner,omitzero" doc:"Name of an owner in the namespace"`
-	Plan      Patch[string]             `json:"plan,omitzero" doc:"Name of a plan in the namespace"`
-	Scopes    Patch[[]string]           `json:"scopes,omitzero" doc:"All permission words"`
-	Limits    Patch[[]Limit]            `json:"limits,omitzero" doc:"All rates of this key alone"`
-	Quotas    Patch[[]Quota]            `json:"quotas,omitzero" doc:"All calendar budgets of this key alone"`
-	ExpiresAt Patch[time.Time]          `json:"expires_at,omitzero" doc:"End of its life; null for never"`
-	ExpiresIn Patch[string]             `json:"expires_in,omitzero" doc:"Length of its life from now, e.g. 720h; not together with expires_at"`
-	NotBefore Patch[time.Time]          `json:"not_before,omitzero" doc:"Refuse it before this instant"`
-	Networks  Patch[[]string]           `json:"networks,omitzero" doc:"All client networks allowed"`
-	Hosts     Patch[[]string]           `json:"hosts,omitzero" doc:"All hosts allowed"`
-	Methods   Patch[[]string]           `json:"methods,omitzero" doc:"All HTTP methods allowed"`
-	Paths     Patch[[]string]           `json:"paths,omitzero" doc:"All paths allowed"`
-	Labels    Patch[map[string]*string] `json:"labels,omitzero" doc:"Labels to set; null clears one"`
+	Name        Patch[string]             `json:"name,omitzero" doc:"Name for people"`
+	Owner       Patch[string]             `json:"owner,omitzero" doc:"Name of an owner in the namespace"`
+	Plan        Patch[string]             `json:"plan,omitzero" doc:"Name of a plan in the namespace"`
+	Scopes      Patch[[]string]           `json:"scopes,omitzero" doc:"All permission words"`
+	Limits      Patch[[]Limit]            `json:"limits,omitzero" doc:"All rates of this key alone"`
+	Quotas      Patch[[]Quota]            `json:"quotas,omitzero" doc:"All calendar budgets of this key alone"`
+	ExpiresAt   Patch[time.Time]          `json:"expires_at,omitzero" doc:"End of its life; null for never"`
+	ExpiresIn   Patch[string]             `json:"expires_in,omitzero" doc:"Length of its life from now, e.g. 720h; not together with expires_at"`
+	NotBefore   Patch[time.Time]          `json:"not_before,omitzero" doc:"Refuse it before this instant"`
+	RotateEvery Patch[string]             `json:"rotate_every,omitzero" doc:"How long after it was made it is to have a successor; null for what its policy says"`
+	Networks    Patch[[]string]           `json:"networks,omitzero" doc:"All client networks allowed"`
+	Hosts       Patch[[]string]           `json:"hosts,omitzero" doc:"All hosts allowed"`
+	Methods     Patch[[]string]           `json:"methods,omitzero" doc:"All HTTP methods allowed"`
+	Paths       Patch[[]string]           `json:"paths,omitzero" doc:"All paths allowed"`
+	Labels      Patch[map[string]*string] `json:"labels,omitzero" doc:"Labels to set; null clears one"`
 }
 
 // Reason says why something was done; it is kept in the audit log and, where

@@ -294,6 +294,12 @@ func (c *Client) AuditCheckpoint(ctx context.Context, in AuditCheckpointInput) (
 	return call[List[AuditCheckpoint]](ctx, c, http.MethodPost, "/v1/audit/checkpoints", in)
 }
 
+// AuditAnchorList: List the places outside that keep checkpoints, and how far each has come.
+// GET /v1/audit/anchors, role auditor.
+func (c *Client) AuditAnchorList(ctx context.Context, in AuditAnchorListInput) (List[AuditAnchor], error) {
+	return call[List[AuditAnchor]](ctx, c, http.MethodGet, "/v1/audit/anchors", in)
+}
+
 // AuditPublicKey: Show what checkpoints are verified by.
 // GET /v1/audit/public-key, role viewer.
 func (c *Client) AuditPublicKey(ctx context.Context, in AuditPublicKeyInput) (AuditPublicKey, error) {
@@ -322,6 +328,18 @@ func (c *Client) UsageAddresses(ctx context.Context, in UsageAddressesInput) (Li
 // GET /v1/usage/quotas, role viewer.
 func (c *Client) UsageQuotas(ctx context.Context, in UsageQuotasInput) (List[QuotaState], error) {
 	return call[List[QuotaState]](ctx, c, http.MethodGet, "/v1/usage/quotas", in)
+}
+
+// CleanupList: List what is tidied up at intervals, and what the last run of each did.
+// GET /v1/cleanup, role viewer.
+func (c *Client) CleanupList(ctx context.Context, in CleanupListInput) (List[Cleanup], error) {
+	return call[List[Cleanup]](ctx, c, http.MethodGet, "/v1/cleanup", in)
+}
+
+// CleanupRun: Run a cleanup now, or say what that would do.
+// POST /v1/cleanup/{name}/run, role admin.
+func (c *Client) CleanupRun(ctx context.Context, in CleanupRunInput) (CleanupReport, error) {
+	return call[CleanupReport](ctx, c, http.MethodPost, "/v1/cleanup/{name}/run", in)
 }
 
 // ReplicaList: List the replicas of the data plane and how far each has come.

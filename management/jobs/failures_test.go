@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -63,28 +61,4 @@ func TestEveryFailedTryOfAJobIsCounted(t *testing.T) {
 	if counted("well") != 0 || counted("broken") != 3 || counted("panics") != 1 {
 		t.Errorf("counted %v, %v and %v, want 0, 3 and 1", counted("well"), counted("broken"), counted("panics"))
 	}
-}
-
-// brokenKeeper removes nothing.
-type brokenKeeper struct{ err error }
-
-func (k brokenKeeper) PruneChanges(context.Context, time.Time) (int, error)      { return 0, k.err }
-func (k brokenKeeper) RemoveIdempotency(context.Context, time.Time) (int, error) { return 0, k.err }
-func (k brokenKeeper) RemoveQuotas(context.Context, time.Time) (int, error)      { return 0, k.err }
-func (k brokenKeeper) RemoveReplicas(context.Context, time.Time) (int, error)    { return 0, k.err }
-
-// TestEveryFailedPassIsCounted once, however much of it failed.
-func TestEveryFailedPassIsCounted(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f, counted := failures(t)
-		h := newHousekeeping(t, jobs.HousekeepingOptions{
-			Store: brokenKeeper{errors.New("read-only")}, Now: time.Now, Failures: f, Interval: time.Minute,
-		})
-		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute-time.Second)
-		defer cancel()
-		must(t, h.Run(ctx))
-		if n := counted("housekeeping"); n < 2 || n > 4 { // intervals vary by a tenth
-			t.Errorf("counted %v passes", n)
-		}
-	})
 }

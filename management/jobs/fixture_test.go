@@ -49,14 +49,21 @@ func openBetween(t *testing.T, queue, now func() time.Time) (*store.Store, *mana
 	db := sqlitetest.Open(t, queue)
 	keyset, err := seal.NewKeyset()
 	must(t, err)
-	secrets, err := credential.NewSecrets(rand.Reader)
-	must(t, err)
 	s := store.New(db, keyset, now)
-	service, err := management.New(management.Options{
-		Store: s, Secrets: secrets, Random: rand.Reader, Now: now, Logger: slog.New(slog.DiscardHandler),
-	})
+	service, err := keeping(s, now, management.Retention{})
 	must(t, err)
 	return s, service
+}
+
+// keeping is a service over the store that keeps what it is told to for so long.
+func keeping(s *store.Store, now func() time.Time, r management.Retention) (*management.Service, error) {
+	secrets, err := credential.NewSecrets(rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	return management.New(management.Options{
+		Store: s, Secrets: secrets, Random: rand.Reader, Now: now, Logger: slog.New(slog.DiscardHandler), Retention: r,
+	})
 }
 
 var admin = management.Actor{ID: "token:tok_1", Role: store.RoleAdmin}

@@ -7,16 +7,12 @@ import (
 	"log/slog"
 	"sync/atomic"
 	"time"
-
-	"credence/store"
 )
 
 // usageKeeper is what the usage pass works on. [store.Store] fulfils it.
 type usageKeeper interface {
 	RecordUsageGaps(ctx context.Context, silentSince time.Time) (int, error)
 	RollUsage(ctx context.Context, until time.Time) (more bool, err error)
-	RemoveUsage(ctx context.Context, before time.Time) (int, error)
-	RemoveUsageSums(ctx context.Context, hours, days time.Time) (int, error)
 }
 
 // What the usage pass does when the options do not say otherwise.
@@ -25,35 +21,26 @@ const (
 	// DefaultUsageSilence is many times what a replica takes between two
 	// batches or two reports, and more than clocks may be apart.
 	DefaultUsageSilence = 5 * time.Minute
-	DefaultUsageKept    = 7 * 24 * time.Hour
-	DefaultUsageHours   = 90 * 24 * time.Hour
-	DefaultUsageDays    = 730 * 24 * time.Hour
 
 	// usageSettled is how old a minute is when it is summed. What comes later
 	// costs more to add, no more.
 	usageSettled = 2 * time.Minute
-	// mostRolls bounds the minutes and hours that a pass sums, mostUsageBatches
-	// the batches it removes: 100,000 keys make as many rows a minute.
-	mostRolls        = 3000
-	mostUsageBatches = 400
+	// mostRolls bounds the minutes and hours that a pass sums.
+	mostRolls = 3000
 )
 
-// UsageOptions says how usage is kept. Zero durations take the defaults.
+// UsageOptions says how usage is looked after. Zero durations take the defaults.
 type UsageOptions struct {
-	Store    usageKeeper
-	Now      func() time.Time
-	Logger   *slog.Logger
-	Failures *Failures // counts passes that failed
+	Store  usageKeeper
+	Now    func() time.Time
+	Logger *slog.Logger
 
 	Interval time.Duration // between passes, varied by a tenth
 	Silence  time.Duration // of a replica that is taken for dead, or of a batch for lost
-	Kept     time.Duration // usage by the minute, and gaps
-	Hours    time.Duration // usage by the hour
-	Days     time.Duration // usage by the day, and networks since they were last seen
 }
 
-// Usage sums minutes into hours and days, records what usage was lost, and
-// removes what is old. All of it may run twice at once.
+// Usage sums minutes into hours and days, and records what usage was lost. Both
+// may run twice at once.
 type Usage struct {
 	o    UsageOptions
 	gaps atomic.Int64
@@ -69,8 +56,6 @@ func NewUsage(o UsageOptions) (*Usage, error) {
 		return nil, errors.New("usage pass: option Now is missing")
 	case o.Logger == nil:
 		return nil, errors.New("usage pass: option Logger is missing")
-	case o.Failures == nil:
-		return nil, errors.New("usage pass: option Failures is missing")
 	}
 	for _, d := range []struct {
 		name     string
@@ -79,9 +64,6 @@ func NewUsage(o UsageOptions) (*Usage, error) {
 	}{
 		{"Interval", &o.Interval, DefaultUsageInterval},
 		{"Silence", &o.Silence, DefaultUsageSilence},
-		{"Kept", &o.Kept, DefaultUsageKept},
-		{"Hours", &o.Hours, DefaultUsageHours},
-		{"Days", &o.Days, DefaultUsageDays},
 	} {
 		if *d.value < 0 {
 			return nil, fmt.Errorf("usage pass: option %s is %v; give a duration above zero, or 0 for %v", d.name, *d.value, d.fallback)
@@ -95,18 +77,14 @@ func NewUsage(o UsageOptions) (*Usage, error) {
 
 // UsageResult is what a pass did.
 type UsageResult struct {
-	Gaps    int // that are new
-	Removed int // rows
+	Gaps int // that are new
 }
 
 // Gaps is how many gaps this process has recorded since its start.
 func (u *Usage) Gaps() int64 { return u.gaps.Load() }
 
-// Run runs a pass at once and then at intervals, until ctx ends. It answers
-// nil then.
-func (u *Usage) Run(ctx context.Context) error {
-	return Pass{Name: "usage", Every: u.o.Interval, Do: u.pass}.Work(u.o.Logger, u.o.Failures)(ctx)
-}
+// Pass is the pass.
+func (u *Usage) Pass() Pass { return Pass{Name: "usage", Every: u.o.Interval, Do: u.pass} }
 
 // pass runs one pass. Only what was lost is worth a line in the log.
 func (u *Usage) pass(ctx context.Context) ([]slog.Attr, error) {
@@ -134,21 +112,6 @@ func (u *Usage) RunOnce(ctx context.Context) (UsageResult, error) {
 		}
 		if !more {
 			break
-		}
-	}
-	for _, remove := range []func() (int, error){
-		func() (int, error) { return u.o.Store.RemoveUsage(ctx, now.Add(-u.o.Kept)) },
-		func() (int, error) { return u.o.Store.RemoveUsageSums(ctx, now.Add(-u.o.Hours), now.Add(-u.o.Days)) },
-	} {
-		for range mostUsageBatches {
-			n, err := remove()
-			result.Removed += n
-			if err != nil {
-				return result, fmt.Errorf("usage pass: %w", err)
-			}
-			if n < store.RemoveBatch {
-				break
-			}
 		}
 	}
 	return result, nil

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"credence/management"
 	"credence/management/jobs"
 	"credence/store"
 )
@@ -15,9 +16,6 @@ import (
 func newUsage(t *testing.T, o jobs.UsageOptions) *jobs.Usage {
 	t.Helper()
 	o.Logger = slog.New(slog.DiscardHandler)
-	if o.Failures == nil {
-		o.Failures, _ = failures(t)
-	}
 	u, err := jobs.NewUsage(o)
 	must(t, err)
 	return u
@@ -48,12 +46,6 @@ func TestAReplicaThatWasKilledLeavesAGapAndOneThatSignedOffDoesNot(t *testing.T)
 	if len(gaps) != 1 || gaps[0].Replica != "rep_killed" || gaps[0].To.Sub(gaps[0].From) != 3*time.Second || u.Gaps() != 1 {
 		t.Errorf("%+v", gaps)
 	}
-	c.advance(jobs.DefaultUsageKept + time.Hour)
-	result, err := u.RunOnce(t.Context())
-	must(t, err)
-	if result.Removed != 3 { // the gap and both replicas
-		t.Errorf("%d rows removed, want 3", result.Removed)
-	}
 }
 
 // brokenUsage fails its first pass.
@@ -66,19 +58,16 @@ func (b *brokenUsage) RecordUsageGaps(context.Context, time.Time) (int, error) {
 	return 0, nil
 }
 
-func (*brokenUsage) RemoveUsage(context.Context, time.Time) (int, error) { return 0, nil }
-
 func (*brokenUsage) RollUsage(context.Context, time.Time) (bool, error) { return false, nil }
-
-func (*brokenUsage) RemoveUsageSums(context.Context, time.Time, time.Time) (int, error) {
-	return 0, nil
-}
 
 // TestUsageIsSummedAndKeptAsLongAsEachStepIsKept on a real store: an old minute
 // is found in its hour, an old hour in its day, and a day in nothing.
 func TestUsageIsSummedAndKeptAsLongAsEachStepIsKept(t *testing.T) {
 	c := &clock{now: time.Date(2026, 5, 1, 12, 0, 30, 0, time.UTC)}
+	const minutes, hours, days = 7 * 24 * time.Hour, 90 * 24 * time.Hour, 730 * 24 * time.Hour
 	s, _ := open(t, c.Now)
+	service, err := keeping(s, c.Now, management.Retention{Usage: minutes, UsageHours: hours, UsageDays: days})
+	must(t, err)
 	u := newUsage(t, jobs.UsageOptions{Store: s, Now: c.Now})
 	began := c.Now().Truncate(time.Minute)
 	must(t, s.AddUsage(t.Context(), store.UsageBatch{Replica: "rep_1", Sequence: 1, Started: began, At: began, Keys: []store.KeyUsage{
@@ -90,13 +79,17 @@ func TestUsageIsSummedAndKeptAsLongAsEachStepIsKept(t *testing.T) {
 	}{
 		{0, map[store.UsageStep]int64{store.UsageByMinute: 7, store.UsageByHour: 7, store.UsageByDay: 7}},
 		{25 * time.Hour, map[store.UsageStep]int64{store.UsageByMinute: 7, store.UsageByHour: 7, store.UsageByDay: 7}},
-		{jobs.DefaultUsageKept, map[store.UsageStep]int64{store.UsageByHour: 7, store.UsageByDay: 7}},
-		{jobs.DefaultUsageHours, map[store.UsageStep]int64{store.UsageByDay: 7}},
-		{jobs.DefaultUsageDays, nil},
+		{minutes, map[store.UsageStep]int64{store.UsageByHour: 7, store.UsageByDay: 7}},
+		{hours, map[store.UsageStep]int64{store.UsageByDay: 7}},
+		{days, nil},
 	} {
 		c.advance(step.after)
 		_, err := u.RunOnce(t.Context())
 		must(t, err)
+		for _, p := range jobs.Cleanups(service) {
+			_, err := p.Do(t.Context())
+			must(t, err)
+		}
 		for _, by := range store.UsageSteps() {
 			sums, err := s.UsageSums(t.Context(), store.UsageQuery{From: began.Add(-48 * time.Hour), Until: c.Now(), Step: by, Limit: 1})
 			must(t, err)
@@ -115,10 +108,10 @@ func TestAUsagePassThatFailsIsCountedAndRunsAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		count, read := failures(t)
 		b := &brokenUsage{}
-		u := newUsage(t, jobs.UsageOptions{Store: b, Now: time.Now, Failures: count})
+		u := newUsage(t, jobs.UsageOptions{Store: b, Now: time.Now})
 		ctx, cancel := context.WithTimeout(t.Context(), 3*jobs.DefaultUsageInterval)
 		defer cancel()
-		must(t, u.Run(ctx))
+		must(t, u.Pass().Work(slog.New(slog.DiscardHandler), count)(ctx))
 		if b.passes < 2 || read("usage") != 1 {
 			t.Errorf("%d passes, %v failures", b.passes, read("usage"))
 		}
@@ -126,15 +119,13 @@ func TestAUsagePassThatFailsIsCountedAndRunsAgain(t *testing.T) {
 }
 
 func TestUsageOptionsThatAreWrongAreNamed(t *testing.T) {
-	count, _ := failures(t)
 	for name, edit := range map[string]func(*jobs.UsageOptions){
-		"Store":    func(o *jobs.UsageOptions) { o.Store = nil },
-		"Now":      func(o *jobs.UsageOptions) { o.Now = nil },
-		"Logger":   func(o *jobs.UsageOptions) { o.Logger = nil },
-		"Failures": func(o *jobs.UsageOptions) { o.Failures = nil },
-		"Silence":  func(o *jobs.UsageOptions) { o.Silence = -1 },
+		"Store":   func(o *jobs.UsageOptions) { o.Store = nil },
+		"Now":     func(o *jobs.UsageOptions) { o.Now = nil },
+		"Logger":  func(o *jobs.UsageOptions) { o.Logger = nil },
+		"Silence": func(o *jobs.UsageOptions) { o.Silence = -1 },
 	} {
-		o := jobs.UsageOptions{Store: &brokenUsage{}, Now: time.Now, Logger: slog.New(slog.DiscardHandler), Failures: count}
+		o := jobs.UsageOptions{Store: &brokenUsage{}, Now: time.Now, Logger: slog.New(slog.DiscardHandler)}
 		edit(&o)
 		if _, err := jobs.NewUsage(o); err == nil {
 			t.Errorf("%s: accepted", name)

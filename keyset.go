@@ -1,0 +1,126 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"credence/store/seal"
+)
+
+// fromVariable marks a keyset that is no file: env:NAME.
+const fromVariable = "env:"
+
+// keysetVariable answers the content of the variable that --keyset names.
+func keysetVariable(keyset string, environ []string) (string, error) {
+	name, ok := strings.CutPrefix(keyset, fromVariable)
+	if !ok {
+		return "", nil
+	}
+	for _, v := range environ {
+		if content, found := strings.CutPrefix(v, name+"="); found && name != "" {
+			return content, nil
+		}
+	}
+	return "", fmt.Errorf("keyset: the variable %q is not set: put the content of keyset.json into it", name)
+}
+
+// openKeyset reads the keyset that --keyset names.
+func openKeyset(keyset, variable string) (*seal.Keyset, error) {
+	if strings.HasPrefix(keyset, fromVariable) {
+		return seal.ParseKeyset(keyset, []byte(variable))
+	}
+	return seal.LoadKeyset(keyset)
+}
+
+// keysetRotation is one step of a rotation, or both.
+type keysetRotation struct {
+	path    string
+	promote bool
+	atOnce  bool
+}
+
+func rotateKeysetCommand(p process) *cobra.Command {
+	var r keysetRotation
+	cmd := &cobra.Command{
+		Use:   "rotate-keyset --keyset FILE",
+		Short: "give keyset.json new keys; what older ones sealed stays readable",
+		Long: `Rotates the keys of keyset.json in two steps, so that no control plane meets an
+entry that it cannot read. Nothing that was sealed or signed is written anew: the
+older keys stay in the file.
+
+  1. rotate-keyset              adds a sealing and a signing key, not in use yet.
+                                Give the file to every control plane, restart each.
+  2. rotate-keyset --promote    has them seal and sign from now on.
+                                Give the file to every control plane, restart each.
+
+With one control plane (credence serve), stop it and do both --at-once. Fetch the
+public keys anew afterwards: credence audit public-key.`,
+		Example: `  credence secrets rotate-keyset --keyset keyset.json
+  credence secrets rotate-keyset --keyset keyset.json --promote
+  credence secrets rotate-keyset --keyset /var/lib/credence/keyset.json --at-once`,
+		Args: noArguments,
+		RunE: func(*cobra.Command, []string) error { return r.run(p.out) },
+	}
+	cmd.Flags().StringVar(&r.path, "keyset", "", "keyset.json of the deployment")
+	cmd.Flags().BoolVar(&r.promote, "promote", false, "the second step: the new keys seal and sign from now on")
+	cmd.Flags().BoolVar(&r.atOnce, "at-once", false, "both steps, for a deployment with one control plane, which is stopped")
+	return cmd
+}
+
+func (r keysetRotation) run(out io.Writer) error {
+	switch {
+	case r.path == "":
+		return usageError{errors.New("--keyset is missing: name the keyset.json of the deployment")}
+	case strings.HasPrefix(r.path, fromVariable):
+		return usageError{errors.New("--keyset: a variable cannot be changed: rotate the file that it was filled from")}
+	case r.promote && r.atOnce:
+		return usageError{errors.New("--promote and --at-once: give one of the two")}
+	}
+	keyset, err := seal.LoadKeyset(r.path)
+	if err != nil {
+		return err
+	}
+	said := "new keys are in it, not in use yet: give it to every control plane, restart each, then run this again with --promote"
+	if !r.promote {
+		if keyset, err = keyset.Grown(); err != nil {
+			return fmt.Errorf("%s: %w", r.path, err)
+		}
+	}
+	if r.promote || r.atOnce {
+		if keyset, err = keyset.Promoted(); err != nil {
+			return fmt.Errorf("%s: %w", r.path, err)
+		}
+		said = "its new keys seal and sign once the control plane has it and was restarted; keep a copy in a safe place"
+	}
+	if err := replaceKeyset(r.path, keyset); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "%s: %s\n", r.path, said)
+	return nil
+}
+
+// replaceKeyset puts the keyset in place of the file, which is whole at every
+// moment, and keeps its mode.
+func replaceKeyset(path string, keyset *seal.Keyset) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	fresh := path + ".new"
+	if err := keyset.Save(fresh); err != nil {
+		return err
+	}
+	err = os.Chmod(fresh, info.Mode().Perm())
+	if err == nil {
+		err = os.Rename(fresh, path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(fresh))
+	}
+	return nil
+}

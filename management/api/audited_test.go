@@ -1,0 +1,276 @@
+package api_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"credence/management/api"
+	"credence/management/client"
+	"credence/store"
+)
+
+// walk is a deployment in which every operation can succeed once.
+type walk struct {
+	*client.Client
+
+	t *testing.T
+}
+
+func ok[T any](w walk) func(T, error) T {
+	return func(v T, err error) T {
+		w.t.Helper()
+		must(w.t, err)
+		return v
+	}
+}
+
+func (w walk) key(name string) client.Key {
+	w.t.Helper()
+	return ok[client.KeyCreated](w)(w.KeyCreate(w.t.Context(), client.KeyCreateInput{Body: client.KeyCreate{Name: name}})).Key
+}
+
+func (w walk) plan(name string) client.Plan {
+	w.t.Helper()
+	return ok[client.Plan](w)(w.PlanCreate(w.t.Context(), client.PlanCreateInput{Body: client.PlanCreate{Name: name}}))
+}
+
+func (w walk) owner(name string) client.Owner {
+	w.t.Helper()
+	return ok[client.Owner](w)(w.OwnerCreate(w.t.Context(), client.OwnerCreateInput{Body: client.OwnerCreate{Name: name}}))
+}
+
+func (w walk) namespace(name string) client.Namespace {
+	w.t.Helper()
+	return ok[client.Namespace](w)(w.NamespaceCreate(w.t.Context(), client.NamespaceCreateInput{Body: client.NamespaceCreate{Name: name}}))
+}
+
+func (w walk) rule(network string) client.BlacklistRule {
+	w.t.Helper()
+	return ok[client.BlacklistAdded](w)(w.BlacklistAdd(w.t.Context(), client.BlacklistAddInput{Body: client.BlacklistAdd{Network: network, Reason: "scan"}})).BlacklistRule
+}
+
+func (w walk) token(name string) client.Token {
+	w.t.Helper()
+	return ok[client.TokenCreated](w)(w.TokenCreate(w.t.Context(), client.TokenCreateInput{Body: client.TokenCreate{Name: name, Role: "viewer"}})).Token
+}
+
+func (w walk) route(name string) client.RoutePolicy {
+	w.t.Helper()
+	return ok[client.RoutePolicyChanged](w)(w.RoutePolicyCreate(w.t.Context(), client.RoutePolicyCreateInput{
+		Body: client.RoutePolicyCreate{Name: name, Hosts: []string{name + ".example.com"}},
+	})).RoutePolicy
+}
+
+func (w walk) policy(keyType string) client.KeyPolicy {
+	w.t.Helper()
+	return ok[client.KeyPolicy](w)(w.KeyPolicyShow(w.t.Context(), client.KeyPolicyShowInput{KeyType: keyType, Namespace: store.DefaultNamespace}))
+}
+
+func (w walk) setPolicy(keyType string) (client.KeyPolicy, error) {
+	return w.KeyPolicySet(w.t.Context(), client.KeyPolicySetInput{
+		KeyType: keyType, Namespace: store.DefaultNamespace, IfMatch: w.policy(keyType).ETag(), Body: client.KeyPolicySet{ScopesRequired: client.Set(true)},
+	})
+}
+
+// leaves is an operation that changes something: the action that its entry
+// has, what has to be there before, and the call.
+type leaves struct {
+	action string
+	ready  func(w walk) (id, tag string)
+	call   func(w walk, id, tag string) error
+}
+
+// audited has a row for every operation that is not a read.
+var audited = map[string]leaves{
+	"KeyCreate": {"key.create", nil, func(w walk, _, _ string) error {
+		_, err := w.KeyCreate(w.t.Context(), client.KeyCreateInput{Body: client.KeyCreate{Name: "made"}})
+		return err
+	}},
+	"KeyUpdate": {"key.update", aKey, func(w walk, id, tag string) error {
+		_, err := w.KeyUpdate(w.t.Context(), client.KeyUpdateInput{KeyID: id, IfMatch: tag, Body: client.KeyUpdate{Name: client.Set("changed")}})
+		return err
+	}},
+	"KeyPurge": {"key.purge", func(w walk) (string, string) {
+		k := w.key("purged")
+		revoked := ok[client.KeyChanged](w)(w.KeyRevoke(w.t.Context(), client.KeyStatusInput{KeyID: k.KeyID}))
+		return k.KeyID, revoked.ETag()
+	}, func(w walk, id, tag string) error {
+		return w.KeyPurge(w.t.Context(), client.KeyPurgeInput{KeyID: id, IfMatch: tag})
+	}},
+	"KeyRevoke": {"key.revoke", aKey, func(w walk, id, _ string) error {
+		_, err := w.KeyRevoke(w.t.Context(), client.KeyStatusInput{KeyID: id})
+		return err
+	}},
+	"KeyDisable": {"key.disable", aKey, func(w walk, id, _ string) error {
+		_, err := w.KeyDisable(w.t.Context(), client.KeyStatusInput{KeyID: id})
+		return err
+	}},
+	"KeySuspend": {"key.suspend", aKey, func(w walk, id, _ string) error {
+		_, err := w.KeySuspend(w.t.Context(), client.KeyStatusInput{KeyID: id})
+		return err
+	}},
+	"KeyEnable": {"key.enable", func(w walk) (string, string) {
+		k := w.key("disabled")
+		ok[client.KeyChanged](w)(w.KeyDisable(w.t.Context(), client.KeyStatusInput{KeyID: k.KeyID}))
+		return k.KeyID, ""
+	}, func(w walk, id, _ string) error {
+		_, err := w.KeyEnable(w.t.Context(), client.KeyStatusInput{KeyID: id})
+		return err
+	}},
+	"KeyRotate": {"key.rotate", aKey, func(w walk, id, _ string) error {
+		_, err := w.KeyRotate(w.t.Context(), client.KeyRotateInput{KeyID: id})
+		return err
+	}},
+	"KeyImport": {"key.import", nil, func(w walk, _, _ string) error {
+		_, err := w.KeyImport(w.t.Context(), client.KeyImportInput{Body: client.KeyImport{Keys: []client.KeyImportRow{
+			{SHA256: strings.Repeat("ab", 32), KeyCreate: client.KeyCreate{Name: "imported"}},
+		}}})
+		return err
+	}},
+	"KeysRevoke": {"key.revoke", func(w walk) (string, string) {
+		w.key("one of many")
+		plan := ok[client.KeysRevoked](w)(w.KeysRevoke(w.t.Context(), client.KeysRevokeInput{
+			Body: client.KeysRevoke{Filter: client.KeyFilter{Name: "one of many"}, Reason: "test"},
+		}))
+		return plan.Confirm, ""
+	}, func(w walk, confirm, _ string) error {
+		_, err := w.KeysRevoke(w.t.Context(), client.KeysRevokeInput{Body: client.KeysRevoke{Confirm: confirm}})
+		return err
+	}},
+	"KeyPolicySet": {"key_policy.set", nil, func(w walk, _, _ string) error {
+		_, err := w.setPolicy("system")
+		return err
+	}},
+	"KeyPolicyReset": {"key_policy.reset", func(w walk) (string, string) {
+		return "user", ok[client.KeyPolicy](w)(w.setPolicy("user")).ETag()
+	}, func(w walk, keyType, tag string) error {
+		return w.KeyPolicyReset(w.t.Context(), client.KeyPolicyResetInput{KeyType: keyType, Namespace: store.DefaultNamespace, IfMatch: tag})
+	}},
+	"PlanCreate": {"plan.create", nil, func(w walk, _, _ string) error {
+		w.plan("made")
+		return nil
+	}},
+	"PlanUpdate": {"plan.update", aPlan, func(w walk, name, tag string) error {
+		_, err := w.PlanUpdate(w.t.Context(), client.PlanUpdateInput{Name: name, IfMatch: tag, Body: client.PlanUpdate{Description: client.Set("x")}})
+		return err
+	}},
+	"PlanDelete": {"plan.delete", aPlan, func(w walk, name, tag string) error {
+		return w.PlanDelete(w.t.Context(), client.PlanDeleteInput{Name: name, IfMatch: tag})
+	}},
+	"OwnerCreate": {"owner.create", nil, func(w walk, _, _ string) error {
+		w.owner("made")
+		return nil
+	}},
+	"OwnerUpdate": {"owner.update", anOwner, func(w walk, name, tag string) error {
+		_, err := w.OwnerUpdate(w.t.Context(), client.OwnerUpdateInput{Name: name, IfMatch: tag, Body: client.OwnerUpdate{Description: client.Set("x")}})
+		return err
+	}},
+	"OwnerDelete": {"owner.delete", anOwner, func(w walk, name, tag string) error {
+		return w.OwnerDelete(w.t.Context(), client.OwnerDeleteInput{Name: name, IfMatch: tag})
+	}},
+	"NamespaceCreate": {"namespace.create", nil, func(w walk, _, _ string) error {
+		w.namespace("made")
+		return nil
+	}},
+	"NamespaceUpdate": {"namespace.update", aNamespace, func(w walk, name, tag string) error {
+		_, err := w.NamespaceUpdate(w.t.Context(), client.NamespaceUpdateInput{Name: name, IfMatch: tag, Body: client.NamespaceUpdate{Description: client.Set("x")}})
+		return err
+	}},
+	"NamespaceDelete": {"namespace.delete", aNamespace, func(w walk, name, tag string) error {
+		return w.NamespaceDelete(w.t.Context(), client.NamespaceDeleteInput{Name: name, IfMatch: tag})
+	}},
+	"BlacklistAdd": {"blacklist.add", nil, func(w walk, _, _ string) error {
+		w.rule("192.0.2.1")
+		return nil
+	}},
+	"BlacklistRemove": {"blacklist.remove", func(w walk) (string, string) { return w.rule("192.0.2.2").ID, "" }, func(w walk, id, _ string) error {
+		_, err := w.BlacklistRemove(w.t.Context(), client.BlacklistRemoveInput{ID: id})
+		return err
+	}},
+	"TokenCreate": {"token.create", nil, func(w walk, _, _ string) error {
+		w.token("made")
+		return nil
+	}},
+	"TokenRevoke": {"token.revoke", aToken, func(w walk, id, _ string) error {
+		_, err := w.TokenRevoke(w.t.Context(), client.TokenRevokeInput{TokenID: id})
+		return err
+	}},
+	"TokenRotate": {"token.rotate", aToken, func(w walk, id, _ string) error {
+		_, err := w.TokenRotate(w.t.Context(), client.TokenRotateInput{TokenID: id})
+		return err
+	}},
+	"AuditCheckpoint": {"audit.checkpoint", nil, func(w walk, _, _ string) error {
+		_, err := w.AuditCheckpoint(w.t.Context(), client.AuditCheckpointInput{})
+		return err
+	}},
+	"CleanupRun": {"cleanup.run", nil, func(w walk, _, _ string) error {
+		_, err := w.CleanupRun(w.t.Context(), client.CleanupRunInput{Name: "quotas"})
+		return err
+	}},
+	"RoutePolicyCreate": {"route_policy.create", nil, func(w walk, _, _ string) error {
+		w.route("made")
+		return nil
+	}},
+	"RoutePolicyUpdate": {"route_policy.update", aRoute, func(w walk, name, tag string) error {
+		_, err := w.RoutePolicyUpdate(w.t.Context(), client.RoutePolicyUpdateInput{Name: name, IfMatch: tag, Body: client.RoutePolicyUpdate{Description: client.Set("x")}})
+		return err
+	}},
+	"RoutePolicyDelete": {"route_policy.delete", aRoute, func(w walk, name, tag string) error {
+		_, err := w.RoutePolicyDelete(w.t.Context(), client.RoutePolicyDeleteInput{Name: name, IfMatch: tag})
+		return err
+	}},
+}
+
+func aKey(w walk) (id, tag string) {
+	k := w.key("some")
+	return k.KeyID, k.ETag()
+}
+
+func aPlan(w walk) (name, tag string) { return "some", w.plan("some").ETag() }
+
+func anOwner(w walk) (name, tag string) { return "some", w.owner("some").ETag() }
+
+func aNamespace(w walk) (name, tag string) { return "some", w.namespace("some").ETag() }
+
+func aToken(w walk) (id, tag string) { return w.token("some").TokenID, "" }
+
+func aRoute(w walk) (name, tag string) { return "some", w.route("some").ETag() }
+
+// TestEveryOperationThatChangesSomethingLeavesOneEntryOfItsAction. A new
+// operation needs its row above.
+func TestEveryOperationThatChangesSomethingLeavesOneEntryOfItsAction(t *testing.T) {
+	rows := 0
+	for _, op := range api.Operations() {
+		row, known := audited[op.ID]
+		if known {
+			rows++
+		}
+		if reads := op.Method == http.MethodGet; reads == known {
+			t.Errorf("%s: is a read: %v, has a row: %v", op.ID, reads, known)
+		}
+		if !known {
+			continue
+		}
+		t.Run(op.ID, func(t *testing.T) {
+			d := deploy(t)
+			w := walk{d.client(t, d.admin), t}
+			id, tag := "", ""
+			if row.ready != nil {
+				id, tag = row.ready(w)
+			}
+			before := len(d.acted(t, row.action))
+			must(t, row.call(w, id, tag))
+			if made := len(d.acted(t, row.action)) - before; made != 1 {
+				t.Errorf("%d entries of %s", made, row.action)
+			}
+			e := d.acted(t, row.action)[0]
+			if !strings.HasPrefix(e.Actor, "token:tok_") || e.IPAddress != "127.0.0.1" || e.RequestID == "" || e.Object == "" {
+				t.Errorf("it does not say who did what from where: %+v", e)
+			}
+		})
+	}
+	if rows != len(audited) {
+		t.Errorf("%d rows are of no operation", len(audited)-rows)
+	}
+}
