@@ -107,9 +107,10 @@ func (p *Process) alive() error {
 
 // await is [Until] that gives up as soon as the process has ended.
 func (p *Process) await(ctx context.Context, what string, check func() error) error {
+	patience := patienceOf(ctx)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	return Until(ctx, Patience, what, func() error {
+	return Until(ctx, patience, what, func() error {
 		if ended := p.alive(); ended != nil {
 			cancel()
 			return ended

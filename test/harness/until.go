@@ -10,6 +10,21 @@ import (
 // must; generous, because it only matters when something is broken.
 const Patience = 30 * time.Second
 
+type patienceKey struct{}
+
+// WithPatience has the harness wait that long, in place of [Patience], for
+// processes that are started with the context: those that have much to load.
+func WithPatience(ctx context.Context, patience time.Duration) context.Context {
+	return context.WithValue(ctx, patienceKey{}, patience)
+}
+
+func patienceOf(ctx context.Context) time.Duration {
+	if d, ok := ctx.Value(patienceKey{}).(time.Duration); ok {
+		return d
+	}
+	return Patience
+}
+
 // Until asks check again and again until it answers nil. After patience, or
 // when ctx ends, it answers what the last check said.
 func Until(ctx context.Context, patience time.Duration, what string, check func() error) error {

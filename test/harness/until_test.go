@@ -31,3 +31,13 @@ func TestUntilAsksAgainAndAnswersTheLastWord(t *testing.T) {
 		}
 	})
 }
+
+// TestPatienceIsThatOfTheContext, and otherwise the usual one.
+func TestPatienceIsThatOfTheContext(t *testing.T) {
+	if got := patienceOf(t.Context()); got != Patience {
+		t.Errorf("got %s, want %s", got, Patience)
+	}
+	if got := patienceOf(WithPatience(t.Context(), time.Hour)); got != time.Hour {
+		t.Errorf("got %s, want an hour", got)
+	}
+}

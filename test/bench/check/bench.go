@@ -16,6 +16,10 @@ import (
 	"credence/test/pgserver"
 )
 
+// patience is how long a server may take to be ready: with a million keys it
+// reads for as long as it may before it says so.
+const patience = 5 * time.Minute
+
 // bench is one run.
 type bench struct {
 	plan   plan
@@ -40,6 +44,7 @@ func (b *bench) close() error {
 }
 
 func (b *bench) run(ctx context.Context) (err error) {
+	ctx = harness.WithPatience(ctx, patience)
 	if b.folder, err = tempFolder(); err != nil {
 		return err
 	}
