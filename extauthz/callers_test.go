@@ -36,6 +36,7 @@ func TestCallsWithoutTheSecretFailAndLearnNothing(t *testing.T) {
 }
 
 func testCallsWithoutTheSecretFailAndLearnNothing(t *testing.T) {
+	t.Helper()
 	var log bytes.Buffer
 	decided := 0
 	o := secretOptions(decideFunc(func(ctx context.Context, r *pipeline.Request, d *pipeline.Decision) {

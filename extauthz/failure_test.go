@@ -21,6 +21,7 @@ import (
 func TestStoreGone(t *testing.T) { onBoth(t, testStoreGone) }
 
 func testStoreGone(t *testing.T) {
+	t.Helper()
 	p := newPlane(t, nil)
 	known, _ := p.key(nil)
 	revoked, k := p.key(nil)
@@ -65,6 +66,7 @@ func testStoreGone(t *testing.T) {
 func TestQuotaStoreGone(t *testing.T) { onBoth(t, testQuotaStoreGone) }
 
 func testQuotaStoreGone(t *testing.T) {
+	t.Helper()
 	p := newPlane(t, nil)
 	withQuota, _ := p.key(func(k *store.Key) {
 		k.Quotas = []limit.Quota{{Name: "daily", Limit: 100, Period: limit.QuotaDay}}

@@ -19,6 +19,7 @@ func TestClientsThatSpeakNoHTTP2AreCountedAndLogged(t *testing.T) {
 }
 
 func testClientsThatSpeakNoHTTP2AreCountedAndLogged(t *testing.T) {
+	t.Helper()
 	var log bytes.Buffer
 	o := testOptions(decideFunc(allowsKey))
 	o.Logger = slog.New(slog.NewTextHandler(&log, nil))

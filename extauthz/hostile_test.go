@@ -42,6 +42,7 @@ func TestConnectionsBeyondTheBoundAreClosedAndOthersGoOn(t *testing.T) {
 }
 
 func testConnectionsBeyondTheBoundAreClosedAndOthersGoOn(t *testing.T) {
+	t.Helper()
 	const most, tries = 200, 2000
 	var log bytes.Buffer
 	o := testOptions(decideFunc(allowsKey))
@@ -149,6 +150,7 @@ func TestACallerWhoReadsNoAnswersIsBoundedAndAlone(t *testing.T) {
 }
 
 func testACallerWhoReadsNoAnswersIsBoundedAndAlone(t *testing.T) {
+	t.Helper()
 	const most = 20
 	o := testOptions(decideFunc(allowsKey))
 	o.Transport.Streams = most
@@ -190,6 +192,7 @@ func TestMetadataOverTheBoundFailsTheCallAlone(t *testing.T) {
 }
 
 func testMetadataOverTheBoundFailsTheCallAlone(t *testing.T) {
+	t.Helper()
 	s := serve(t, testOptions(decideFunc(allowsKey)))
 	c := client(t, s.address)
 	much := metadata.AppendToOutgoingContext(t.Context(), "x-much", strings.Repeat("a", maxMetadata))
@@ -279,6 +282,7 @@ func TestHostileBytesOnThePortEndTheirConnectionAlone(t *testing.T) {
 }
 
 func testHostileBytesOnThePortEndTheirConnectionAlone(t *testing.T) {
+	t.Helper()
 	s := serve(t, testOptions(decideFunc(allowsKey)))
 	ours := client(t, s.address)
 	for name, content := range hostile(t) {

@@ -18,6 +18,7 @@ import (
 func TestKeepalivePingsSurvive(t *testing.T) { onBoth(t, testKeepalivePingsSurvive) }
 
 func testKeepalivePingsSurvive(t *testing.T) {
+	t.Helper()
 	o := testOptions(decideFunc(allowsKey))
 	o.Transport.MinPing = time.Nanosecond // so that the test need not wait between pings
 	s := serve(t, o)

@@ -69,7 +69,7 @@ func newMetrics(reg prometheus.Registerer, s Sources, now func() time.Time) (*me
 	violations := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "credence_check_violations_total", Help: "Connections that the native transport closed because the client broke HTTP/2, by error code.",
 	}, []string{"code"})
-	m.violations = map[unary.Code]prometheus.Counter{}
+	m.violations = make(map[unary.Code]prometheus.Counter)
 	for _, code := range unary.Violations() {
 		m.violations[code] = violations.WithLabelValues(code.String())
 	}

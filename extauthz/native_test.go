@@ -51,6 +51,7 @@ func TestMethodsThatAreNotThereAreUnimplemented(t *testing.T) {
 }
 
 func testMethodsThatAreNotThereAreUnimplemented(t *testing.T) {
+	t.Helper()
 	s := serve(t, testOptions(decideFunc(allowsKey)))
 	conn := dial(t, s.address)
 	for method, want := range map[string]string{
@@ -79,6 +80,7 @@ func testMethodsThatAreNotThereAreUnimplemented(t *testing.T) {
 func TestACheckThatWaitsHoldsUpNoOther(t *testing.T) { onBoth(t, testACheckThatWaitsHoldsUpNoOther) }
 
 func testACheckThatWaitsHoldsUpNoOther(t *testing.T) {
+	t.Helper()
 	const many = 20
 	waiting, word := make(chan struct{}, many), make(chan struct{})
 	s := serve(t, testOptions(decideFunc(func(ctx context.Context, r *pipeline.Request, d *pipeline.Decision) {
@@ -135,8 +137,13 @@ func TestACachedCheckOverTheNativeTransportAllocatesNothing(t *testing.T) {
 		for range batch {
 			block.Reset()
 			for _, f := range [][2]string{
-				{":method", "POST"}, {":scheme", "http"}, {":path", "/" + ServiceName + "/Check"}, {":authority", "credence"},
-				{"te", "trailers"}, {"content-type", "application/grpc"}, {"grpc-timeout", "200m"},
+				{":method", "POST"},
+				{":scheme", "http"},
+				{":path", "/" + ServiceName + "/Check"},
+				{":authority", "credence"},
+				{"te", "trailers"},
+				{"content-type", "application/grpc"},
+				{"grpc-timeout", "200m"},
 			} {
 				must(t, encoder.WriteField(hpack.HeaderField{Name: f[0], Value: f[1]}))
 			}

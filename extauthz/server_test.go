@@ -70,6 +70,7 @@ func decoded(tb testing.TB, b []byte) *authv3.CheckResponse {
 func TestAllowOverTheWire(t *testing.T) { onBoth(t, testAllowOverTheWire) }
 
 func testAllowOverTheWire(t *testing.T) {
+	t.Helper()
 	s := serve(t, testOptions(decideFunc(allowsKey)))
 	got, err := client(t, s.address).Check(t.Context(), getOrders())
 	must(t, err)
@@ -83,6 +84,7 @@ func testAllowOverTheWire(t *testing.T) {
 func TestRequestContentNeverFailsTheRPC(t *testing.T) { onBoth(t, testRequestContentNeverFailsTheRPC) }
 
 func testRequestContentNeverFailsTheRPC(t *testing.T) {
+	t.Helper()
 	s := serve(t, testOptions(decideFunc(func(_ context.Context, r *pipeline.Request, d *pipeline.Decision) {
 		d.Reason = pipeline.ReasonMalformedKey
 		if r.Malformed || !r.HTTP {
@@ -121,6 +123,7 @@ func testRequestContentNeverFailsTheRPC(t *testing.T) {
 func TestMessageOverTheCapFailsTheRPC(t *testing.T) { onBoth(t, testMessageOverTheCapFailsTheRPC) }
 
 func testMessageOverTheCapFailsTheRPC(t *testing.T) {
+	t.Helper()
 	s := serve(t, testOptions(decideFunc(allowsKey)))
 	_, err := checkBytes(t.Context(), dial(t, s.address), make([]byte, defaultMaxMessage+1))
 	if status.Code(err) != codes.ResourceExhausted {
@@ -136,6 +139,7 @@ func testMessageOverTheCapFailsTheRPC(t *testing.T) {
 func TestPanicFailsTheRPCWithoutASecret(t *testing.T) { onBoth(t, testPanicFailsTheRPCWithoutASecret) }
 
 func testPanicFailsTheRPCWithoutASecret(t *testing.T) {
+	t.Helper()
 	const secret = "crd_live_secret"
 	var log bytes.Buffer
 	var crash atomic.Bool
@@ -238,6 +242,7 @@ func TestAnswerWithoutStatusIsRefused(t *testing.T) {
 func TestConcurrentChecksDoNotMix(t *testing.T) { onBoth(t, testConcurrentChecksDoNotMix) }
 
 func testConcurrentChecksDoNotMix(t *testing.T) {
+	t.Helper()
 	s := serve(t, testOptions(decideFunc(func(_ context.Context, r *pipeline.Request, d *pipeline.Decision) {
 		d.Reason = pipeline.ReasonAllowed
 		d.Key = &pipeline.Key{KeyID: string(r.Header("x-name")), Scopes: string(r.Path)}
@@ -273,6 +278,7 @@ func testConcurrentChecksDoNotMix(t *testing.T) {
 func TestHealthFollowsReadiness(t *testing.T) { onBoth(t, testHealthFollowsReadiness) }
 
 func testHealthFollowsReadiness(t *testing.T) {
+	t.Helper()
 	ready := make(chan struct{})
 	o := testOptions(decideFunc(allowsKey))
 	o.Ready = ready
@@ -328,6 +334,7 @@ func testHealthFollowsReadiness(t *testing.T) {
 func TestUnixSocket(t *testing.T) { onBoth(t, testUnixSocket) }
 
 func testUnixSocket(t *testing.T) {
+	t.Helper()
 	address := "unix:" + filepath.Join(t.TempDir(), "check.sock")
 	l, err := Listen(t.Context(), address)
 	must(t, err)
@@ -344,6 +351,7 @@ func TestGracefulStopUnderLoadLosesNothing(t *testing.T) {
 }
 
 func testGracefulStopUnderLoadLosesNothing(t *testing.T) {
+	t.Helper()
 	first, second := serve(t, testOptions(decideFunc(allowsKey))), serve(t, testOptions(decideFunc(allowsKey)))
 	r := manual.NewBuilderWithScheme("replicas")
 	r.InitialState(resolver.State{Addresses: []resolver.Address{{Addr: first.address}, {Addr: second.address}}})
@@ -389,6 +397,7 @@ func testGracefulStopUnderLoadLosesNothing(t *testing.T) {
 func TestStopCutsOffWhatDoesNotFinish(t *testing.T) { onBoth(t, testStopCutsOffWhatDoesNotFinish) }
 
 func testStopCutsOffWhatDoesNotFinish(t *testing.T) {
+	t.Helper()
 	started := make(chan struct{})
 	o := testOptions(decideFunc(func(ctx context.Context, _ *pipeline.Request, d *pipeline.Decision) {
 		close(started)
@@ -414,6 +423,7 @@ func testStopCutsOffWhatDoesNotFinish(t *testing.T) {
 func TestServeFailsWithItsListener(t *testing.T) { onBoth(t, testServeFailsWithItsListener) }
 
 func testServeFailsWithItsListener(t *testing.T) {
+	t.Helper()
 	l, err := Listen(t.Context(), "127.0.0.1:0")
 	must(t, err)
 	must(t, l.Close())
@@ -453,6 +463,7 @@ func TestOptionsAreChecked(t *testing.T) {
 func TestRawHeadersOfTheGeneratedTypes(t *testing.T) { onBoth(t, testRawHeadersOfTheGeneratedTypes) }
 
 func testRawHeadersOfTheGeneratedTypes(t *testing.T) {
+	t.Helper()
 	var seen []byte
 	s := serve(t, testOptions(decideFunc(func(_ context.Context, r *pipeline.Request, d *pipeline.Decision) {
 		seen = bytes.Clone(r.Header("x-api-key"))

@@ -84,6 +84,7 @@ func TestClientsThatTLSDoesNotKnowAreTurnedAway(t *testing.T) {
 }
 
 func testClientsThatTLSDoesNotKnowAreTurnedAway(t *testing.T) {
+	t.Helper()
 	var log bytes.Buffer
 	o := testOptions(decideFunc(allowsKey))
 	o.Logger = slog.New(slog.NewTextHandler(&log, nil))
@@ -134,6 +135,7 @@ func TestACertificateIsExchangedUnderLoad(t *testing.T) {
 }
 
 func testACertificateIsExchangedUnderLoad(t *testing.T) {
+	t.Helper()
 	o := testOptions(decideFunc(allowsKey))
 	o.Transport.MaxConnectionAge = 20 * time.Millisecond
 	s := serveTLS(t, o)

@@ -239,7 +239,7 @@ func TestWhatACallShowsIsJudged(t *testing.T) {
 	}
 	for range 3 {
 		for words, want := range map[string]codes.Code{
-			"right": codes.OK, "wrong": codes.Unauthenticated, "wrong wrong": codes.Unauthenticated,
+			"right": codes.OK, "wrong": codes.Unauthenticated, "wrong bad": codes.Unauthenticated,
 			"right wrong": codes.Unauthenticated, "": codes.Unauthenticated,
 		} {
 			if got := with(strings.Fields(words)...); got != want {

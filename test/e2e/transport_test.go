@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"errors"
 	"io"
 	"net"
 	"testing"
@@ -38,10 +39,10 @@ func TestConnectionsOfThePortAreBoundedAsTheOperatorSays(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = conn.Close() })
-		switch _, err := conn.Read(make([]byte, 1)); err { //nolint:errorlint // as it comes from a socket
-		case nil:
+		switch _, err := conn.Read(make([]byte, 1)); {
+		case err == nil:
 			greeted++
-		case io.EOF:
+		case errors.Is(err, io.EOF):
 			closed++
 		default:
 			t.Fatal(err)
