@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"credence/store"
 	"credence/store/credential"
 	"credence/store/limit"
@@ -83,11 +85,52 @@ func fillStage(ctx context.Context, s *stage.Stage, n int) ([]credential.Text, e
 	if err != nil {
 		return nil, fmt.Errorf("fill: %w", err)
 	}
-	texts, err := fillStore(ctx, store.New(db, keyset, time.Now), secrets, n)
+	texts, err := fillStore(ctx, store.New(db, keyset, time.Now), secrets, min(n, batch))
+	if err == nil && n > len(texts) {
+		texts, err = copyKeys(ctx, s.Owner, secrets, texts, n)
+	}
 	if err = errors.Join(err, db.Close()); err != nil {
 		return nil, fmt.Errorf("fill: %w", err)
 	}
 	return texts, nil
+}
+
+// copyStatement makes keys like the first one, with ids and hashes of their
+// own: a million by way of the store would take longer than all rounds.
+//
+//nolint:unqueryvet // all columns, whatever a schema has: those not named here are copied
+const copyStatement = `INSERT INTO credence.api_keys OVERRIDING SYSTEM VALUE
+	SELECT copy.* FROM credence.api_keys AS k, unnest($1::bigint[], $2::text[], $3::bytea[]) AS fresh (id, key_id, key_hash),
+		jsonb_populate_record(k, jsonb_build_object('id', fresh.id, 'key_id', fresh.key_id, 'key_hash', fresh.key_hash)) AS copy
+	WHERE k.id = (SELECT min(id) FROM credence.api_keys)`
+
+// copyKeys adds keys to those there are until they are n.
+func copyKeys(ctx context.Context, owner string, secrets *credential.Secrets, texts []credential.Text, n int) ([]credential.Text, error) {
+	conn, err := pgx.Connect(ctx, owner)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close(context.WithoutCancel(ctx)) //nolint:errcheck // the statements have their own errors
+	f := filler{secrets: secrets, texts: texts}
+	const many, after = 20_000, 1_000_000_000 // rows of a statement; ids that nobody has
+	for len(f.texts) < n {
+		var numbers []int64
+		var ids []string
+		var hashes [][]byte
+		for range min(many, n-len(f.texts)) {
+			key, text, err := f.mint(time.Now())
+			if err != nil {
+				return nil, err
+			}
+			f.texts = append(f.texts, text)
+			numbers, ids, hashes = append(numbers, after+int64(len(f.texts))), append(ids, key.KeyID), append(hashes, key.Hash[:])
+		}
+		if _, err := conn.Exec(ctx, copyStatement, numbers, ids, hashes); err != nil {
+			return nil, err
+		}
+	}
+	_, err = conn.Exec(ctx, "VACUUM ANALYZE credence.api_keys") // as autovacuum does soon, but not in a round
+	return f.texts, err
 }
 
 type filler struct {
