@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -8,6 +9,9 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"credence/extauthz/doctor"
+	"credence/extauthz/probe"
 )
 
 // everyCommand visits the whole program, cobra's own commands included.
@@ -60,4 +64,25 @@ func TestEveryCommandIsInAScript(t *testing.T) {
 			t.Errorf("no script in test/script runs `%s`: add it to one", c.CommandPath())
 		}
 	})
+}
+
+// TestTheExitCodesOfCheckAndDoctorAreInTheDocs, beside those of the CLI.
+func TestTheExitCodesOfCheckAndDoctorAreInTheDocs(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("docs", "cli.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile("(?m)^\\| `credence (check|doctor)` \\| (\\d+) \\|").FindAllStringSubmatch(string(page), -1)
+	var documented []string
+	for _, row := range found {
+		documented = append(documented, row[1]+" "+row[2])
+	}
+	want := []string{}
+	for _, code := range []int{probe.ExitAllowed, probe.ExitRefused, probe.ExitUsage, probe.ExitUnanswered} {
+		want = append(want, fmt.Sprint("check ", code))
+	}
+	want = append(want, fmt.Sprint("doctor ", doctor.ExitProblems))
+	if strings.Join(documented, ",") != strings.Join(want, ",") {
+		t.Errorf("docs/cli.md has %v, the program %v", documented, want)
+	}
 }

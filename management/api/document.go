@@ -37,7 +37,7 @@ func documentConfig(version string) huma.Config {
 			Components: &huma.Components{
 				Schemas: registry,
 				SecuritySchemes: map[string]*huma.SecurityScheme{
-					"adminToken": {Type: "http", Scheme: "bearer", Description: "Admin token, crdadm_..."},
+					"adminToken": {Type: "http", Scheme: "bearer", Description: "Admin token, crdadm_..., or the token (JWT) of an identity provider that the server trusts"},
 				},
 			},
 		},
