@@ -132,7 +132,7 @@ func (s *scriptIssuers) start(ts *testscript.TestScript, neg bool, args []string
 	if neg || len(args) != 0 {
 		ts.Fatalf("usage: issuer")
 	}
-	i := issuer.New(s.tb)
+	i := issuer.New(s.tb, time.Now())
 	s.mu.Lock()
 	s.running[ts] = i
 	s.mu.Unlock()

@@ -27,7 +27,7 @@ import (
 // "everywhere-ROLE" has the role everywhere, "a-ROLE" in namespace a.
 func federated(t *testing.T, change ...func(*api.Options)) (*deployment, *issuer.Issuer) {
 	t.Helper()
-	i := issuer.New(t)
+	i := issuer.New(t, time.Now())
 	allow, err := outgoing.ParseAllow([]string{strings.TrimPrefix(i.URL, "https://")})
 	must(t, err)
 	reach := outgoing.NewClient(outgoing.Options{Allow: allow, TLS: &tls.Config{RootCAs: i.CA.Pool(), MinVersion: tls.VersionTLS12}})

@@ -33,8 +33,14 @@ which --context, CREDENCE_CONTEXT or context use has said.`,
 			plaintext = "allowed"
 		}
 		return c.show(contextShown{name, name == all.Current, at}, [][2]string{
-			{"name", name}, {"server", at.Server}, {"token file", at.TokenFile}, {"authorities", at.TLSCA}, {"certificate", at.TLSCert},
-			{"private key", at.TLSKey}, {"server name", at.TLSServerName}, {"plain text", plaintext},
+			{"name", name},
+			{"server", at.Server},
+			{"token file", at.TokenFile},
+			{"authorities", at.TLSCA},
+			{"certificate", at.TLSCert},
+			{"private key", at.TLSKey},
+			{"server name", at.TLSServerName},
+			{"plain text", plaintext},
 		})
 	})
 	return optional(cmd)

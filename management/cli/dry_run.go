@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -31,12 +32,12 @@ func (c *command) inUse(ctx context.Context, api *client.Client, what string, fi
 	if err != nil || len(found.Items) == 0 {
 		return err
 	}
-	text := ""
+	var b strings.Builder
 	for _, k := range found.Items {
-		text += fmt.Sprintf("\n  %s  %s", k.KeyID, printable(k.Name))
+		fmt.Fprintf(&b, "\n  %s  %s", k.KeyID, printable(k.Name))
 	}
 	if found.NextCursor != "" {
-		text += "\n  and more"
+		b.WriteString("\n  and more")
 	}
-	return conflict("dry run: %s would stay: keys refer to it:%s", what, text)
+	return conflict("dry run: %s would stay: keys refer to it:%s", what, b.String())
 }

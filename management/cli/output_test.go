@@ -36,12 +36,16 @@ func TestEveryFormSaysTheSame(t *testing.T) {
 
 	rows, err := csv.NewReader(strings.NewReader(o.ok("plans", "list", "-o", "csv"))).ReadAll()
 	must(t, err)
-	items := fromJSON.(map[string]any)["items"].([]any)
+	var list struct {
+		Items []map[string]any `json:"items"`
+	}
+	must(t, json.Unmarshal([]byte(o.ok("plans", "list", "-o", "json")), &list))
+	items := list.Items
 	if len(rows) != len(items)+1 {
 		t.Fatalf("%d rows for %d items", len(rows), len(items))
 	}
 	for i, row := range rows[1:] {
-		item := items[i].(map[string]any)
+		item := items[i]
 		for n, name := range rows[0] {
 			switch value := item[name].(type) {
 			case nil:
@@ -165,7 +169,8 @@ func TestADryRunChangesNothing(t *testing.T) {
 	}
 	before := state()
 	for _, args := range [][]string{
-		{"keys", "revoke", active}, {"keys", "revoke", revoked}, {"keys", "delete", revoked}, {"plans", "delete", "free"}, {"owners", "delete", "nobody"},
+		{"keys", "revoke", active},
+		{"keys", "revoke", revoked}, {"keys", "delete", revoked}, {"plans", "delete", "free"}, {"owners", "delete", "nobody"},
 		{"namespaces", "delete", "empty"}, {"route-policies", "delete", "orders"}, {"blacklist", "remove", rule}, {"tokens", "revoke", token},
 		{"keys", "revoke", "--name", "orders", "--reason", "x"},
 	} {
@@ -187,7 +192,7 @@ func TestADryRunChangesNothing(t *testing.T) {
 // id is the first id of the kind in a table.
 func id(t *testing.T, text, prefix string) string {
 	t.Helper()
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		if strings.HasPrefix(word, prefix) {
 			return word
 		}

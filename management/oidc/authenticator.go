@@ -103,7 +103,7 @@ func (a *Authenticator) Run(ctx context.Context) error {
 func (a *Authenticator) Note() string {
 	var notes []string
 	for _, p := range a.providers {
-		err, usable := p.keys.state()
+		usable, err := p.keys.state()
 		switch {
 		case !usable && err == nil:
 			notes = append(notes, p.Name+": not asked yet")

@@ -27,7 +27,7 @@ import (
 
 // TestATokenThatAnIssuerHandsOutGetsTheRoleOfTheRule, with a real issuer.
 func TestATokenThatAnIssuerHandsOutGetsTheRoleOfTheRule(t *testing.T) {
-	i := issuer.New(t)
+	i := issuer.New(t, time.Now())
 	o := open(t, i, nil)
 	before := time.Now()
 	a, err := o.ask(t, i.Token(t, operators()))
@@ -47,7 +47,7 @@ func TestATokenThatAnIssuerHandsOutGetsTheRoleOfTheRule(t *testing.T) {
 }
 
 func TestARuleMayGiveALongerLifeToTheAdminTokensOfACaller(t *testing.T) {
-	i := issuer.New(t)
+	i := issuer.New(t, time.Now())
 	o := open(t, i, func(c *Issuer) { c.Rules[0].TokenLife = 240 * time.Hour })
 	a, err := o.ask(t, i.Token(t, operators()))
 	if err != nil {
@@ -59,7 +59,7 @@ func TestARuleMayGiveALongerLifeToTheAdminTokensOfACaller(t *testing.T) {
 }
 
 func TestAdminTokensPassByAndNeedNoIssuer(t *testing.T) {
-	i := issuer.New(t)
+	i := issuer.New(t, time.Now())
 	i.Stop()
 	o := open(t, i, nil)
 	if a, err := o.ask(t, "crdadm_right"); err != nil || a.ID != "token:tok_1" {
@@ -76,7 +76,7 @@ func TestAdminTokensPassByAndNeedNoIssuer(t *testing.T) {
 // TestATokenThatIsNotMeantIsRefused: each kind of it, with the reason in the
 // log and none in the answer.
 func TestATokenThatIsNotMeantIsRefused(t *testing.T) {
-	i := issuer.New(t)
+	i := issuer.New(t, time.Now())
 	o := open(t, i, nil)
 	now := o.now().Unix()
 	sign := func(changes map[string]any) string { return i.Sign(t, nil, o.claims(changes)) }
@@ -136,7 +136,7 @@ func (o *office) refuses(t *testing.T, text, reason string) {
 // TestASignatureThatIsNotTheIssuersIsRefused: forged, altered, or of an
 // algorithm that makes the public key a secret.
 func TestASignatureThatIsNotTheIssuersIsRefused(t *testing.T) {
-	i := issuer.New(t)
+	i := issuer.New(t, time.Now())
 	o := open(t, i, func(c *Issuer) { c.Algorithms = algorithms() })
 	claims := o.claims(nil)
 	good := i.Sign(t, nil, claims)
@@ -203,13 +203,13 @@ func TestASignatureThatIsNotTheIssuersIsRefused(t *testing.T) {
 }
 
 func TestAnAlgorithmThatIsNotAllowedIsRefusedWhoeverSigned(t *testing.T) {
-	i := issuer.New(t) // signs with ES256
+	i := issuer.New(t, time.Now()) // signs with ES256
 	o := open(t, i, func(c *Issuer) { c.Algorithms = []string{"RS256", "PS256"} })
 	o.refuses(t, i.Token(t, operators()), "algorithm")
 }
 
 func TestTheLeewayIsForClocksAndNoMore(t *testing.T) {
-	i := issuer.New(t)
+	i := issuer.New(t, time.Now())
 	o := open(t, i, func(c *Issuer) { c.Leeway = 30 * time.Second })
 	now := o.now().Unix()
 	for title, c := range map[string]struct {
@@ -230,7 +230,7 @@ func TestTheLeewayIsForClocksAndNoMore(t *testing.T) {
 
 // TestARotatedKeyIsFoundAtOnceAndTheOldOneForgotten.
 func TestARotatedKeyIsFoundAtOnceAndTheOldOneForgotten(t *testing.T) {
-	i := issuer.New(t)
+	i := issuer.New(t, time.Now())
 	o := open(t, i, nil)
 	old := i.Token(t, operators())
 	if _, err := o.ask(t, old); err != nil {
@@ -251,7 +251,7 @@ func TestARotatedKeyIsFoundAtOnceAndTheOldOneForgotten(t *testing.T) {
 // TestUnknownKeysDoNotBecomeAFloodOfQuestions to the issuer, one by one or all
 // at once.
 func TestUnknownKeysDoNotBecomeAFloodOfQuestions(t *testing.T) {
-	i := issuer.New(t)
+	i := issuer.New(t, time.Now())
 	o := open(t, i, nil)
 	theirs, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -287,7 +287,7 @@ func TestUnknownKeysDoNotBecomeAFloodOfQuestions(t *testing.T) {
 // TestAnIssuerThatGoesAwayAndComesBack: its tokens go on while its keys are
 // known, then nobody can say; when it is back, so are they.
 func TestAnIssuerThatGoesAwayAndComesBack(t *testing.T) {
-	i := issuer.New(t)
+	i := issuer.New(t, time.Now())
 	o := open(t, i, nil)
 	mine := func() string { return i.Sign(t, nil, o.claims(nil)) } // by our clock, which goes ahead
 	i.Stop()
@@ -350,7 +350,7 @@ func ask(t *testing.T, k *keys) {
 }
 
 func TestTokensAreKeptOutOfLogsAndErrors(t *testing.T) {
-	i := issuer.New(t)
+	i := issuer.New(t, time.Now())
 	o := open(t, i, nil)
 	text := i.Token(t, operators())
 	if _, err := o.ask(t, text); err != nil {

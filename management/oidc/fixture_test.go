@@ -30,9 +30,8 @@ type office struct {
 	issuer *issuer.Issuer
 	log    *bytes.Buffer
 
-	mu     sync.Mutex
-	ahead  time.Duration // of the machine's clock
-	client func()        // closes idle connections
+	mu    sync.Mutex
+	ahead time.Duration // of the machine's clock
 }
 
 func (o *office) now() time.Time {

@@ -116,10 +116,10 @@ func (k *keys) ask(ctx context.Context, answered chan struct{}) {
 
 // state answers what is known of the issuer: what went wrong when it was last
 // asked, and whether there are keys to go on with.
-func (k *keys) state() (err error, usable bool) { //nolint:revive // the error is the first thing to say, not a failure of state
+func (k *keys) state() (usable bool, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.err, !k.read.IsZero() && k.now().Sub(k.read) < keptFor
+	return !k.read.IsZero() && k.now().Sub(k.read) < keptFor, k.err
 }
 
 // run reads the keys again and again until ctx ends. told is called after each
@@ -130,7 +130,7 @@ func (k *keys) run(ctx context.Context, told func(error)) error {
 		if err := k.refresh(ctx); err != nil {
 			return nil //nolint:nilerr // ctx has ended, which is how it stops
 		}
-		err, _ := k.state()
+		_, err := k.state()
 		told(err)
 		next := refreshEvery
 		if err != nil {

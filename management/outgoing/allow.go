@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -68,22 +69,14 @@ func isHost(host string) bool {
 		return true
 	}
 	return host != "" && len(host) <= 253 && !strings.ContainsFunc(host, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-' || r == '.' || r == '_')
+		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyz0123456789-._", r)
 	})
 }
 
 // namesHost reports whether the host and port that a call is for are listed.
 func (a Allow) namesHost(address string) bool {
 	host, ok := hostPort(address)
-	if !ok {
-		return false
-	}
-	for _, listed := range a.Hosts {
-		if listed == host {
-			return true
-		}
-	}
-	return false
+	return ok && slices.Contains(a.Hosts, host)
 }
 
 // everywhere is the list for a host that is named itself.

@@ -59,11 +59,12 @@ const (
 	clientSecret = "a secret of a test" //nolint:gosec // of no use anywhere
 )
 
-// New starts a provider on loopback; the test's end stops it.
-func New(tb testing.TB) *Issuer {
+// New starts a provider on loopback, whose certificate is valid around now; the
+// test's end stops it.
+func New(tb testing.TB, now time.Time) *Issuer {
 	tb.Helper()
-	ca := authority.New(tb, time.Now())
-	issued := ca.Server(tb, time.Now())
+	ca := authority.New(tb, now)
+	issued := ca.Server(tb, now)
 	pair, err := tls.X509KeyPair(issued.Certificate, issued.Key)
 	must(tb, err)
 	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // at once
