@@ -15,6 +15,13 @@ import (
 // transaction holds them, and others who write wait for it.
 const MaxImport = store.MaxPage
 
+// leastForeign is the shortest text that a token limited to namespaces imports,
+// in characters: shorter ones can be guessed, by its holder, too.
+const leastForeign = 20
+
+// mostCollisions is how many keys of other namespaces one import may come upon.
+const mostCollisions = 3
+
 // KeyImport is the input of [Service.KeyImport].
 type KeyImport struct {
 	Keys   []KeyImportRow // 1 to MaxImport
@@ -65,14 +72,17 @@ type KeyImported struct {
 // is answered with it and keeps none of the others out.
 //
 // That a key is in a namespace which the actor may not see is answered without
-// the name of that namespace or the id of the key, and goes on record there.
+// the name of that namespace or the id of the key, and goes on record there. A
+// dry run, which leaves no record, does not tell; and after a few such keys an
+// import looks no further, so that it is of little use to find out which texts
+// are keys of others.
 func (s *Service) KeyImport(ctx context.Context, a Actor, in KeyImport) (KeyImported, error) {
 	if n := len(in.Keys); n == 0 || n > MaxImport {
 		p := &problems{}
 		p.add("keys", "has "+strconv.Itoa(n)+" elements", "send 1 to "+strconv.Itoa(MaxImport)+" in one request")
 		return KeyImported{}, p.err("import keys")
 	}
-	b := s.importBatch(in)
+	b := s.importBatch(a, in)
 	position, err := b.run(ctx, a)
 	if err != nil {
 		return KeyImported{}, err
@@ -97,7 +107,7 @@ type importing struct {
 
 // importBatch reads the digests of the rows and finds what can be found wrong
 // without the store.
-func (s *Service) importBatch(in KeyImport) *importing {
+func (s *Service) importBatch(a Actor, in KeyImport) *importing {
 	b := &importing{
 		service: s, dryRun: in.DryRun, rows: in.Keys,
 		digests: make([]credential.Digest, len(in.Keys)), lines: make([]KeyImportLine, len(in.Keys)),
@@ -109,7 +119,7 @@ func (s *Service) importBatch(in KeyImport) *importing {
 		row.Namespace = orDefault(row.Namespace, store.DefaultNamespace)
 		b.lines[i] = KeyImportLine{Line: row.Line, State: ImportCreated}
 		p := &problems{}
-		field, digest := p.digest(row)
+		field, digest := p.digest(a, row)
 		if earlier, repeated := first[digest]; repeated && len(p.fields) == 0 {
 			p.add(field, "repeats the key of line "+strconv.Itoa(b.rows[earlier].Line), "give each key once")
 		}
@@ -125,7 +135,7 @@ func (s *Service) importBatch(in KeyImport) *importing {
 }
 
 // digest checks the text or digest of a row, and names the field that held it.
-func (p *problems) digest(row *KeyImportRow) (string, credential.Digest) {
+func (p *problems) digest(a Actor, row *KeyImportRow) (string, credential.Digest) {
 	text := []byte(row.Text.Reveal())
 	switch {
 	case len(text) > 0 && row.SHA256 != "":
@@ -143,6 +153,9 @@ func (p *problems) digest(row *KeyImportRow) (string, credential.Digest) {
 			fmt.Sprintf("use 1 to %d letters, digits and - . _ ~ + / =, or make a new key for this caller", credential.MaxTextSize))
 	case credential.WellFormedToken(text):
 		p.add("key_text", "is an admin token", "revoke that token, since it has been in a file, and leave it out")
+	case len(text) < leastForeign && !a.Global():
+		p.add("key_text", "has less than "+strconv.Itoa(leastForeign)+" characters, so it can be guessed",
+			"make a new key for this caller, or have it imported with a token that is not limited to namespaces")
 	}
 	return "key_text", credential.DigestOf(text)
 }
@@ -175,15 +188,22 @@ func (b *importing) run(ctx context.Context, a Actor) (store.Position, error) {
 		if err != nil {
 			return struct{}{}, err
 		}
-		collided := map[string][]string{}
+		collided, collisions := map[string][]string{}, 0
 		var keys []store.Key
 		for i := range b.rows {
 			if b.lines[i].State == ImportFailed {
 				continue
 			}
 			// In a namespace that is not the actor's, no key is there or not there.
-			if k, found := there[b.digests[i]]; found && t.actor.May(b.rows[i].Namespace) {
+			k, found := there[b.digests[i]]
+			if found && t.actor.May(b.rows[i].Namespace) && (t.actor.May(k.Namespace) || !b.dryRun) {
+				if collisions == mostCollisions && !t.actor.May(k.Namespace) {
+					b.stop()
+					keys = nil
+					break
+				}
 				if b.settle(t, i, &k) {
+					collisions++
 					collided[k.Namespace] = append(collided[k.Namespace], k.KeyID)
 				}
 				continue
@@ -225,6 +245,19 @@ func (b *importing) present(ctx context.Context, t *transaction) (map[credential
 		there[owners[k.Hash]] = k
 	}
 	return there, nil
+}
+
+// stop fails every row that is not there already.
+func (b *importing) stop() {
+	p := &problems{}
+	p.add("keys", "hold more than "+strconv.Itoa(mostCollisions)+" that cannot be taken over, so none of them was",
+		"make new keys for these callers, or have them imported with a token that is not limited to namespaces")
+	for i := range b.lines {
+		if b.lines[i].State != ImportPresent {
+			b.lines[i] = KeyImportLine{Line: b.lines[i].Line}
+			b.fail(i, p.fields)
+		}
+	}
 }
 
 // settle decides a row whose key exists. It reports that the key is in a

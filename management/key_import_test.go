@@ -3,6 +3,7 @@ package management_test
 import (
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -41,7 +42,7 @@ func states(done management.KeyImported) string {
 
 func TestImportedKeysAreFoundByTextAndByDigestAndAudited(t *testing.T) {
 	f := newFixture(t)
-	byText := management.KeyImportRow{Line: 7, Text: credential.NewText("legacy-text-1"), KeyCreate: management.KeyCreate{
+	byText := management.KeyImportRow{Line: 7, Text: credential.NewText("legacy-text-1-of-a-caller"), KeyCreate: management.KeyCreate{
 		Name: "one", Namespace: "a", Scopes: []string{"orders:read"}, ExpiresIn: "24h",
 	}}
 	byDigest := importRow(8, "legacy-text-2")
@@ -50,7 +51,7 @@ func TestImportedKeysAreFoundByTextAndByDigestAndAudited(t *testing.T) {
 	if states(done) != "created,created" || done.Lines[0].Line != 7 || done.Position == (store.Position{}) {
 		t.Fatalf("answer is %+v", done)
 	}
-	for i, text := range []string{"legacy-text-1", "legacy-text-2"} {
+	for i, text := range []string{"legacy-text-1-of-a-caller", "legacy-text-2"} {
 		k, err := f.store.FindKey(t.Context(), f.secrets.Candidates(credential.DigestOf([]byte(text)), nil))
 		must(t, err)
 		if k.KeyID != done.Lines[i].KeyID || k.ChecksumID != "" || k.Namespace != "a" || k.Version != 1 {
@@ -67,7 +68,7 @@ func TestImportedKeysAreFoundByTextAndByDigestAndAudited(t *testing.T) {
 	if entry.Action != "key.import" || entry.KeyID != done.Lines[1].KeyID || d.After["batch"] != done.Batch {
 		t.Errorf("audit entry %+v with %v", entry, d)
 	}
-	if dump := f.dump() + f.log.String() + f.openedDetails(); strings.Contains(dump, "legacy-text-1") {
+	if dump := f.dump() + f.log.String() + f.openedDetails(); strings.Contains(dump, "legacy-text-1-of-a-caller") {
 		t.Error("the text of an imported key was kept")
 	}
 }
@@ -167,6 +168,53 @@ func TestAKeyOfAnotherNamespaceIsNotTakenOverAndNotShown(t *testing.T) {
 	}
 	if got := f.imports(global, importRow(1, "shared text")).Lines[0]; !strings.Contains(fmt.Sprintf("%+v", got), theirs) {
 		t.Errorf("a global token is not told which key it is: %+v", got)
+	}
+}
+
+// An import must not tell which texts are keys of others.
+func TestAnImportIsNoWayToFindKeysOfOtherNamespaces(t *testing.T) {
+	f := newFixture(t)
+	var rows []management.KeyImportRow
+	for n := range 5 {
+		row := importRow(n+1, fmt.Sprintf("their text %d", n))
+		row.Namespace = "b"
+		f.imports(global, row)
+		rows = append(rows, importRow(n+1, fmt.Sprintf("their text %d", n)))
+	}
+	rows = append(rows, importRow(6, "nobody's text"))
+	before := f.dump()
+	dry, err := f.KeyImport(t.Context(), onlyA, management.KeyImport{Keys: rows, DryRun: true})
+	must(t, err)
+	if got := states(dry); got != "created,created,created,created,created,created" {
+		t.Errorf("a dry run tells theirs from nobody's: %s", got)
+	}
+	if f.dump() != before {
+		t.Error("a dry run changed something")
+	}
+	wet := f.imports(onlyA, slices.Clone(rows)...)
+	if got := states(wet); got != "failed,failed,failed,failed,failed,failed" {
+		t.Errorf("an import goes on after many keys of others: %s", got)
+	}
+	if a, b := wet.Lines[4].Fields, wet.Lines[5].Fields; !slices.Equal(a, b) {
+		t.Errorf("one of theirs: %+v, nobody's: %+v", a, b)
+	}
+	if entry, d := f.last("b"); entry.Action != "key.import_refused" || len(d.After["key_ids"].([]any)) != 3 {
+		t.Errorf("namespace b has on record %+v with %v", entry, d)
+	}
+	if states(f.imports(onlyA, importRow(1, "nobody's text"))) != "created" {
+		t.Error("what was refused with theirs was made")
+	}
+}
+
+func TestOnlyGlobalTokensImportTextsThatCanBeGuessed(t *testing.T) {
+	f := newFixture(t)
+	short := management.KeyImportRow{Line: 1, Text: credential.NewText("0123456789abcdefghi"), KeyCreate: management.KeyCreate{Name: "n", Namespace: "a"}}
+	got := f.imports(onlyA, short).Lines[0]
+	if got.State != management.ImportFailed || len(got.Fields) != 1 || got.Fields[0].Field != "key_text" {
+		t.Errorf("to a token of the namespace: %+v", got)
+	}
+	if got := f.imports(global, short).Lines[0]; got.State != management.ImportCreated {
+		t.Errorf("to a global token: %+v", got)
 	}
 }
 

@@ -50,6 +50,9 @@ func (s *Service) KeyPolicySet(ctx context.Context, a Actor, in KeyPolicySet) (s
 		if err != nil {
 			return store.KeyPolicy{}, err
 		}
+		if err := t.notBelowGlobal(ctx, what, &before, &after, in.Namespace); err != nil {
+			return store.KeyPolicy{}, err
+		}
 		d := changedFacts(policyFacts(&before), policyFacts(&after))
 		if d.none() {
 			return before, nil
@@ -79,6 +82,45 @@ func (t *transaction) policyToChange(ctx context.Context, namespace, keyType str
 		return store.KeyPolicy{}, noKeyType(keyType)
 	}
 	return policyOf(ctx, t, namespace, store.KeyType(keyType))
+}
+
+// notBelowGlobal refuses what a namespace's own admin loosens beyond the policy
+// of all: that is a floor for everybody but global admins. What the change does
+// not touch stays as a global admin may have allowed it.
+func (t *transaction) notBelowGlobal(ctx context.Context, what string, before, after *store.KeyPolicy, namespace string) error {
+	if namespace == "" || t.actor.Global() {
+		return nil
+	}
+	floor, err := policyOf(ctx, t, "", after.KeyType)
+	if err != nil {
+		return err
+	}
+	p := &problems{}
+	const remedy = "keep to it, or ask a global admin for an exception"
+	for _, length := range []struct {
+		field             string
+		floor, was, wants time.Duration
+	}{
+		{"longest_life", floor.LongestLife, before.LongestLife, after.LongestLife},
+		{"rotate_every", floor.RotateEvery, before.RotateEvery, after.RotateEvery},
+	} {
+		if length.wants != length.was && length.floor > 0 && (length.wants == 0 || length.wants > length.floor) {
+			p.add(length.field, "is longer than the policy of all namespaces allows, "+length.floor.String(), remedy)
+		}
+	}
+	for _, rule := range []struct {
+		field             string
+		floor, was, wants bool
+	}{
+		{"expiry_required", floor.ExpiryRequired, before.ExpiryRequired, after.ExpiryRequired},
+		{"scopes_required", floor.ScopesRequired, before.ScopesRequired, after.ScopesRequired},
+		{"reason_required", floor.ReasonRequired, before.ReasonRequired, after.ReasonRequired},
+	} {
+		if rule.wants != rule.was && rule.floor && !rule.wants {
+			p.add(rule.field, "is demanded by the policy of all namespaces", remedy)
+		}
+	}
+	return p.err(what)
 }
 
 // patched answers the policy with the patch applied, all of it checked.

@@ -204,3 +204,37 @@ func TestKeysThatBreakTheirPolicyOrAreToBeRotatedAreListed(t *testing.T) {
 		t.Errorf("after the rotation: %s", got)
 	}
 }
+
+func TestTheGlobalPolicyIsAFloorForAdminsOfANamespace(t *testing.T) {
+	f := newFixture(t)
+	f.keyPolicy(management.KeyPolicySet{
+		KeyType: "user", LongestLife: management.Set("24h"), RotateEvery: management.Set("12h"), ExpiryRequired: management.Set(true),
+	})
+	read := func() management.KeyPolicySet {
+		now, err := f.KeyPolicyRead(t.Context(), onlyA, "a", "user")
+		must(t, err)
+		return management.KeyPolicySet{Namespace: "a", KeyType: "user", Version: now.Version}
+	}
+	for field, loosen := range map[string]func(*management.KeyPolicySet){
+		"longest_life":    func(in *management.KeyPolicySet) { in.LongestLife = management.Set("25h") },
+		"rotate_every":    func(in *management.KeyPolicySet) { in.RotateEvery = management.Set("0s") },
+		"expiry_required": func(in *management.KeyPolicySet) { in.ExpiryRequired = management.Set(false) },
+	} {
+		in := read()
+		loosen(&in)
+		_, err := f.KeyPolicySet(t.Context(), onlyA, in)
+		blames(t, err, field)
+	}
+	stricter := read()
+	stricter.LongestLife = management.Set("1h")
+	_, err := f.KeyPolicySet(t.Context(), onlyA, stricter)
+	must(t, err)
+	exception := read()
+	exception.LongestLife = management.Set("48h")
+	_, err = f.KeyPolicySet(t.Context(), global, exception)
+	must(t, err)
+	other := read() // leaves the exception as it is
+	other.ScopesRequired = management.Set(true)
+	_, err = f.KeyPolicySet(t.Context(), onlyA, other)
+	must(t, err)
+}

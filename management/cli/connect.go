@@ -44,6 +44,11 @@ func (c *command) connect(wait time.Duration) (*client.Client, error) {
 		if server, err = localServer(first(dir, defaultDataDir)); err != nil {
 			return nil, err
 		}
+		if dir == "" { // nobody said that the folder here is theirs
+			if err := ownFolder(defaultDataDir, server); err != nil {
+				return nil, err
+			}
+		}
 	}
 	// The token in the default folder is for the server in the default folder.
 	if dir == "" && !named {

@@ -38,6 +38,36 @@ func TestTheTokenOfTheDefaultFolderIsNotSentToAServerNamedByHand(t *testing.T) {
 	o.ok("namespaces", "list", "--server", o.url, "--data-dir", o.dataDir)
 }
 
+// Whoever can write into the folder that one happens to stand in must not get
+// the token.
+func TestATokenIsNotSentWhereAFolderThatNobodyNamedSays(t *testing.T) {
+	o := open(t)
+	o.options.DataDir = ""
+	token, err := os.ReadFile(filepath.Join(o.dataDir, "admin.token"))
+	must(t, err)
+	o.options.Token = strings.TrimSpace(string(token))
+	t.Chdir(t.TempDir())
+	must(t, os.Mkdir("credence-data", 0o700))
+	addresses := filepath.Join("credence-data", "addresses.json")
+	real, err := os.ReadFile(filepath.Join(o.dataDir, "addresses.json"))
+	must(t, err)
+	must(t, os.WriteFile(addresses, real, 0o600))
+	o.ok("namespaces", "list")
+	for says, spoil := range map[string]func(){
+		"others may write it":      func() { must(t, os.Chmod(addresses, 0o666)) },
+		"leads to another machine": func() { must(t, os.WriteFile(addresses, []byte(`{"api": "https://192.0.2.1:8080"}`), 0o600)) },
+	} {
+		must(t, os.Remove(addresses))
+		must(t, os.WriteFile(addresses, real, 0o600))
+		spoil()
+		o.fails(cli.ExitFailure, says, "namespaces", "list")
+	}
+	must(t, os.WriteFile(addresses, real, 0o600))
+	must(t, os.Chmod("credence-data", 0o777)) //nolint:gosec // that is what must be noticed
+	o.fails(cli.ExitFailure, "--data-dir", "namespaces", "list")
+	o.ok("namespaces", "list", "--data-dir", "credence-data")
+}
+
 func TestAServerThatIsNotThereIsExitCodeUnavailableWithTheNextStep(t *testing.T) {
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	must(t, err)
