@@ -112,7 +112,7 @@ func New(o Options) (http.Handler, error) {
 		return nil, err
 	}
 	s := &server{
-		service: o.Service, authenticator: o.Authenticator, hosts: hostSet(o.Hosts), ready: o.Ready, metrics: m,
+		service: o.Service, authenticator: o.Authenticator, hosts: hostSet(o.Hosts), ready: sharedReady(o.Ready, o.Now), metrics: m,
 		logger: o.Logger, now: o.Now, random: o.Random, timeout: o.Timeout, slots: make(chan struct{}, o.InFlight), turns: newTurns(o.InFlight),
 		failures: newFailures(o.FailureLimit, o.Now), beyond: newBeyond(o.Service.UsableTokens, o.Now), proxies: o.TrustedProxies,
 		denials: o.Denials,

@@ -98,6 +98,10 @@ func TestReadinessFollowsTheProcess(t *testing.T) {
 	}
 	cause := errors.New("disk on fire at /secret/place")
 	d.ready.Store(&cause)
+	if got := d.send(t, "GET", "/readyz", "", "Authorization", ""); got.status != http.StatusOK {
+		t.Errorf("the answer does not hold for a second, so whoever asks has the database asked: %d", got.status)
+	}
+	d.clock.advance(time.Second)
 	a := d.send(t, "GET", "/readyz", "", "Authorization", "")
 	wantProblem(t, a, http.StatusServiceUnavailable, "unavailable", "")
 	if a.header.Get("Retry-After") == "" || strings.Contains(a.body, "secret") {
