@@ -146,6 +146,14 @@ func (b *batch) parse() {
 	encoder.SetEscapeHTML(false)
 	for text := range bytes.Lines(b.text) {
 		var p parsed
+		if l, ok := fastEntry(text); ok {
+			p.Entry = l
+			if p.entry, p.err = l.entry(); p.err == nil {
+				p.sum = p.entry.ChainHash()
+			}
+			b.lines = append(b.lines, p)
+			continue
+		}
 		if p.err = json.Unmarshal(text, &p.line); p.err != nil {
 			p.err = errors.New("is not JSON of an export")
 		}
