@@ -13,9 +13,10 @@
 //	by share  requests that the share of a replica judged, in percent
 //
 // The runs "away" have no Redis at all; in "restart" Redis is killed a third
-// into the run and comes back, empty, after another third; in "cut" Redis stays
-// and half of the replicas cannot reach it from a third on; in "frozen" Redis
-// stands still for the second third.
+// into the run and comes back, empty, after another third; in "failover" it is a
+// master that is killed a third into the run, and Sentinels make its replica the
+// master; in "cut" Redis stays and half of the replicas cannot reach it from a
+// third on; in "frozen" Redis stands still for the second third.
 package main
 
 import (

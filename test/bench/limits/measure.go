@@ -45,7 +45,7 @@ func trials() []trial {
 		all = append(all, trial{"share", "away", load, target{5, 100}})
 	}
 	for _, limiter := range []string{"exact", "leased"} {
-		for _, mishap := range []string{"restart", "cut", "frozen"} {
+		for _, mishap := range []string{"restart", "failover", "cut", "frozen"} {
 			all = append(all, trial{limiter, mishap, 2, target{100, 100}})
 		}
 	}
@@ -87,10 +87,19 @@ func (p *parameters) try(ctx context.Context, t *trial) (result, error) {
 	}
 	defer func() { _ = os.RemoveAll(folder) }()
 	redis := &server{folder: folder}
-	if err := redis.launch(ctx); err != nil {
-		return result{}, err
+	var watched *pair
+	if t.mishap == "failover" {
+		if watched, err = startPair(ctx, folder); err != nil {
+			return result{}, err
+		}
+		defer watched.kill()
+		redis = watched.master
+	} else {
+		if err := redis.launch(ctx); err != nil {
+			return result{}, err
+		}
+		defer func() { _ = redis.kill() }()
 	}
-	defer func() { _ = redis.kill() }()
 	line, err := link.Start(ctx, redis.address())
 	if err != nil {
 		return result{}, err
@@ -103,6 +112,9 @@ func (p *parameters) try(ctx context.Context, t *trial) (result, error) {
 	for i := range accounts {
 		o := p.order(t, i, redis.address(), line.Address.String())
 		o.Start = start
+		if watched != nil {
+			o.Sentinels = watched.addresses()
+		}
 		work.Go(func() (err error) {
 			accounts[i], err = o.send(ctx)
 			return err
@@ -173,6 +185,9 @@ func (p *parameters) happen(ctx context.Context, mishap string, start time.Time,
 		}
 		until(second)
 		return redis.launch(ctx)
+	case "failover":
+		until(first)
+		return redis.kill()
 	case "frozen":
 		until(first)
 		if err := redis.freeze(); err != nil {

@@ -19,6 +19,7 @@ import (
 // order is what a replica is told to do.
 type order struct {
 	Redis     string        `json:"redis"` // "" for none
+	Sentinels []string      `json:"sentinels"`
 	Exact     bool          `json:"exact"`
 	Rank      int           `json:"rank"`
 	Replicas  int           `json:"replicas"`
@@ -63,9 +64,13 @@ func (o *order) limiter(ctx context.Context) (*limiter.Limiter, func(), error) {
 	options := limiter.Options{Store: noQuotas{}, Now: time.Now, Logger: slog.New(slog.DiscardHandler), Exact: o.Exact, BudgetWait: o.Wait}
 	end := func() {}
 	if o.Redis != "" {
-		c, err := redis.Open(ctx, redis.Options{
+		server := redis.Options{
 			Addresses: []string{o.Redis}, Deployment: "bench", Budget: o.Wait, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
-		})
+		}
+		if len(o.Sentinels) > 0 {
+			server.Addresses, server.MasterName = o.Sentinels, masterName
+		}
+		c, err := redis.Open(ctx, server)
 		if err != nil {
 			return nil, nil, err
 		}

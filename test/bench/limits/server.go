@@ -14,9 +14,11 @@ import (
 
 // server is a Redis with a port of its own, which it keeps when it starts anew.
 type server struct {
-	port   int
-	folder string
-	cmd    *exec.Cmd
+	port     int
+	folder   string
+	more     []string
+	sentinel string // file of its configuration, if it is one
+	cmd      *exec.Cmd
 }
 
 // launch starts it, empty, and waits until it accepts connections.
@@ -30,8 +32,14 @@ func (s *server) launch(ctx context.Context) error {
 			return err
 		}
 	}
-	s.cmd = exec.CommandContext(ctx, program, "--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--dir", s.folder,
-		"--save", "", "--appendonly", "no", "--loglevel", "warning")
+	args := append([]string{
+		"--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--dir", s.folder,
+		"--save", "", "--appendonly", "no", "--loglevel", "warning",
+	}, s.more...)
+	if s.sentinel != "" {
+		args = []string{s.sentinel, "--sentinel", "--loglevel", "warning"}
+	}
+	s.cmd = exec.CommandContext(ctx, program, args...)
 	s.cmd.Stderr = os.Stderr
 	if err := s.cmd.Start(); err != nil {
 		return fmt.Errorf("start redis-server: %w", err)
