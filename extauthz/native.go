@@ -13,6 +13,12 @@ import (
 	"credence/extauthz/unary"
 )
 
+// What is not a Check asks for health: with a name, and few at a time.
+const (
+	maxOtherMessage = 4 << 10
+	maxOthers       = 100
+)
+
 // overUnary is the transport of package unary: Checks are answered where they
 // are read, everything else by the services that grpc-go's generated code
 // describes.
@@ -30,6 +36,7 @@ func (s *Server) overUnary(o TransportOptions) transport {
 		},
 		HandshakeTimeout: handshakeTimeout, Now: s.now,
 		MaxMessage: o.MaxMessage, MaxHeaders: maxMetadata, MaxStreams: o.Streams,
+		MaxOtherMessage: maxOtherMessage, MaxOthers: maxOthers,
 		MinPing: o.MinPing, MaxAge: o.MaxConnectionAge, MaxAgeGrace: o.MaxConnectionAgeGrace,
 		Violated: s.violated,
 		Panicked: func(ctx context.Context, value any) { _ = s.panicked(ctx, value) },

@@ -28,7 +28,7 @@ const (
 	indexedType     = 31       // name: "content-type"
 	literalIndexed  = 0x40     // with incremental indexing, 6 bits of index
 	literalPlain    = 0x00     // without indexing, 4 bits of index
-	resizeToNothing = 0x20     // dynamic table size update, 6.3
+	resizeTable     = 0x20     // dynamic table size update, 6.3, 5 bits of size
 	firstDynamic    = 62
 	tableForAnswers = 12 + 16 + 32 + 11 + 1 + 32 // both entries below
 	indexedMost     = 15
@@ -38,25 +38,31 @@ const (
 // fields that stand in every answer, once each, so that from the second answer
 // on each is one byte.
 type answerTable struct {
-	off     bool // the peer keeps too small a table, or none
-	resize  bool // it is to be told that nothing is in it
-	typed   bool // content-type is in it
-	trailed bool // grpc-status: 0 is in it, and so came after the type
+	off     bool   // the peer keeps too small a table, or none
+	cut     uint32 // by how much the table became smaller than it was at first
+	resize  bool   // the peer is to be told so
+	typed   bool   // content-type is in it
+	trailed bool   // grpc-status: 0 is in it, and so came after the type
 }
 
-// limit follows the peer's SETTINGS_HEADER_TABLE_SIZE. A table that was
-// lowered is emptied, which the next block says (RFC 7541, 4.2); it is not
-// used again.
+// limit follows the peer's SETTINGS_HEADER_TABLE_SIZE. The next block says
+// that the table was lowered, as it must (RFC 7541, 4.2). It never grows again:
+// what stands in it is small. Where not even that fits it is not used any more.
 func (t *answerTable) limit(size uint32) {
-	if size < tableForAnswers && !t.off {
-		t.off, t.resize = true, true
+	if size >= tableSize-t.cut {
+		return
 	}
+	t.resize = true
+	if size < tableForAnswers {
+		t.off, size = true, 0
+	}
+	t.cut = tableSize - size
 }
 
 func (t *answerTable) begin(b []byte) []byte {
 	if t.resize {
 		t.resize = false
-		b = append(b, resizeToNothing)
+		b = appendInteger(b, resizeTable, 5, uint64(tableSize-t.cut))
 	}
 	return b
 }
@@ -128,17 +134,17 @@ func appendField(b []byte, name, value string) []byte {
 
 // appendString appends a string as it is (RFC 7541, 5.2).
 func appendString(b []byte, s string) []byte {
-	return append(appendInteger(b, uint64(len(s))), s...)
+	return append(appendInteger(b, 0, 7, uint64(len(s))), s...)
 }
 
-// appendInteger appends an integer with a prefix of 7 bits, the first of which
-// is 0 (RFC 7541, 5.1).
-func appendInteger(b []byte, n uint64) []byte {
-	const most = 1<<7 - 1
+// appendInteger appends an integer with a prefix of so many bits, after the
+// pattern that stands before them (RFC 7541, 5.1).
+func appendInteger(b []byte, pattern byte, bits uint, n uint64) []byte {
+	most := uint64(1)<<bits - 1
 	if n < most {
-		return append(b, byte(n))
+		return append(b, pattern|byte(n))
 	}
-	return binary.AppendUvarint(append(b, most), n-most)
+	return binary.AppendUvarint(append(b, pattern|byte(most)), n-most)
 }
 
 // escaped is the message of a status as gRPC sends it: percent-encoded, of

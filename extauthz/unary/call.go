@@ -1,6 +1,7 @@
 package unary
 
 import (
+	"container/list"
 	"context"
 	"net"
 	"sync"
@@ -17,27 +18,30 @@ type Call struct {
 	id   uint32
 	head head
 
-	message []byte // the one message; aliases in or partial
+	message []byte // the one message until it is answered; aliases in or partial
 	broken  *refusal
 	due     time.Time // zero: no deadline
 
 	// Of whoever reads the connection.
-	partial  []byte // what has come of a message that came in pieces
-	received int    // bytes of DATA
-	ended    bool   // the peer has said all (half-closed, RFC 9113, 5.1)
-	inline   bool   // it is answered by whoever reads
-	apart    bool   // it is answered by a goroutine of its own
+	received int  // bytes of DATA
+	ended    bool // the peer has said all (half-closed, RFC 9113, 5.1)
+	inline   bool // it is answered by whoever reads
+	apart    bool // it is answered by a goroutine of its own
 
 	waits   bool // somebody else reads on; never changes back
 	escaped atomic.Bool
 	gone    atomic.Bool // the peer does not want an answer any more
 
 	// Guarded by conn.mu.
-	extra    int64  // send window beyond the initial one
-	started  bool   // the head of the answer was sent
-	pending  []byte // of the answer, what does not fit into the windows
-	done     bool   // nothing more will be said
-	starving bool   // it is in conn.starving
+	partial  []byte        // what has come of a message that came in pieces
+	whole    bool          // it is complete
+	held     int           // bytes of it, as counted (held.go)
+	loan     *loan         // the buffer that the message is in, if it waits
+	extra    int64         // send window beyond the initial one
+	started  bool          // the head of the answer was sent
+	pending  []byte        // of the answer, what does not fit into the windows
+	done     bool          // nothing more will be said
+	inLine   *list.Element // of conn.starving
 	code     uint32
 	text     string
 	closed   bool // all was sent, or the peer has reset the stream
@@ -144,10 +148,10 @@ func (c *Call) cancel() {
 // reuse makes the call ready for the next one. What somebody might still read
 // who kept it as a context stays as it is.
 func (c *Call) reuse() {
-	c.message, c.broken, c.due = nil, nil, time.Time{}
-	c.partial, c.received, c.ended, c.inline, c.apart, c.waits = nil, 0, false, false, false, false
-	c.extra, c.started, c.pending, c.done = 0, false, nil, false
-	c.starving, c.code, c.text, c.closed, c.orphaned = false, 0, "", false, false
+	c.due = time.Time{}
+	c.received, c.ended, c.inline, c.apart, c.waits = 0, false, false, false, false
+	c.whole, c.extra, c.started, c.pending, c.done = false, 0, false, nil, false
+	c.code, c.text, c.closed, c.orphaned = 0, "", false, false
 }
 
 // finish ends the context after the call was answered.
@@ -164,7 +168,7 @@ func (c *Call) Wait() {
 	if c.inline && !c.waits {
 		c.waits = true
 		c.escaped.Store(true)
-		c.conn.handOver()
+		c.conn.handOver(c)
 	}
 }
 

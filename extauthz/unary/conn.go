@@ -1,6 +1,7 @@
 package unary
 
 import (
+	"container/list"
 	"context"
 	"errors"
 	"io"
@@ -31,15 +32,13 @@ type conn struct {
 
 	// Of whoever reads: one goroutine at a time.
 	in       []byte
-	from, to int  // what was read and not looked at yet
-	needs    int  // bytes that the next frame takes
-	lent     bool // messages in it are still looked at: it may not be written to
+	from, to int // what was read and not looked at yet
+	needs    int // bytes that the next frame takes
 	headers  *headerReader
 	opened   headerBlock
 	kept     []*Call
 	idle     int
 	changes  int // SETTINGS
-	held     int // bytes in Call.partial
 	unacked  int // bytes of DATA for which the window was not opened again
 	pings    pingWatch
 
@@ -60,8 +59,12 @@ type conn struct {
 	answered bool // something was sent since the last PING
 
 	calls     map[uint32]*Call
-	orphans   int     // calls that are answered though their stream was reset
-	starving  []*Call // that wait for the window of the connection
+	orphans   int       // calls that are answered though their stream was reset
+	others    uint32    // calls of other methods than Options.Path, of both kinds
+	starving  list.List // calls that wait for the window of the connection
+	held      int       // bytes of messages in pieces
+	lent      int       // bytes of buffers that messages are in that wait
+	loan      *loan     // of in: it may not be written to
 	table     answerTable
 	window    int64 // for sending, of the connection
 	initial   int64 // of each stream
@@ -125,9 +128,8 @@ func (c *conn) frames() error {
 
 // fill reads more; false when nothing more comes.
 func (c *conn) fill() bool {
-	if c.lent {
-		c.lent = false
-		in := make([]byte, max(len(c.in), c.needs))
+	if c.giveBack() { // it grows again where much comes at once
+		in := make([]byte, max(firstBuffer, c.needs))
 		c.from, c.to, c.in = 0, copy(in, c.in[c.from:c.to]), in
 	}
 	if c.from == c.to {
@@ -146,15 +148,17 @@ func (c *conn) fill() bool {
 	c.reads.Add(1)
 	c.to += n
 	if n == len(c.in) && n < mostBuffer { // there is more than fits
-		c.in = append(make([]byte, 0, 2*n), c.in...)[:2*n]
+		in := make([]byte, min(2*n, mostBuffer))
+		copy(in, c.in)
+		c.in = in
 	}
 	return err == nil || n > 0
 }
 
 // handOver has another goroutine read on while the call waits. What is in the
 // buffer stays there, because the message of the call is.
-func (c *conn) handOver() {
-	c.lent = true
+func (c *conn) handOver(call *Call) {
+	c.lend(call)
 	c.turn.Add(1)
 	c.server.running.Go(func() {
 		c.flush()
@@ -241,10 +245,14 @@ func (c *conn) end() {
 		t.Stop()
 	}
 	c.timers = nil
+	for _, call := range c.calls {
+		if !call.inline && !call.apart {
+			c.letGo(call) // those that are answered let go by themselves
+		}
+	}
 	c.mu.Unlock()
+	c.giveBack()
 	c.cancelAll()
-	c.server.held.Add(-int64(c.held))
-	c.held = 0
 	c.server.forget(c)
 }
 

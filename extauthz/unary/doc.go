@@ -46,11 +46,13 @@
 //	header block in pieces         twice that, and 65 frames (CVE-2024-27316); 10 to 20 s
 //	                               from one piece to the next
 //	message                        Options.MaxMessage
-//	messages in pieces             8 MiB of a connection, 128 MiB of all
+//	messages in pieces             8 MiB of a connection until they are answered, and
+//	buffers of calls that wait     32 MiB, then no call is taken; 128 MiB of all for both
+//	calls of other methods         Options.MaxOthers, of Options.MaxOtherMessage
 //	frames that bring no call on   10000 in a row (PING, RST_STREAM, empty DATA, ...)
 //	SETTINGS                       1000 of a connection
 //	pings                          Options.MinPing apart, or the third one too early ends it
-//	answers that are not read      one of each call, as its window allows; 256 KiB in the
+//	answers that are not read      one of each call until it is reset, as its window allows; 256 KiB in the
 //	                               buffer, then nothing is read; 10 to 20 s for one write
 //	greeting and handshake         Options.HandshakeTimeout
 //	silence                        two hours, then a ping that is to be answered

@@ -74,8 +74,8 @@ func FuzzConnection(f *testing.F) {
 		s.running.Wait()
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if len(s.conns) != 0 || s.held.Load() != 0 || c.orphans != 0 {
-			t.Errorf("%d connections, %d bytes and %d calls are left", len(s.conns), s.held.Load(), c.orphans)
+		if len(s.conns) != 0 || s.held.Load() != 0 || c.held != 0 || c.lent != 0 || c.orphans != 0 {
+			t.Errorf("%d connections, %d bytes (%d and %d) and %d calls are left", len(s.conns), s.held.Load(), c.held, c.lent, c.orphans)
 		}
 		// A refusal names what was sent: that is the longest answer to a byte.
 		if most := 200*len(sent) + 10000; written.n > most {

@@ -56,7 +56,7 @@ func testOptions(inline func(*Call)) Options {
 		Path: path, Inline: inline, Others: echo, WaitKey: waitKey{},
 		Handshake:        func(c net.Conn) (net.Conn, error) { return c, nil },
 		HandshakeTimeout: 10 * time.Second, Now: time.Now,
-		MaxMessage: 1 << 20, MaxHeaders: 64 << 10, MaxStreams: 1000, MinPing: 5 * time.Second,
+		MaxMessage: 1 << 20, MaxOtherMessage: 1 << 20, MaxOthers: 1000, MaxHeaders: 64 << 10, MaxStreams: 1000, MinPing: 5 * time.Second,
 	}
 }
 

@@ -31,8 +31,13 @@ type Options struct {
 	// HandshakeTimeout bounds it, and what a client says first.
 	HandshakeTimeout time.Duration
 
-	Now         func() time.Time
-	MaxMessage  int
+	Now        func() time.Time
+	MaxMessage int // of Path
+	// Messages of other methods may be so long, and so many of their calls may
+	// run at once on a connection.
+	MaxOtherMessage int
+	MaxOthers       uint32
+
 	MaxHeaders  int // RFC 9113, 6.5.2: SETTINGS_MAX_HEADER_LIST_SIZE
 	MaxStreams  uint32
 	MinPing     time.Duration
@@ -65,7 +70,7 @@ func (o *Options) streamWindow() int { return o.MaxMessage + messagePrefix + max
 // Server answers calls. It can be stopped once.
 type Server struct {
 	options Options
-	held    atomic.Int64 // bytes in Call.partial of all connections
+	held    atomic.Int64 // bytes of messages that are kept, of all connections
 	quit    chan struct{}
 
 	mu        sync.Mutex

@@ -79,7 +79,7 @@ func (c *conn) headerBlock(stream uint32, ends bool, block []byte) error {
 	case c.drained >= drainFinal: // the peer knows that nobody answers
 		c.mu.Unlock()
 		return c.noProgress()
-	case refused == CodeNo && uint32(len(c.calls)+c.orphans) >= c.server.options.MaxStreams:
+	case refused == CodeNo && c.full(h.inline):
 		refused = CodeRefusedStream
 	}
 	if refused != CodeNo {
@@ -91,6 +91,9 @@ func (c *conn) headerBlock(stream uint32, ends bool, block []byte) error {
 		return c.noProgress()
 	}
 	c.calls[stream] = call
+	if !h.inline {
+		c.others++
+	}
 	if h.refusal != nil {
 		call.done = true
 		c.answered = true
@@ -125,8 +128,7 @@ func (c *conn) trailers(stream uint32, ends bool) error {
 	case !ends: // RFC 9113, 8.1: trailers end a request
 		return c.resetCall(call, CodeProtocol)
 	}
-	call.ended, call.message = true, call.partial
-	return c.complete(call)
+	return c.piece(call, nil, true)
 }
 
 func (c *conn) find(stream uint32) *Call {
@@ -161,78 +163,73 @@ func (c *conn) data(f frame, payload []byte) error {
 	if call.received += f.length; call.received > c.server.options.streamWindow() {
 		return c.resetCall(call, CodeFlowControl)
 	}
-	call.ended = f.has(flagEndStream)
-	if call.ended && len(call.partial) == 0 {
+	ends := f.has(flagEndStream)
+	switch {
+	case ends && call.received == f.length:
+		call.ended = true
 		call.message = payload // which is valid until the next read
 		return c.complete(call)
-	}
-	if len(payload) == 0 && !call.ended {
+	case !ends && len(payload) == 0:
 		return c.noProgress()
 	}
-	call.partial = append(call.partial, payload...)
-	if !c.hold(len(payload)) {
-		return c.resetCall(call, CodeEnhanceYourCalm)
+	return c.piece(call, payload, ends)
+}
+
+// piece takes a part of a message, which ends with the last one, or where it
+// becomes too long: nobody reads the rest.
+func (c *conn) piece(call *Call, payload []byte, ends bool) error {
+	c.mu.Lock()
+	if call.closed {
+		c.mu.Unlock()
+		return c.noProgress()
 	}
-	if call.broken = c.server.options.tooLong(call.partial); call.broken != nil {
-		return c.complete(call) // nobody reads the rest
-	}
-	if call.ended {
+	fits := c.hold(call, payload)
+	call.ended = ends
+	call.broken = c.server.options.tooLong(call.partial, call.head.inline)
+	if call.whole = ends || call.broken != nil; call.whole {
 		call.message = call.partial
+	}
+	c.mu.Unlock()
+	switch {
+	case !fits:
+		return c.resetCall(call, CodeEnhanceYourCalm)
+	case call.whole:
 		return c.complete(call)
 	}
 	return nil
 }
 
-const (
-	// mostHeld is how much a connection keeps of messages that come in pieces,
-	// mostHeldByAll how much all connections keep.
-	mostHeld      = 8 << 20
-	mostHeldByAll = 128 << 20
-)
-
-// hold accounts for bytes of messages that are kept; false when they are too
-// many.
-func (c *conn) hold(n int) bool {
-	c.held += n
-	return c.server.held.Add(int64(n)) <= mostHeldByAll && c.held <= mostHeld
-}
-
-// letGo is the opposite of hold for all that is kept of a call.
-func (c *conn) letGo(call *Call) {
-	if n := len(call.partial); n > 0 {
-		c.held -= n
-		c.server.held.Add(-int64(n))
-		call.partial = nil
-	}
-}
-
 // tooLong says so as soon as the length of a message is known.
-func (o *Options) tooLong(b []byte) *refusal {
+func (o *Options) tooLong(b []byte, inline bool) *refusal {
+	most := o.MaxMessage
+	if !inline {
+		most = o.MaxOtherMessage
+	}
 	if len(b) < messagePrefix {
 		return nil
 	}
-	if n := binary.BigEndian.Uint32(b[1:]); n > uint32(o.MaxMessage) {
-		return &refusal{code: statusResourceExhausted, message: fmt.Sprintf("grpc: received message larger than max (%d vs. %d)", n, o.MaxMessage)}
+	if n := binary.BigEndian.Uint32(b[1:]); n > uint32(most) {
+		return &refusal{code: statusResourceExhausted, message: fmt.Sprintf("grpc: received message larger than max (%d vs. %d)", n, most)}
 	}
 	return nil
 }
 
 // unwrap takes the prefix off what came (PROTOCOL-HTTP2, "Length-Prefixed-Message"):
 // there must be one message, and it must not be compressed.
-func (o *Options) unwrap(b []byte, encoding string) ([]byte, *refusal) {
+func (o *Options) unwrap(b []byte, h *head) ([]byte, *refusal) {
 	switch {
 	case len(b) == 0:
 		return nil, &refusal{code: statusInternal, message: "cardinality violation: received no request message from non-client-streaming RPC"}
 	case len(b) < messagePrefix:
 		return nil, &refusal{code: statusInternal, message: "unexpected EOF"}
 	}
-	if r := o.tooLong(b); r != nil {
+	if r := o.tooLong(b, h.inline); r != nil {
 		return nil, r
 	}
 	n := int(binary.BigEndian.Uint32(b[1:]))
 	switch rest := b[messagePrefix:]; {
-	case encoding != "":
-		return nil, &refusal{code: statusUnimplemented, message: "grpc: Decompressor is not installed for grpc-encoding " + quoted(encoding)}
+	case h.encoding != "":
+		return nil, &refusal{code: statusUnimplemented, message: "grpc: Decompressor is not installed for grpc-encoding " + quoted(h.encoding)}
 	case b[0] == 1:
 		return nil, &refusal{code: statusInternal, message: "grpc: compressed flag set with identity or empty encoding"}
 	case b[0] != 0:
@@ -254,17 +251,15 @@ func partial(b []byte) bool {
 // complete has a call answered whose request has come, or will not.
 func (c *conn) complete(call *Call) error {
 	c.idle = 0
-	c.letGo(call) // its message keeps it
 	if call.broken == nil {
-		call.message, call.broken = c.server.options.unwrap(call.message, call.head.encoding)
+		call.message, call.broken = c.server.options.unwrap(call.message, &call.head)
 	}
 	if !call.head.inline {
 		c.answerApart(call)
 		return nil
 	}
 	call.inline = true
-	c.server.options.Inline(call)
-	full := c.settle(call) > mostKept
+	full := c.answer(call) > mostKept
 	if call.waits { // somebody else reads
 		c.flush()
 		return errHandedOver
@@ -276,10 +271,29 @@ func (c *conn) complete(call *Call) error {
 	return nil
 }
 
+// answer has the call answered where it was read, and says how much is to be
+// written.
+func (c *conn) answer(call *Call) (unwritten int) {
+	answered := false
+	defer func() {
+		if !answered { // it panics
+			c.mu.Lock()
+			c.letGo(call)
+			c.mu.Unlock()
+		}
+	}()
+	c.server.options.Inline(call)
+	answered = true
+	return c.settle(call)
+}
+
 // answerApart has a goroutine of its own answer the call.
 func (c *conn) answerApart(call *Call) {
 	call.message = append([]byte(nil), call.message...)
 	call.apart = true
+	c.mu.Lock()
+	c.letGo(call)
+	c.mu.Unlock()
 	c.server.running.Go(func() {
 		defer func() {
 			if p := recover(); p != nil {
@@ -294,13 +308,19 @@ func (c *conn) answerApart(call *Call) {
 }
 
 // settle ends a call whose answering function has returned, and says how much
-// is to be written.
+// is to be written. What it was asked is forgotten; its answer may wait for the
+// windows for long.
 func (c *conn) settle(call *Call) int {
 	call.finish()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.letGo(call)
+	call.message, call.broken, call.head = nil, nil, head{inline: call.head.inline}
 	if call.orphaned {
 		c.orphans--
+		if !call.head.inline {
+			c.others--
+		}
 	}
 	if !call.done && !call.closed {
 		call.done, call.code, call.text, call.pending = true, statusInternal, "call was not answered", nil
@@ -355,8 +375,10 @@ func (c *conn) resetCall(call *Call, code Code) error {
 
 // giveUp ends a call that the peer, or nobody, wants any more.
 func (c *conn) giveUp(call *Call) {
-	c.letGo(call)
 	c.mu.Lock()
+	if !call.inline && !call.apart {
+		c.letGo(call)
+	}
 	if !call.closed {
 		if !call.done && (call.inline || call.apart) {
 			call.orphaned = true

@@ -114,9 +114,8 @@ func (c *conn) pump(call *Call) {
 	for len(call.pending) > 0 {
 		n := min(int64(len(call.pending)), c.window, c.initial+call.extra, int64(c.mostFrame))
 		if n <= 0 {
-			if c.window <= 0 && !call.starving {
-				call.starving = true
-				c.starving = append(c.starving, call)
+			if c.window <= 0 && call.inLine == nil {
+				call.inLine = c.starving.PushBack(call)
 			}
 			return
 		}
@@ -135,17 +134,20 @@ func (c *conn) pump(call *Call) {
 
 // feed goes on with those in line. Each leaves it, or has used the window up.
 func (c *conn) feed() {
-	for len(c.starving) > 0 && c.window > 0 {
-		call := c.starving[0]
-		if !call.closed {
-			c.pump(call)
-		}
+	for first := c.starving.Front(); first != nil && c.window > 0; first = c.starving.Front() {
+		call, _ := first.Value.(*Call)
+		c.pump(call)
 		if !call.closed && c.window <= 0 {
 			return // it stays the first
 		}
-		call.starving = false
-		c.starving[0] = nil
-		c.starving = c.starving[1:]
+		c.leaveLine(call)
+	}
+}
+
+func (c *conn) leaveLine(call *Call) {
+	if call.inLine != nil {
+		c.starving.Remove(call.inLine)
+		call.inLine = nil
 	}
 }
 
@@ -167,11 +169,15 @@ func (c *conn) trail(call *Call) {
 	c.close(call)
 }
 
-// close forgets a stream.
+// close forgets a stream: nothing of the connection points to it any more.
 func (c *conn) close(call *Call) {
 	call.closed = true
 	call.pending = nil
+	c.leaveLine(call)
 	delete(c.calls, call.id)
+	if !call.head.inline && !call.orphaned {
+		c.others--
+	}
 	c.endIfDrained()
 }
 
