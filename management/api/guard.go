@@ -106,6 +106,9 @@ func (s *server) authorize(r *http.Request, op Operation) (management.Actor, err
 	actor, err := s.authenticate(r, text, try)
 	if err != nil {
 		if problemOf(err).wire.Status == http.StatusUnauthorized {
+			if wait > 0 { // whoever guesses on is told the same, whether it was judged or not
+				return management.Actor{}, s.tooMany(r, op, wait)
+			}
 			return management.Actor{}, s.denied(r, op, management.Actor{}, management.CodeUnauthorized)
 		}
 		return management.Actor{}, s.refuse(r.Context(), err)
