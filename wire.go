@@ -19,6 +19,7 @@ import (
 	"credence/extauthz"
 	"credence/extauthz/line"
 	"credence/management"
+	"credence/management/anomaly"
 	"credence/management/api"
 	"credence/management/jobs"
 	"credence/store"
@@ -326,6 +327,11 @@ func (d *deployment) startControlPlane(w *work, l *listeners, service *managemen
 	w.back.Go(func() error { return denials.Run(w.lasting) })
 	w.front.Go(func() error { return api.Serve(w.ctx, listener, handler, d.config.ShutdownGrace, d.logger) })
 	w.front.Go(func() error { return changes.RunJobs(w.ctx, failures.Counted(jobs.Handlers(service, changes))) })
+	watch, err := anomaly.New(anomaly.Options{Store: changes, Now: time.Now, Random: rand.Reader, Logger: d.logger})
+	if err != nil {
+		return extauthz.Part{}, err
+	}
+	passes = append(passes, jobs.Pass{Name: "anomalies", Every: anomaly.Every, Do: watch.Pass}.Work(d.logger, failures))
 	w.front.Go(func() error { return leader.Run(w.ctx, passes...) })
 	d.pushChanges(w)
 	return extauthz.Part{Name: "management_api", Check: func() error { return w.ctx.Err() }, Note: note}, nil

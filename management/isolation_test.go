@@ -47,6 +47,11 @@ func settle(t *testing.T) {
 		}
 		settled.key[namespace] = f.key(management.KeyCreate{Namespace: namespace, Name: "secret of " + namespace, Plan: "shared", Owner: "shared"}).Key.KeyID
 		settled.rule[namespace] = f.rule(management.BlacklistAdd{Namespace: namespace, Network: "192.0.2.1"}).ID
+		_, _, err := f.store.SeeAnomaly(t.Context(), store.Anomaly{
+			ID: "ano_" + namespace, Type: "rate_change", Severity: store.SeverityHigh, Namespace: namespace, KeyID: settled.key[namespace],
+			Subject: "key:" + settled.key[namespace], FirstAt: f.clock(), LastAt: f.clock(), Evidence: store.Evidence{Message: "much"},
+		})
+		must(t, err)
 		settled.admin[namespace] = f.admin(management.TokenCreate{Role: "operator", Namespaces: []string{namespace}}).Token.ID
 	}
 	settled.keyset, settled.secrets, settled.content = f.keyset, f.secrets, f.closed()
@@ -221,6 +226,18 @@ var attempts = map[string]struct {
 	"AuditList": {"", func(ctx context.Context, w *tenants, ns string) (any, error) {
 		return w.AuditList(ctx, onlyA, management.AuditList{Namespace: ns})
 	}},
+	"AnomalyList": {"", func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.AnomalyList(ctx, onlyA, management.AnomalyList{Namespace: ns})
+	}},
+	"AnomalyRead": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.AnomalyRead(ctx, onlyA, w.finding(ns))
+	}},
+	"AnomalyAcknowledge": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.AnomalyAcknowledge(ctx, onlyA, management.AnomalyChange{ID: w.finding(ns)})
+	}},
+	"AnomalyResolve": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.AnomalyResolve(ctx, onlyA, management.AnomalyChange{ID: w.finding(ns)})
+	}},
 	"UsageRead": {"", func(ctx context.Context, w *tenants, ns string) (any, error) {
 		return w.UsageRead(ctx, onlyA, management.UsageRead{Namespace: ns})
 	}},
@@ -363,9 +380,12 @@ func exportedEntries(export string) []string {
 	return found
 }
 
+// finding is the id of the finding about the key of a namespace.
+func (w *tenants) finding(namespace string) string { return "ano_" + namespace }
+
 // anonymous takes the names that the caller gave out of a text.
 func (w *tenants) anonymous(text string) string {
-	for _, given := range []string{w.key["b"], w.key["none"], w.rule["b"], w.rule["none"], w.admin["b"], w.admin["none"], `"b"`, `"none"`, `"b:1"`, `"none:1"`} {
+	for _, given := range []string{w.key["b"], w.key["none"], w.rule["b"], w.rule["none"], w.admin["b"], w.admin["none"], w.finding("b"), w.finding("none"), `"b"`, `"none"`, `"b:1"`, `"none:1"`} {
 		text = strings.ReplaceAll(text, given, "GIVEN")
 	}
 	return text

@@ -25,6 +25,7 @@ type Reader interface {
 	UsageAnswerer
 	OldCounter
 	CleanupReportReader
+	AnomalyReader
 }
 
 // Writer is everything a transaction can change. Backends implement it; only
@@ -45,6 +46,7 @@ type Writer interface {
 	CheckpointWriter
 	AnchorWriter
 	CleanupReportWriter
+	AnomalyWriter
 	ChangeWriter
 }
 

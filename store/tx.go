@@ -318,6 +318,11 @@ func (tx *Tx) DeleteRoutePolicy(ctx context.Context, name string, version int64)
 	return tx.changed(tx.w.DeleteRoutePolicy(ctx, name, version), Change{Kind: ChangeRoutePolicy, ObjectID: name})
 }
 
+// UpdateAnomaly changes what people say of a finding.
+func (tx *Tx) UpdateAnomaly(ctx context.Context, a Anomaly) error {
+	return tx.changed(tx.w.UpdateAnomaly(ctx, a), Change{})
+}
+
 // InsertToken makes an admin token. The data plane need not know.
 func (tx *Tx) InsertToken(ctx context.Context, t Token) error {
 	return tx.changed(tx.w.InsertToken(ctx, t), Change{})

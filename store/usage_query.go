@@ -96,6 +96,9 @@ type UsageAnswerer interface {
 	// KeyNetworks MUST answer at most limit networks of the key, or of all keys
 	// without one, that were first seen in [from, until), by that and the key.
 	KeyNetworks(ctx context.Context, keyID string, from, until time.Time, limit int) ([]KeyNetwork, error)
+	// DeniedMinutes MUST answer at most limit rows of keys in [from, until) that
+	// are no allowed ones, by minute, key, reason and route policy.
+	DeniedMinutes(ctx context.Context, from, until time.Time, limit int) ([]UsageMinute, error)
 	// QuotaUses MUST answer what is used of windows that hold the instant, by
 	// subject and name, at most limit after the subject and name given.
 	QuotaUses(ctx context.Context, at time.Time, subject, name string, limit int) ([]QuotaUse, error)

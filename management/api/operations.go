@@ -43,6 +43,7 @@ func Operations() []Operation {
 		auditOperations(),
 		usageOperations(),
 		cleanupOperations(),
+		anomalyOperations(),
 		processOperations(),
 	} {
 		all = append(all, rows...)

@@ -97,6 +97,8 @@ func Commands(o Options) []*cobra.Command {
 			contextAdd, contextUse, contextList, contextShow, contextRemove),
 		export(o),
 		usageNoun(o),
+		noun(o, "anomalies", "use of keys and addresses that is not as it should be", anomalyExamples,
+			anomalyList, anomalyShow, anomalyAcknowledge, anomalyResolve),
 		noun(o, "audit", "who did what, and the proof that nothing of it was changed", auditExamples,
 			auditList, auditShow, auditExport, auditVerify, auditCheckpoint, auditCheckpoints, auditAnchors, auditPublicKey),
 		noun(o, "cleanup", "what the control plane tidies up at intervals", cleanupExamples, cleanupList, cleanupRun),

@@ -342,6 +342,30 @@ func (c *Client) CleanupRun(ctx context.Context, in CleanupRunInput) (CleanupRep
 	return call[CleanupReport](ctx, c, http.MethodPost, "/v1/cleanup/{name}/run", in)
 }
 
+// AnomalyList: List findings, newest first.
+// GET /v1/anomalies, role viewer.
+func (c *Client) AnomalyList(ctx context.Context, in AnomalyListInput) (List[Anomaly], error) {
+	return call[List[Anomaly]](ctx, c, http.MethodGet, "/v1/anomalies", in)
+}
+
+// AnomalyShow: Show a finding.
+// GET /v1/anomalies/{id}, role viewer.
+func (c *Client) AnomalyShow(ctx context.Context, in AnomalyShowInput) (Anomaly, error) {
+	return call[Anomaly](ctx, c, http.MethodGet, "/v1/anomalies/{id}", in)
+}
+
+// AnomalyAcknowledge: Say that somebody looks after a finding.
+// POST /v1/anomalies/{id}/acknowledge, role operator.
+func (c *Client) AnomalyAcknowledge(ctx context.Context, in AnomalyStateInput) (Anomaly, error) {
+	return call[Anomaly](ctx, c, http.MethodPost, "/v1/anomalies/{id}/acknowledge", in)
+}
+
+// AnomalyResolve: End a finding.
+// POST /v1/anomalies/{id}/resolve, role operator.
+func (c *Client) AnomalyResolve(ctx context.Context, in AnomalyStateInput) (Anomaly, error) {
+	return call[Anomaly](ctx, c, http.MethodPost, "/v1/anomalies/{id}/resolve", in)
+}
+
 // ReplicaList: List the replicas of the data plane and how far each has come.
 // GET /v1/replicas, role viewer.
 func (c *Client) ReplicaList(ctx context.Context, in ReplicaListInput) (ReplicaPage, error) {

@@ -391,6 +391,36 @@ CREATE TABLE credence.usage_rolled (
 
 INSERT INTO credence.usage_rolled (only_row, minutes_before, hours_before) VALUES (1, '1970-01-01Z', '1970-01-01Z');
 
+-- For who looks for refusals of the last minutes. Its condition is repeated
+-- where it is used.
+CREATE INDEX usage_minute_denied ON credence.usage_minute (minute)
+    WHERE key_id <> '' AND reason NOT IN ('allowed', 'allowed_anonymous');
+
+-- Findings about the use of a key or an address. One that is not resolved is
+-- merged with what is found of the same later.
+CREATE TABLE credence.api_key_anomalies (
+    id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    anomaly_id   text COLLATE "C" NOT NULL UNIQUE CHECK (anomaly_id <> ''),
+    key_id       text COLLATE "C" REFERENCES credence.api_keys (key_id),
+    anomaly_type text COLLATE "C" NOT NULL CHECK (anomaly_type <> ''),
+    severity     text        NOT NULL CHECK (severity IN ('low', 'medium', 'high', 'critical')),
+    state        text        NOT NULL CHECK (state IN ('open', 'acknowledged', 'resolved')),
+    namespace    text COLLATE "C" NOT NULL, -- '' for what has none
+    subject      text COLLATE "C" NOT NULL CHECK (subject <> ''),
+    details      jsonb       NOT NULL CHECK (jsonb_typeof(details) = 'object'),
+    first_at     timestamptz NOT NULL,
+    last_at      timestamptz NOT NULL CHECK (last_at >= first_at),
+    created_at   timestamptz NOT NULL,
+    state_at     timestamptz,
+    state_by     text        NOT NULL,
+    note         text        NOT NULL,
+    version      bigint      NOT NULL CHECK (version >= 0)
+);
+
+CREATE UNIQUE INDEX api_key_anomalies_lasting ON credence.api_key_anomalies (anomaly_type, subject) WHERE state <> 'resolved';
+CREATE INDEX api_key_anomalies_subject ON credence.api_key_anomalies (anomaly_type, subject, anomaly_id);
+CREATE INDEX api_key_anomalies_key_id ON credence.api_key_anomalies (key_id) WHERE key_id IS NOT NULL;
+
 -- Where keys were let through from; each network is a /24 or a /48. Erased
 -- with the key.
 CREATE TABLE credence.key_networks (

@@ -385,6 +385,36 @@ CREATE TABLE usage_rolled (
 
 INSERT INTO usage_rolled (only_row, minutes_before, hours_before) VALUES (1, 0, 0);
 
+-- For who looks for refusals of the last minutes. Its condition is repeated
+-- where it is used.
+CREATE INDEX usage_minute_denied ON usage_minute (minute)
+    WHERE key_id <> '' AND reason NOT IN ('allowed', 'allowed_anonymous');
+
+-- Findings about the use of a key or an address. One that is not resolved is
+-- merged with what is found of the same later.
+CREATE TABLE api_key_anomalies (
+    id           INTEGER NOT NULL PRIMARY KEY,
+    anomaly_id   TEXT    NOT NULL UNIQUE CHECK (anomaly_id <> ''),
+    key_id       TEXT    REFERENCES api_keys (key_id),
+    anomaly_type TEXT    NOT NULL CHECK (anomaly_type <> ''),
+    severity     TEXT    NOT NULL CHECK (severity IN ('low', 'medium', 'high', 'critical')),
+    state        TEXT    NOT NULL CHECK (state IN ('open', 'acknowledged', 'resolved')),
+    namespace    TEXT    NOT NULL, -- '' for what has none
+    subject      TEXT    NOT NULL CHECK (subject <> ''),
+    details      TEXT    NOT NULL CHECK (json_type(details) = 'object'),
+    first_at     INTEGER NOT NULL,
+    last_at      INTEGER NOT NULL CHECK (last_at >= first_at),
+    created_at   INTEGER NOT NULL,
+    state_at     INTEGER,
+    state_by     TEXT    NOT NULL,
+    note         TEXT    NOT NULL,
+    version      INTEGER NOT NULL CHECK (version >= 0)
+) STRICT;
+
+CREATE UNIQUE INDEX api_key_anomalies_lasting ON api_key_anomalies (anomaly_type, subject) WHERE state <> 'resolved';
+CREATE INDEX api_key_anomalies_subject ON api_key_anomalies (anomaly_type, subject, anomaly_id);
+CREATE INDEX api_key_anomalies_key_id ON api_key_anomalies (key_id) WHERE key_id IS NOT NULL;
+
 -- Where keys were let through from; each network is a /24 or a /48. Erased
 -- with the key.
 CREATE TABLE key_networks (

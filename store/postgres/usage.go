@@ -68,18 +68,32 @@ func (r reader) UsageMinutes(ctx context.Context, keyID string, from, until time
 	found, err := listRows(ctx, r.q,
 		`SELECT key_id, minute, reason, policy, minutes, namespace, owner, plan, checks, latency_us, addresses FROM credence.usage_minute
 		WHERE key_id = $1 AND minute >= $2 AND minute < $3 ORDER BY minute, reason, policy LIMIT $4`,
-		[]any{keyID, timeOrNull(from), timeOrNull(until), limit},
-		func(r row, u *store.UsageMinute) error {
-			var latency int64
-			err := r.Scan(&u.KeyID, instant{&u.Minute}, &u.Reason, &u.Policy, &u.Minutes, &u.Namespace, &u.Owner, &u.Plan,
-				&u.Checks, &latency, addresses{&u.Addresses})
-			u.Latency = time.Duration(latency) * time.Microsecond
-			return err
-		})
+		[]any{keyID, timeOrNull(from), timeOrNull(until), limit}, scanUsageMinute)
 	if err != nil {
 		return nil, fmt.Errorf("usage of %q: %w", keyID, err)
 	}
 	return found, nil
+}
+
+// DeniedMinutes implements [store.UsageAnswerer].
+func (r reader) DeniedMinutes(ctx context.Context, from, until time.Time, limit int) ([]store.UsageMinute, error) {
+	found, err := listRows(ctx, r.q,
+		`SELECT key_id, minute, reason, policy, minutes, namespace, owner, plan, checks, latency_us, addresses FROM credence.usage_minute
+		WHERE minute >= $1 AND minute < $2 AND key_id <> '' AND reason NOT IN ('allowed', 'allowed_anonymous')
+		ORDER BY minute, key_id, reason, policy LIMIT $3`,
+		[]any{timeOrNull(from), timeOrNull(until), limit}, scanUsageMinute)
+	if err != nil {
+		return nil, fmt.Errorf("denied usage: %w", err)
+	}
+	return found, nil
+}
+
+func scanUsageMinute(r row, u *store.UsageMinute) error {
+	var latency int64
+	err := r.Scan(&u.KeyID, instant{&u.Minute}, &u.Reason, &u.Policy, &u.Minutes, &u.Namespace, &u.Owner, &u.Plan,
+		&u.Checks, &latency, addresses{&u.Addresses})
+	u.Latency = time.Duration(latency) * time.Microsecond
+	return err
 }
 
 // FailingAddresses implements [store.UsageReader].

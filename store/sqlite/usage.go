@@ -193,15 +193,29 @@ func (r reader) UsageMinutes(ctx context.Context, keyID string, from, until time
 	found, err := listRows(ctx, r.q,
 		`SELECT key_id, minute, reason, policy, minutes, namespace, owner, plan, checks, latency_us, addresses FROM usage_minute
 		WHERE key_id = ? AND minute >= ? AND minute < ? ORDER BY minute, reason, policy LIMIT ?`,
-		[]any{keyID, from.UnixMicro(), until.UnixMicro(), limit},
-		func(r row, u *store.UsageMinute) error {
-			return r.Scan(&u.KeyID, instant{&u.Minute}, &u.Reason, &u.Policy, &u.Minutes, &u.Namespace, &u.Owner, &u.Plan,
-				&u.Checks, span{&u.Latency}, addresses{&u.Addresses})
-		})
+		[]any{keyID, from.UnixMicro(), until.UnixMicro(), limit}, scanUsageMinute)
 	if err != nil {
 		return nil, fmt.Errorf("usage of %q: %w", keyID, err)
 	}
 	return found, nil
+}
+
+// DeniedMinutes implements [store.UsageAnswerer].
+func (r reader) DeniedMinutes(ctx context.Context, from, until time.Time, limit int) ([]store.UsageMinute, error) {
+	found, err := listRows(ctx, r.q,
+		`SELECT key_id, minute, reason, policy, minutes, namespace, owner, plan, checks, latency_us, addresses FROM usage_minute
+		WHERE minute >= ? AND minute < ? AND key_id <> '' AND reason NOT IN ('allowed', 'allowed_anonymous')
+		ORDER BY minute, key_id, reason, policy LIMIT ?`,
+		[]any{from.UnixMicro(), until.UnixMicro(), limit}, scanUsageMinute)
+	if err != nil {
+		return nil, fmt.Errorf("denied usage: %w", err)
+	}
+	return found, nil
+}
+
+func scanUsageMinute(r row, u *store.UsageMinute) error {
+	return r.Scan(&u.KeyID, instant{&u.Minute}, &u.Reason, &u.Policy, &u.Minutes, &u.Namespace, &u.Owner, &u.Plan,
+		&u.Checks, span{&u.Latency}, addresses{&u.Addresses})
 }
 
 // FailingAddresses implements [store.UsageReader].

@@ -71,6 +71,7 @@ func groups() []group {
 		{"usage", usagePromises()},
 		{"usage sums", usageSumPromises()},
 		{"cleanup", cleanupPromises()},
+		{"anomalies", anomalyPromises()},
 		{"store", storePromises()},
 		{"tx", txPromises()},
 	}

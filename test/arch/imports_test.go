@@ -44,8 +44,10 @@ var mayImport = map[string][]string{
 	"management/jobs":  {"store"},
 	// The places outside that keep checkpoints; management declares what they fulfil.
 	"management/anchor": {},
-	"management/api":    {"management", "management/client", "store", "store/credential", "store/limit", "store/route"},
-	"management/client": {"store/certfile", "store/credential"},
+	// Detectors over what was counted.
+	"management/anomaly": {"store", "store/sketch"},
+	"management/api":     {"management", "management/client", "store", "store/credential", "store/limit", "store/route"},
+	"management/client":  {"store/certfile", "store/credential"},
 	// The one way out, for whoever calls addresses that others have named.
 	"management/outgoing": {},
 

@@ -1,0 +1,28 @@
+// Package anomaly looks for use of keys and addresses that is not as it should
+// be. It imports store.
+//
+// # Detectors
+//
+// A detector is a pure function of what was counted: the same usage gives the
+// same findings, now or a month later. Each says in a sentence what was seen,
+// with the numbers it rests on.
+//
+//	[JudgeMinutes]  the last minutes, every 5 seconds: brute_force,
+//	                credential_spread, dead_key_used, scope_probing,
+//	                emergency_used
+//	[JudgeNetworks] where a key was used from for the first time: new_network,
+//	                many_networks
+//	[JudgeHour]     an hour that is over, against the four weeks before:
+//	                rate_change, unusual_hours, after_silence
+//
+// # The watch
+//
+// [Watch] reads what they need and writes findings down ([store.Store.SeeAnomaly]
+// merges what lasts). One leader runs it; running it twice does no harm. What
+// it reads is bounded; when there is more, the finding that would need the rest
+// is missed, and the pass says so. A pass that fails is tried again 5 seconds
+// later, and an hour that could not be judged is judged then.
+//
+// A finding does nothing but exist: nothing is suspended, throttled or
+// blacklisted because of it.
+package anomaly

@@ -1,0 +1,157 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+)
+
+// Severity says how much a finding matters.
+type Severity string
+
+// The severities.
+const (
+	SeverityLow      Severity = "low"
+	SeverityMedium   Severity = "medium"
+	SeverityHigh     Severity = "high"
+	SeverityCritical Severity = "critical"
+)
+
+// Severities lists them, the least first.
+func Severities() []Severity {
+	return []Severity{SeverityLow, SeverityMedium, SeverityHigh, SeverityCritical}
+}
+
+// AnomalyState says what people make of a finding.
+type AnomalyState string
+
+// The states.
+const (
+	AnomalyOpen         AnomalyState = "open"
+	AnomalyAcknowledged AnomalyState = "acknowledged"
+	AnomalyResolved     AnomalyState = "resolved" // final
+)
+
+// AnomalyStates lists them.
+func AnomalyStates() []AnomalyState {
+	return []AnomalyState{AnomalyOpen, AnomalyAcknowledged, AnomalyResolved}
+}
+
+// AnomalyIDPrefix begins the id of a finding.
+const AnomalyIDPrefix = "ano_"
+
+// Anomaly is a finding about the use of a key or of an address.
+type Anomaly struct {
+	ID        string // "ano_" + time-ordered id
+	Type      string // which detector found it
+	Severity  Severity
+	State     AnomalyState
+	Namespace string // of the key; "" for what has none
+	KeyID     string // "" when it is about none
+	Subject   string // "key:key_...", "address:192.0.2.1", "network:192.0.2.0/24"
+	Evidence  Evidence
+	FirstAt   time.Time // of what was seen
+	LastAt    time.Time
+	CreatedAt time.Time
+	StateAt   time.Time // when somebody last set State; zero: nobody
+	StateBy   string
+	Note      string
+	Version   int64
+}
+
+// Evidence is the numbers of a finding, and what they mean.
+type Evidence struct {
+	Observed float64       `json:"observed"`
+	Expected float64       `json:"expected"` // at most, or usually
+	Window   time.Duration `json:"window"`   // that Observed is of
+	Message  string        `json:"message"`  // a sentence
+}
+
+// AnomalyFilter narrows a list of findings; empty fields do not narrow.
+type AnomalyFilter struct {
+	Namespaces []string // any of
+	KeyID      string
+	Type       string
+	Severity   Severity
+	State      AnomalyState
+	Unresolved bool
+}
+
+// AnomalyReader reads findings.
+type AnomalyReader interface {
+	// Anomaly MUST answer ErrNotFound for an unknown id.
+	Anomaly(ctx context.Context, id string) (Anomaly, error)
+	// Anomalies MUST answer pages ordered by id, newest first.
+	Anomalies(ctx context.Context, f AnomalyFilter, page Page) ([]Anomaly, Cursor, error)
+	// LatestAnomaly MUST answer the newest of the type and subject, and
+	// ErrNotFound when there is none.
+	LatestAnomaly(ctx context.Context, kind, subject string) (Anomaly, error)
+}
+
+// AnomalyWriter writes findings inside a transaction.
+type AnomalyWriter interface {
+	// InsertAnomaly MUST answer ErrConflict when the id is taken, or when one
+	// of the type and subject is not resolved.
+	InsertAnomaly(ctx context.Context, a Anomaly) error
+	// UpdateAnomaly MUST keep the version rule of UpdateKey. It MUST change
+	// severity, state, evidence, last_at and what goes with the state, nothing
+	// else.
+	UpdateAnomaly(ctx context.Context, a Anomaly) error
+	// RemoveAnomalies MUST delete at most RemoveBatch findings that were
+	// resolved before the instant, oldest first, and answer how many.
+	RemoveAnomalies(ctx context.Context, before time.Time) (int, error)
+}
+
+// SeeAnomaly writes down what a detector found, once while it lasts: it is
+// merged with an unresolved finding of the same type and subject, and what is
+// not younger than the resolution of the last one is known already. It answers
+// the finding and whether it is new. It is no change that an audit entry would
+// be about: nobody did anything.
+func (s *Store) SeeAnomaly(ctx context.Context, a Anomaly) (stored Anomaly, fresh bool, err error) {
+	err = s.Transact(ctx, func(ctx context.Context, w Writer) error {
+		last, err := w.LatestAnomaly(ctx, a.Type, a.Subject)
+		switch {
+		case err != nil && !errors.Is(err, ErrNotFound):
+			return err
+		case err == nil && last.State != AnomalyResolved:
+			merged, news := last.merge(&a)
+			stored = merged
+			if !news {
+				return nil
+			}
+			return w.UpdateAnomaly(ctx, merged)
+		case err == nil && !a.LastAt.After(last.StateAt):
+			stored = last
+			return nil
+		}
+		a.State, a.CreatedAt, a.Version = AnomalyOpen, s.now().UTC().Truncate(time.Microsecond), 1
+		stored, fresh = a, true
+		return w.InsertAnomaly(ctx, a)
+	})
+	return stored, fresh, err
+}
+
+// RemoveAnomalies removes a batch of findings that were resolved long ago.
+func (s *Store) RemoveAnomalies(ctx context.Context, before time.Time) (removed int, err error) {
+	err = s.Transact(ctx, func(ctx context.Context, w Writer) error {
+		removed, err = w.RemoveAnomalies(ctx, before)
+		return err
+	})
+	return removed, err
+}
+
+// merge is the finding with what was seen of it since.
+func (a Anomaly) merge(seen *Anomaly) (merged Anomaly, news bool) {
+	merged = a
+	if seen.LastAt.After(a.LastAt) {
+		merged.LastAt, news = seen.LastAt, true
+	}
+	if slices.Index(Severities(), seen.Severity) > slices.Index(Severities(), a.Severity) {
+		merged.Severity, news = seen.Severity, true
+	}
+	if seen.Evidence.Observed > a.Evidence.Observed {
+		merged.Evidence, news = seen.Evidence, true
+	}
+	return merged, news
+}
