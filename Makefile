@@ -36,7 +36,7 @@ TESTED = $$(go list ./... | grep -v '/test/chaos$$')
 # All packages but those whose tests start any other program.
 ALONE = $$(go list ./... | grep -Ev '/(test/(e2e|chaos|demo|fleet|forward|gateways|outage|pgserver|redisserver)|store/postgres|store/redis)$$')
 
-.PHONY: help demo run build test test-short test-all test-chaos test-envoy-matrix test-gateways lint bench bench-stages bench-revocation bench-limits bench-import bench-start bench-audit fuzz tools generate verify tools-test tools-store tools-lint tools-proxies tools-gateways
+.PHONY: help demo run build test test-short test-all test-chaos test-envoy-matrix test-gateways lint bench bench-stages bench-revocation bench-limits bench-import bench-start bench-audit bench-anomaly fuzz tools generate verify tools-test tools-store tools-lint tools-proxies tools-gateways
 
 help: ## list what can be made
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z][a-z-]*:.*## / { printf "  %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -109,6 +109,9 @@ bench-import: tools-store ## how long the command line takes to import keys on P
 bench-limits: tools-store ## how well 10 replicas keep to a limit together (ARGS="-time 10s -wait 25ms -replicas 10 -check")
 	@go build -o .tools/bench-limits ./test/bench/limits
 	@.tools/bench-limits $(ARGS)
+
+bench-anomaly: ## precision and recall of the detectors that compare with a key's own past (KEYS=1000)
+	@go test ./management/anomaly -run TestPlantedAttacks -v -count 1 -timeout 60m -args -keys $(or $(KEYS),1000) | grep -v '^=== '
 
 bench-start: tools-store ## how long a data plane takes to be ready with a warm cache (ARGS="-keys 100000,1000000 -rounds 3")
 	@go build -o .tools/bench-start ./test/bench/start

@@ -22,8 +22,12 @@ func TestAFindingIsAcknowledgedAndResolvedOnceAndThatIsAudited(t *testing.T) {
 		state  store.AnomalyState
 		action string
 	}{
-		{func(in management.AnomalyChange) (store.Anomaly, error) { return w.AnomalyAcknowledge(t.Context(), onlyA, in) }, store.AnomalyAcknowledged, "anomaly.acknowledge"},
-		{func(in management.AnomalyChange) (store.Anomaly, error) { return w.AnomalyResolve(t.Context(), onlyA, in) }, store.AnomalyResolved, "anomaly.resolve"},
+		{func(in management.AnomalyChange) (store.Anomaly, error) {
+			return w.AnomalyAcknowledge(t.Context(), onlyA, in)
+		}, store.AnomalyAcknowledged, "anomaly.acknowledge"},
+		{func(in management.AnomalyChange) (store.Anomaly, error) {
+			return w.AnomalyResolve(t.Context(), onlyA, in)
+		}, store.AnomalyResolved, "anomaly.resolve"},
 	} {
 		var before int
 		for range 2 {

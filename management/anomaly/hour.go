@@ -24,8 +24,8 @@ type HourOfKey struct {
 	Namespace string
 	CreatedAt time.Time
 	Requests  int64
-	// Around is, for each of the 28 days before, the latest first, the mean of
-	// the requests of this hour and the ones beside it; 0 without use.
+	// Around is, for each of the 28 days before, the latest first, the requests
+	// of the highest of this hour and the ones beside it; 0 without use.
 	Around [profileDays]float64
 	// UsedDays is on how many of the 28 days the key was used at all.
 	UsedDays int
@@ -65,7 +65,7 @@ func rateChange(k *HourOfKey, start time.Time, t Thresholds) (string, store.Seve
 	spread := 1.4826 * deviation(weeks, usual)
 	spread = max(spread, math.Sqrt(usual), 0.1*usual)
 	observed := float64(k.Requests)
-	is := k.Requests >= t.RateLeast && observed > t.RateFactor*max(usual, 1) && observed > usual+t.Deviations*spread && observed > 2*max(high, slices.Max(k.Around[:]))
+	is := k.Requests >= t.RateLeast && observed > t.RateFactor*max(usual, 1) && observed > usual+t.Deviations*spread && observed > t.Highest*max(high, slices.Max(k.Around[:]))
 	severity := store.SeverityMedium
 	if observed > 10*max(usual, 1) {
 		severity = store.SeverityHigh

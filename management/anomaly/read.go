@@ -32,12 +32,12 @@ func readHour(ctx context.Context, from source, start time.Time, t Thresholds) (
 	}
 	for day := range profileDays {
 		at := start.AddDate(0, 0, -day-1)
-		around, err := readUse(ctx, from, store.UsageByHour, at.Add(-time.Hour), at.Add(2*time.Hour))
+		around, err := readUse(ctx, from, store.UsageByHour, at.Add(-time.Hour), at.Add(2*time.Hour)) // the highest
 		if err != nil {
 			return in, err
 		}
 		for id, k := range all {
-			k.Around[day] = float64(around[id]) / 3
+			k.Around[day] = float64(around[id])
 		}
 	}
 	if err := readDays(ctx, from, start, t, all); err != nil {
@@ -88,10 +88,11 @@ func readDays(ctx context.Context, from source, start time.Time, t Thresholds, a
 	return nil
 }
 
-// readUse is how often each key was let through.
+// readUse is how often each key was let through, in the step in which it was
+// most often.
 func readUse(ctx context.Context, from source, step store.UsageStep, since, until time.Time) (map[string]int64, error) {
 	sums, err := from.UsageSums(ctx, store.UsageQuery{
-		From: since, Until: until, Step: step, Group: store.UsageOfKey, Top: store.UsageRequests, Limit: mostKeys,
+		From: since, Until: until, Step: step, Series: true, Group: store.UsageOfKey, Limit: mostKeys,
 	})
 	if err != nil {
 		return nil, err
@@ -103,7 +104,7 @@ func readUse(ctx context.Context, from source, step store.UsageStep, since, unti
 	for i := range sums {
 		s := &sums[i]
 		if s.Group != "" && s.Group != store.UsageOther && s.Checks > s.Denied {
-			used[s.Group] = s.Checks - s.Denied
+			used[s.Group] = max(used[s.Group], s.Checks-s.Denied)
 		}
 	}
 	return used, nil

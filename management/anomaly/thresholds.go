@@ -25,8 +25,10 @@ type Thresholds struct {
 	ManyNetworks int
 
 	// RateFactor is how many times the usual rate is a change, Deviations how
-	// many robust standard deviations above it, RateLeast the least requests.
+	// many robust standard deviations above it, Highest how many times the
+	// highest hours of 28 days, RateLeast the least requests.
 	RateFactor, Deviations float64
+	Highest                float64
 	RateLeast              int64
 	// Weeks is how many of the four weeks must have been seen.
 	Weeks int
@@ -43,6 +45,6 @@ func Defaults() Thresholds {
 		Window: 10 * time.Minute, Guesses: 100, NetworkGuesses: 200, NetworkAddresses: 8,
 		SpreadAddresses: 20, DeadUses: 3, Probes: 20,
 		KnownFor: 14 * 24 * time.Hour, KnownNetworks: 4, ManyNetworks: 8,
-		RateFactor: 4, Deviations: 8, RateLeast: 200, Weeks: 2, Days: 10, Silence: 30 * 24 * time.Hour,
+		RateFactor: 4, Deviations: 8, Highest: 3, RateLeast: 200, Weeks: 2, Days: 10, Silence: 30 * 24 * time.Hour,
 	}
 }

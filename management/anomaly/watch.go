@@ -33,7 +33,7 @@ const (
 	kept = 365 * 24 * time.Hour
 
 	mostRows = 50_000  // of refusals, and of networks, that a pass reads
-	mostKeys = 200_000 // of an hour
+	mostKeys = 500_000 // rows of keys and hours
 )
 
 // Options are what a Watch needs.

@@ -17,6 +17,9 @@ func anomalyList(c *command) *cobra.Command {
 	var in client.AnomalyListInput
 	cmd := &cobra.Command{
 		Use: "list", Short: "list what was found and is not resolved, newest first",
+		Long: `Lists findings about keys and addresses: what was seen that is not as it should
+be. Findings about addresses belong to no namespace, and only global tokens see
+them. docs/anomalies.md says what each type means.`,
 		Example: "  credence anomalies list\n  credence anomalies list --key KEY_ID --all\n  credence anomalies list --severity high -o json",
 	}
 	page := pagingFlags(cmd)
@@ -42,7 +45,10 @@ func anomalyList(c *command) *cobra.Command {
 }
 
 func anomalyShow(c *command) *cobra.Command {
-	cmd := &cobra.Command{Use: "show ID", Short: "show a finding", Example: "  credence anomalies show ano_01jc8zq8m4x0"}
+	cmd := &cobra.Command{
+		Use: "show ID", Short: "show a finding", Example: "  credence anomalies show ano_01jc8zq8m4x0",
+		Long: "Shows what was seen, the numbers that the finding rests on, and who has said what of it.",
+	}
 	return c.verb(cmd, 1, func(ctx context.Context, api *client.Client, args []string) error {
 		a, err := api.AnomalyShow(ctx, client.AnomalyShowInput{ID: args[0]})
 		if err != nil {
@@ -65,7 +71,10 @@ func (c *command) anomalyState(verb, short string,
 ) *cobra.Command {
 	var in client.AnomalyStateInput
 	cmd := &cobra.Command{
-		Use: verb + " ID", Short: short, Example: "  credence anomalies " + verb + ` ano_01jc8zq8m4x0 --note "load test"`,
+		Use: verb + " ID", Short: short,
+		Long: `Says so of a finding, with your name and a note. It is audited, and changes
+nothing about the key or the address. What is resolved stays so.`,
+		Example: "  credence anomalies " + verb + ` ano_01jc8zq8m4x0 --note "load test"`,
 	}
 	cmd.Flags().StringVar(&in.Body.Note, "note", "", "why, for those who read it later")
 	return c.verb(cmd, 1, func(ctx context.Context, api *client.Client, args []string) error {
