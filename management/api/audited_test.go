@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"credence/management/api"
 	"credence/management/client"
@@ -14,7 +15,8 @@ import (
 type walk struct {
 	*client.Client
 
-	t *testing.T
+	t     *testing.T
+	store *store.Store
 }
 
 func ok[T any](w walk) func(T, error) T {
@@ -208,6 +210,14 @@ var audited = map[string]leaves{
 		_, err := w.CleanupRun(w.t.Context(), client.CleanupRunInput{Name: "quotas"})
 		return err
 	}},
+	"AnomalyAcknowledge": {"anomaly.acknowledge", anAnomaly, func(w walk, id, _ string) error {
+		_, err := w.AnomalyAcknowledge(w.t.Context(), client.AnomalyStateInput{ID: id})
+		return err
+	}},
+	"AnomalyResolve": {"anomaly.resolve", anAnomaly, func(w walk, id, _ string) error {
+		_, err := w.AnomalyResolve(w.t.Context(), client.AnomalyStateInput{ID: id})
+		return err
+	}},
 	"RoutePolicyCreate": {"route_policy.create", nil, func(w walk, _, _ string) error {
 		w.route("made")
 		return nil
@@ -235,6 +245,17 @@ func aNamespace(w walk) (name, tag string) { return "some", w.namespace("some").
 
 func aToken(w walk) (id, tag string) { return w.token("some").TokenID, "" }
 
+// anAnomaly is found by a job, not made by an operation.
+func anAnomaly(w walk) (id, tag string) {
+	at := newClock().now()
+	found, _, err := w.store.SeeAnomaly(w.t.Context(), store.Anomaly{
+		ID: store.AnomalyIDPrefix + "1", Type: "use_after_end", Severity: "high", State: "open", Namespace: "default", Subject: "address:192.0.2.1",
+		Evidence: store.Evidence{Observed: 1, Window: time.Minute, Message: "one"}, FirstAt: at, LastAt: at, CreatedAt: at,
+	})
+	must(w.t, err)
+	return found.ID, ""
+}
+
 func aRoute(w walk) (name, tag string) { return "some", w.route("some").ETag() }
 
 // TestEveryOperationThatChangesSomethingLeavesOneEntryOfItsAction. A new
@@ -254,7 +275,7 @@ func TestEveryOperationThatChangesSomethingLeavesOneEntryOfItsAction(t *testing.
 		}
 		t.Run(op.ID, func(t *testing.T) {
 			d := deploy(t)
-			w := walk{d.client(t, d.admin), t}
+			w := walk{d.client(t, d.admin), t, d.store}
 			id, tag := "", ""
 			if row.ready != nil {
 				id, tag = row.ready(w)
