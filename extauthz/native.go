@@ -69,11 +69,14 @@ func (s *Server) checkInline(call *unary.Call) {
 
 // fail answers with the status of the error.
 func fail(call *unary.Call, err error) {
-	if own, ok := errors.AsType[*unary.StatusError](err); ok {
+	if own, is := errors.AsType[*unary.StatusError](err); is {
 		call.Fail(own.Code, own.Text)
 		return
 	}
-	st := status.Convert(err)
+	st, ok := status.FromError(err)
+	if !ok {
+		st = status.FromContextError(err)
+	}
 	call.Fail(uint32(st.Code()), st.Message())
 }
 

@@ -33,6 +33,8 @@ type Call struct {
 	gone    atomic.Bool // the peer does not want an answer any more
 
 	// Guarded by conn.mu.
+	glanced  bool          // the last glance has seen it incomplete
+	unsent   int           // bytes of pending, as counted
 	partial  []byte        // what has come of a message that came in pieces
 	whole    bool          // it is complete
 	held     int           // bytes of it, as counted (held.go)
@@ -93,11 +95,13 @@ func (c *Call) Err() error {
 	if c.gone.Load() {
 		return context.Canceled
 	}
-	if !c.due.IsZero() && !c.conn.server.options.Now().Before(c.due) {
+	if !c.due.IsZero() && c.overdue(c.conn.server.options.Now()) {
 		return context.DeadlineExceeded
 	}
 	return nil
 }
+
+func (c *Call) overdue(now time.Time) bool { return !c.due.IsZero() && !now.Before(c.due) }
 
 // Done is closed when the caller gives up, or the connection ends.
 func (c *Call) Done() <-chan struct{} { return c.inner().Done() }
@@ -110,7 +114,7 @@ func (c *Call) Value(key any) any {
 	if ctx := c.std.ctx.Load(); ctx != nil {
 		return ctx.Value(key)
 	}
-	return nil
+	return c.conn.base.Value(key)
 }
 
 // inner is a context of the standard library that ends with the call. Only
@@ -150,6 +154,7 @@ func (c *Call) cancel() {
 func (c *Call) reuse() {
 	c.due = time.Time{}
 	c.received, c.ended, c.inline, c.apart, c.waits = 0, false, false, false, false
+	c.glanced = false
 	c.whole, c.extra, c.started, c.pending, c.done = false, 0, false, nil, false
 	c.code, c.text, c.closed, c.orphaned = 0, "", false, false
 }

@@ -38,12 +38,14 @@ type conn struct {
 	opened   headerBlock
 	kept     []*Call
 	idle     int
-	changes  int // SETTINGS
-	unacked  int // bytes of DATA for which the window was not opened again
+	idleAt   uint32 // glances
+	changes  int    // SETTINGS
+	unacked  int    // bytes of DATA for which the window was not opened again
 	pings    pingWatch
 
 	turn     atomic.Uint32 // grows when somebody else reads on
 	reads    atomic.Uint64
+	glances  atomic.Uint32
 	openFrom atomic.Uint32 // stream whose header block is not complete, 0 for none
 	patience patience      // of the server's clock
 
@@ -63,6 +65,7 @@ type conn struct {
 	others    uint32    // calls of other methods than Options.Path, of both kinds
 	starving  list.List // calls that wait for the window of the connection
 	held      int       // bytes of messages in pieces
+	unsent    int       // bytes of answers that the windows hold back
 	lent      int       // bytes of buffers that messages are in that wait
 	loan      *loan     // of in: it may not be written to
 	table     answerTable
@@ -70,6 +73,7 @@ type conn struct {
 	initial   int64 // of each stream
 	mostFrame int
 	last      uint32 // the highest stream of the peer
+	announced uint32 // as the last that is answered; 0 for nothing yet
 	drained   drainState
 	timers    []*time.Timer
 }
@@ -198,8 +202,11 @@ func (c *conn) frame(f frame, payload []byte) error {
 	return c.noProgress()
 }
 
-// noProgress counts frames that bring no call forward.
+// noProgress counts frames that bring no call forward, from glance to glance.
 func (c *conn) noProgress() error {
+	if at := c.glances.Load(); at != c.idleAt {
+		c.idle, c.idleAt = 0, at
+	}
 	if c.idle++; c.idle > mostIdle {
 		return violation(CodeEnhanceYourCalm, "too many frames without a call")
 	}
@@ -216,7 +223,7 @@ func (c *conn) violated(err error) {
 	}
 	c.server.options.violated(c.net.RemoteAddr(), v)
 	c.mu.Lock()
-	c.out = appendGoAway(c.out, c.last, v.Code, v.Text)
+	c.out = appendGoAway(c.out, c.lastAnswered(), v.Code, v.Text)
 	c.ending = true
 	c.mu.Unlock()
 	c.cancelAll()
@@ -246,17 +253,20 @@ func (c *conn) end() {
 	}
 	c.timers = nil
 	for _, call := range c.calls {
+		c.dropAnswer(call)
 		if !call.inline && !call.apart {
 			c.letGo(call) // those that are answered let go by themselves
 		}
 	}
 	c.mu.Unlock()
+	_ = c.net.Close() // whatever that says
 	c.giveBack()
 	c.cancelAll()
 	c.server.forget(c)
 }
 
-// cutOff closes the socket. mu is held.
+// cutOff has nothing more written. Who calls it closes the socket when he does
+// not hold mu: TLS says goodbye, which can take a while. mu is held.
 func (c *conn) cutOff() {
 	if c.cut {
 		return
@@ -264,7 +274,6 @@ func (c *conn) cutOff() {
 	c.cut = true
 	c.out = nil
 	c.room.Broadcast()
-	_ = c.net.Close() // whatever that says
 }
 
 // stop cuts the connection off, and whatever is answered on it.
@@ -272,6 +281,7 @@ func (c *conn) stop() {
 	c.mu.Lock()
 	c.cutOff()
 	c.mu.Unlock()
+	_ = c.net.Close() // whatever that says
 	c.cancelAll()
 }
 

@@ -47,12 +47,14 @@
 //	                               from one piece to the next
 //	message                        Options.MaxMessage
 //	messages in pieces             8 MiB of a connection until they are answered, and
-//	buffers of calls that wait     32 MiB, then no call is taken; 128 MiB of all for both
+//	buffers of calls that wait     32 MiB, then no call is taken; 128 MiB of all for
+//	                               both; then incomplete ones of who keeps most are ended
+//	request in pieces              10 to 20 s, or its deadline
 //	calls of other methods         Options.MaxOthers, of Options.MaxOtherMessage
-//	frames that bring no call on   10000 in a row (PING, RST_STREAM, empty DATA, ...)
+//	frames that bring no call on   10000 in a row, in 10 s (PING, RST_STREAM, empty DATA, ...)
 //	SETTINGS                       1000 of a connection
 //	pings                          Options.MinPing apart, or the third one too early ends it
-//	answers that are not read      one of each call until it is reset, as its window allows; 256 KiB in the
+//	answers that are not read      one of each call until it is reset or too late, as its window allows, 16 MiB of a connection; 256 KiB in the
 //	                               buffer, then nothing is read; 10 to 20 s for one write
 //	greeting and handshake         Options.HandshakeTimeout
 //	silence                        two hours, then a ping that is to be answered

@@ -75,10 +75,19 @@ func (c *conn) drainFinally() {
 		return
 	}
 	c.drained = drainFinal
-	c.out = appendGoAway(c.out, c.last, CodeNo, "")
+	c.out = appendGoAway(c.out, c.lastAnswered(), CodeNo, "")
 	c.endIfDrained()
 	c.mu.Unlock()
 	c.flush()
+}
+
+// lastAnswered is the last stream that is answered. What the peer was told
+// once is not taken back (RFC 9113, 6.8). mu is held.
+func (c *conn) lastAnswered() uint32 {
+	if c.announced == 0 {
+		c.announced = c.last
+	}
+	return c.announced
 }
 
 // endIfDrained has the connection end with what is written next. mu is held.

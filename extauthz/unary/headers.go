@@ -16,6 +16,8 @@ const (
 	tableSize = 4096
 	// maxRemembered bounds the header block that is remembered.
 	maxRemembered = 2048
+	// maxPath bounds the names of methods, which open calls keep.
+	maxPath = 256
 	// maxShown is how many values of the admitted metadata are looked at.
 	maxShown = 4
 )
@@ -23,9 +25,8 @@ const (
 // head is what the header block of a call says.
 type head struct {
 	path     string
-	inline   bool   // it is the method that is answered inline
-	admitted bool   // by what it shows
-	encoding string // of its messages; "" is none
+	inline   bool // it is the method that is answered inline
+	admitted bool // by what it shows
 	timed    bool
 	timeout  time.Duration
 
@@ -59,6 +60,7 @@ type headerReader struct {
 	authority   int
 	host        int
 	contentType string
+	encoding    string // of messages
 	shown       []string
 
 	remembered []byte // empty: nothing is
@@ -99,7 +101,7 @@ func (h *headerReader) read(block []byte) (head, error) {
 func (h *headerReader) begin() {
 	h.head = head{}
 	h.size, h.regular, h.method, h.scheme = 0, false, "", false
-	h.authority, h.host, h.contentType = 0, 0, ""
+	h.authority, h.host, h.contentType, h.encoding = 0, 0, "", ""
 	clear(h.shown)
 	h.shown = h.shown[:0]
 	h.decoder.SetEmitEnabled(true)
@@ -134,9 +136,7 @@ func (h *headerReader) place(f hpack.HeaderField) bool {
 	case "grpc-timeout":
 		h.timeout(f.Value)
 	case "grpc-encoding":
-		if h.head.encoding = f.Value; f.Value == "identity" {
-			h.head.encoding = ""
-		}
+		h.encoding = f.Value
 	case "host":
 		h.host++
 	case "connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade":
@@ -187,7 +187,7 @@ func (h *headerReader) judge() {
 		h.head.path = h.options.Path // and let go of the copy
 	}
 	h.head.admitted = h.options.Admits == nil || h.options.Admits(h.shown)
-	const badRequest, methodNotAllowed, unsupportedMediaType = 400, 405, 415
+	const ok, badRequest, methodNotAllowed, unsupportedMediaType = 200, 400, 405, 415
 	switch {
 	case h.authority > 1 || h.host > 1:
 		h.head.refusal = &refusal{badRequest, statusInternal, fmt.Sprintf("num values of :authority: %d, num values of host: %d, "+
@@ -199,6 +199,13 @@ func (h *headerReader) judge() {
 		h.head.refusal = &refusal{badRequest, statusInternal, "no host or :authority header present"}
 	case h.method != "POST":
 		h.head.refusal = &refusal{methodNotAllowed, statusInternal, "Received a HEADERS frame with :method " + quoted(h.method) + " which should be POST"}
+	case h.encoding != "" && h.encoding != "identity":
+		h.head.refusal = &refusal{ok, statusUnimplemented, "grpc: Decompressor is not installed for grpc-encoding " + quoted(h.encoding)}
+	case len(h.head.path) > maxPath:
+		h.head.refusal = &refusal{ok, statusUnimplemented, "unknown method " + quoted(h.head.path)}
+	}
+	if h.head.refusal != nil {
+		h.head.path = ""
 	}
 }
 

@@ -1,5 +1,10 @@
 package unary
 
+import (
+	"maps"
+	"slices"
+)
+
 const (
 	// mostHeld is how much a connection keeps of messages that came in pieces
 	// until they are answered.
@@ -11,7 +16,47 @@ const (
 	// connection may have though the others keep all of that.
 	mostHeldByAll = 128 << 20
 	share         = 128 << 10
+	// roomMade is how much is free again after those who keep most had to let go.
+	roomMade = 8 << 20
 )
+
+// makeRoom ends requests that have not come whole, of who keeps most first,
+// the oldest first: who comes last is not the one who pays, nor is who keeps
+// little, if there is room without. false when what is kept is all needed.
+func (s *Server) makeRoom() bool {
+	kept := map[*conn]int{}
+	for _, c := range s.all() {
+		c.mu.Lock()
+		if c.held > 0 {
+			kept[c] = c.held
+		}
+		c.mu.Unlock()
+	}
+	most := slices.SortedFunc(maps.Keys(kept), func(a, b *conn) int { return kept[b] - kept[a] })
+	for _, c := range most {
+		if s.held.Load() <= mostHeldByAll-roomMade || kept[c] <= share && s.held.Load() <= mostHeldByAll {
+			break
+		}
+		c.relieve()
+	}
+	return s.held.Load() <= mostHeldByAll
+}
+
+// relieve ends incomplete requests of the connection until there is room.
+func (c *conn) relieve() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, id := range slices.Sorted(maps.Keys(c.calls)) {
+		if c.server.held.Load() <= mostHeldByAll-roomMade {
+			break
+		}
+		if call := c.calls[id]; !call.whole && call.held > 0 {
+			c.out = appendResetStream(c.out, id, CodeEnhanceYourCalm)
+			c.drop(call)
+		}
+	}
+	// The next glance has it written, if nobody else does before.
+}
 
 // full reports whether a connection may open no more streams. mu is held.
 func (c *conn) full(inline bool) bool {
@@ -21,14 +66,15 @@ func (c *conn) full(inline bool) bool {
 }
 
 // hold keeps a piece of a message, and counts what that takes; false when it
-// is too much. mu is held.
+// is too much for one connection. mu is held.
 func (c *conn) hold(call *Call, piece []byte) bool {
 	before := cap(call.partial)
 	call.partial = append(call.partial, piece...)
 	n := cap(call.partial) - before
 	call.held += n
 	c.held += n
-	return c.server.held.Add(int64(n)) <= mostHeldByAll && c.held <= mostHeld
+	c.server.held.Add(int64(n))
+	return c.held <= mostHeld
 }
 
 // letGo forgets what is kept of the message of a call. mu is held.

@@ -6,6 +6,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"net"
+	"runtime"
 	"testing"
 	"time"
 
@@ -86,7 +88,7 @@ func TestResetCallsLeaveTheLine(t *testing.T) {
 	if c.window != 0 || c.starving.Len() != 1 {
 		t.Fatalf("a window of %d, and %d calls in line: the test proves nothing", c.window, c.starving.Len())
 	}
-	for range 1000 {
+	for range 200 {
 		for range 100 {
 			w.call(t, stream, []byte("message"), maxFrame)
 			must(t, w.WriteRSTStream(stream, http2.ErrCodeCancel))
@@ -123,10 +125,13 @@ func TestWhatWasAskedIsForgottenWithTheAnswer(t *testing.T) {
 			t.Fatalf("stream %d keeps %d and %d bytes, and its header", call.id, len(call.message), len(call.partial))
 		}
 	}
-	if held := c.server.held.Load(); held != 0 {
-		t.Errorf("%d bytes are held", held)
+	if held := c.server.held.Load(); c.held != 0 || held != int64(c.unsent) {
+		t.Errorf("%d bytes are held, %d of answers", held, c.unsent)
 	}
 	c.end()
+	if held := c.server.held.Load(); held != 0 {
+		t.Errorf("%d bytes are held after the end", held)
+	}
 }
 
 // TestMessagesCountUntilTheyAreAnswered: those that wait for something are not
@@ -312,4 +317,225 @@ func TestALoweredTableIsAcknowledged(t *testing.T) {
 		}
 		c.end()
 	}
+}
+
+// resets are the codes that streams were reset with in what was written.
+func resets(tb testing.TB, out *bytes.Buffer) map[uint32]http2.ErrCode {
+	tb.Helper()
+	codes := map[uint32]http2.ErrCode{}
+	f := http2.NewFramer(nil, out)
+	for {
+		frame, err := f.ReadFrame()
+		if err != nil {
+			return codes
+		}
+		if r, ok := frame.(*http2.RSTStreamFrame); ok {
+			codes[r.StreamID] = r.ErrCode
+		}
+	}
+}
+
+// TestNothingIsSentAfterTheDeadline of the caller: not when a window opens, and
+// what is held back is forgotten by the next glance.
+func TestNothingIsSentAfterTheDeadline(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	o := testOptions(echo)
+	o.Now = func() time.Time { return now }
+	c := scripted(t, o, setting{settingInitialWindow, 0})
+	var out bytes.Buffer
+	c.net = &script{bytes.NewReader(nil), &out}
+	w := newWire(t, fields("grpc-timeout", "200m")...)
+	for _, stream := range []uint32{1, 3, 5} {
+		w.call(t, stream, []byte("x"), maxFrame)
+	}
+	c.takes(t, w.sent())
+	must(t, w.WriteWindowUpdate(1, 100)) // in time
+	c.takes(t, w.sent())
+	now = now.Add(time.Second)
+	must(t, w.WriteWindowUpdate(3, 100)) // too late
+	c.takes(t, w.sent())
+	if c.stuck() {
+		t.Error("the connection is stuck")
+	}
+	c.server.watching.Wait()
+	c.flush()
+	got := resets(t, &out)
+	if len(got) != 2 || got[3] != http2.ErrCodeCancel || got[5] != http2.ErrCodeCancel {
+		t.Errorf("reset: %v, want 3 and 5", got)
+	}
+	if len(c.calls) != 0 || c.unsent != 0 || c.server.held.Load() != 0 {
+		t.Errorf("%d calls, %d and %d bytes are left", len(c.calls), c.unsent, c.server.held.Load())
+	}
+	c.end()
+}
+
+// TestRequestsThatDoNotComeEnd at the second glance, and others do not.
+func TestRequestsThatDoNotComeEnd(t *testing.T) {
+	c := scripted(t, testOptions(echo), setting{settingInitialWindow, 0})
+	var out bytes.Buffer
+	c.net = &script{bytes.NewReader(nil), &out}
+	w := newWire(t, fields()...)
+	must(t, w.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: w.block, EndHeaders: true}))
+	must(t, w.WriteData(1, false, make([]byte, 1000)))
+	must(t, w.WriteHeaders(http2.HeadersFrameParam{StreamID: 3, BlockFragment: w.block, EndHeaders: true}))
+	w.call(t, 5, []byte("whole"), maxFrame)
+	c.takes(t, w.sent())
+	for glance, want := range []int{3, 1, 1} {
+		c.stuck()
+		c.server.watching.Wait()
+		if len(c.calls) != want {
+			t.Errorf("%d calls after glance %d, want %d", len(c.calls), glance, want)
+		}
+	}
+	c.flush()
+	if got := resets(t, &out); len(got) != 2 || got[1] != http2.ErrCodeCancel || got[3] != http2.ErrCodeCancel {
+		t.Errorf("reset: %v, want 1 and 3", got)
+	}
+	c.end()
+}
+
+// TestWhoKeepsMostMakesRoom when all connections keep too much: not who comes
+// last.
+func TestWhoKeepsMostMakesRoom(t *testing.T) {
+	s := New(testOptions(echo))
+	join := func() *conn {
+		c := scripted(t, s.options)
+		c.server = s
+		s.conns[c] = struct{}{}
+		return c
+	}
+	greedy, small := join(), join()
+	w := newWire(t, fields()...)
+	open := func(c *conn, stream uint32) {
+		must(t, w.WriteHeaders(http2.HeadersFrameParam{StreamID: stream, BlockFragment: w.block, EndHeaders: true}))
+		must(t, w.WriteData(stream, false, append([]byte{0, 0, 0x0f, 0xff, 0xff}, make([]byte, 16000)...)))
+		c.takes(t, w.sent())
+	}
+	for i := range uint32(10) {
+		open(greedy, 1+2*i)
+	}
+	open(small, 1)
+	elsewhere := int64(mostHeldByAll) - s.held.Load() // of connections that need it
+	s.held.Add(elsewhere)
+	open(small, 3)
+	if len(small.calls) != 2 || len(greedy.calls) != 0 {
+		t.Errorf("%d calls of who keeps little are left, and %d of who keeps much", len(small.calls), len(greedy.calls))
+	}
+	s.held.Add(-elsewhere)
+	greedy.end()
+	small.end()
+	if held := s.held.Load(); held != 0 {
+		t.Errorf("%d bytes are held", held)
+	}
+}
+
+// TestHeadersOfOpenCallsAreSmall: what is too long, or could not be read
+// anyway, is answered at once.
+func TestHeadersOfOpenCallsAreSmall(t *testing.T) {
+	c := speak(t, serve(t, testOptions(echo)).address)
+	long := fields()
+	long[5] = "/" + string(bytes.Repeat([]byte("a"), maxPath))
+	for name, f := range map[string][]string{"path": long, "encoding": fields("grpc-encoding", "gzip")} {
+		if got := c.hearsOf(c.opens(f, false)); got.header["grpc-status"] != "12" {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+	c.hearsOf(c.asks("and on")).wantEcho(t, "and on")
+}
+
+// TestNoFailureIsNone: a code that is none does not spoil what the peer's table
+// holds.
+func TestNoFailureIsNone(t *testing.T) {
+	c := speak(t, serve(t, testOptions(func(call *Call) {
+		if message, _ := call.Message(); len(message) == 0 {
+			call.Fail(0, "fine")
+			return
+		}
+		echo(call)
+	})).address)
+	for range 3 {
+		if got := c.hearsOf(c.asks("")); got.header["grpc-status"] != "13" {
+			t.Errorf("code 0: %s", got)
+		}
+		c.hearsOf(c.asks("x")).wantEcho(t, "x")
+	}
+}
+
+// TestTheLastStreamOnlyBecomesLess from one GOAWAY to the next.
+func TestTheLastStreamOnlyBecomesLess(t *testing.T) {
+	c := scripted(t, testOptions(echo))
+	var out bytes.Buffer
+	c.net = &script{bytes.NewReader(nil), &out}
+	w := newWire(t, fields()...)
+	must(t, w.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: w.block, EndHeaders: true}))
+	c.takes(t, w.sent())
+	c.drain()
+	c.drainFinally()
+	w.call(t, 3, []byte("late"), maxFrame)
+	c.takes(t, w.sent())
+	c.violated(violation(CodeProtocol, "test"))
+	var last []uint32
+	for f := http2.NewFramer(nil, &out); ; {
+		frame, err := f.ReadFrame()
+		if err != nil {
+			break
+		}
+		if g, ok := frame.(*http2.GoAwayFrame); ok {
+			last = append(last, g.LastStreamID)
+		}
+	}
+	if len(last) != 3 || last[1] != 1 || last[2] != 1 {
+		t.Errorf("GOAWAY of %v, want 1 twice after the first", last)
+	}
+}
+
+// TestACallHasTheValuesOfItsServer.
+func TestACallHasTheValuesOfItsServer(t *testing.T) {
+	type key struct{}
+	c := &Call{conn: &conn{server: New(testOptions(echo)), base: context.WithValue(t.Context(), key{}, "value")}}
+	if c.Value(key{}) != "value" || c.Value(waitKey{}) != c {
+		t.Error("a value is missing")
+	}
+	c.Done()
+	if c.Value(key{}) != "value" {
+		t.Error("a value is missing after Done")
+	}
+	c.cancel()
+}
+
+// TestADeafPeerHoldsUpNoOtherEnd: all connections are asked to end, also after
+// one whose peer reads nothing.
+func TestADeafPeerHoldsUpNoOtherEnd(t *testing.T) {
+	s := New(testOptions(echo))
+	deaf, gone := net.Pipe() // which takes nothing that is not read
+	join := func(socket net.Conn) *conn {
+		c := scripted(t, s.options)
+		c.server, c.net = s, socket
+		s.conns[c] = struct{}{}
+		return c
+	}
+	join(deaf)
+	var others []*conn
+	for range 10 {
+		others = append(others, join(&script{bytes.NewReader(nil), io.Discard}))
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.GracefulStop()
+	}()
+	for _, c := range others {
+		for asked := false; !asked; {
+			c.mu.Lock()
+			asked = c.drained == drainFirst
+			c.mu.Unlock()
+			runtime.Gosched()
+		}
+	}
+	for c := range s.conns {
+		c.stop()
+		c.end()
+	}
+	<-done
+	must(t, gone.Close())
 }

@@ -63,7 +63,10 @@ func TestBreachesOfTheProtocolEndTheConnection(t *testing.T) {
 		"6.9: WINDOW_UPDATE by nothing":         {http2.ErrCodeProtocol, func(s *speaker) error { return s.frameOf(http2.FrameWindowUpdate, 0, 0, word(0)) }},
 		"6.9: WINDOW_UPDATE of an idle stream":  {http2.ErrCodeProtocol, func(s *speaker) error { return s.frameOf(http2.FrameWindowUpdate, 0, 99, word(1)) }},
 		"6.9.1: a window that overflows":        {http2.ErrCodeFlowControl, func(s *speaker) error { return s.frameOf(http2.FrameWindowUpdate, 0, 0, word(1<<31-1)) }},
-		"6.10: CONTINUATION of nothing":         {http2.ErrCodeProtocol, func(s *speaker) error { return s.frameOf(http2.FrameContinuation, 4, 1, []byte{0x83}) }},
+		"5.1.1: HEADERS of a stream passed over": {http2.ErrCodeProtocol, func(s *speaker) error {
+			return errors.Join(s.frameOf(http2.FrameHeaders, 5, 9, []byte{0x83}), s.frameOf(http2.FrameHeaders, 4, 5, []byte{0x83}))
+		}},
+		"6.10: CONTINUATION of nothing": {http2.ErrCodeProtocol, func(s *speaker) error { return s.frameOf(http2.FrameContinuation, 4, 1, []byte{0x83}) }},
 		"6.10: a header block interrupted": {http2.ErrCodeProtocol, func(s *speaker) error {
 			return errors.Join(s.frameOf(http2.FrameHeaders, 0, 5, []byte{0x83}), s.frameOf(http2.FramePing, 0, 0, make([]byte, 8)))
 		}},

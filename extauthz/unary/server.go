@@ -3,7 +3,9 @@ package unary
 import (
 	"context"
 	"errors"
+	"maps"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -70,8 +72,9 @@ func (o *Options) streamWindow() int { return o.MaxMessage + messagePrefix + max
 // Server answers calls. It can be stopped once.
 type Server struct {
 	options Options
-	held    atomic.Int64 // bytes of messages that are kept, of all connections
-	quit    chan struct{}
+	held    atomic.Int64  // bytes of messages that are kept, of all connections
+	quit    chan struct{} // closed when the server stops
+	over    chan struct{} // closed when no connection is left
 
 	mu        sync.Mutex
 	listeners map[net.Listener]struct{}
@@ -79,12 +82,14 @@ type Server struct {
 	conns     map[*conn]struct{}
 	stopping  bool
 	running   sync.WaitGroup // goroutines
+	watching  sync.WaitGroup // of the server's clock
+	end       sync.Once
 }
 
 // New makes a Server.
 func New(o Options) *Server {
 	return &Server{
-		options: o, quit: make(chan struct{}),
+		options: o, quit: make(chan struct{}), over: make(chan struct{}),
 		listeners: map[net.Listener]struct{}{}, greeting: map[net.Conn]struct{}{}, conns: map[*conn]struct{}{},
 	}
 }
@@ -130,7 +135,7 @@ func (s *Server) add(l net.Listener) bool {
 		return false
 	}
 	if len(s.listeners) == 0 {
-		s.running.Go(s.watch)
+		s.watching.Go(s.watch)
 	}
 	s.listeners[l] = struct{}{}
 	return true
@@ -228,6 +233,13 @@ func (s *Server) forget(c *conn) {
 	delete(s.conns, c)
 }
 
+// all are the connections there are.
+func (s *Server) all() []*conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Keys(s.conns))
+}
+
 // close stops listening, and answers the connections there are.
 func (s *Server) close() []*conn {
 	s.mu.Lock()
@@ -242,20 +254,26 @@ func (s *Server) close() []*conn {
 	for socket := range s.greeting {
 		_ = socket.Close()
 	}
-	conns := make([]*conn, 0, len(s.conns))
-	for c := range s.conns {
-		conns = append(conns, c)
-	}
-	return conns
+	return slices.Collect(maps.Keys(s.conns))
 }
 
 // GracefulStop ends all connections softly, and returns when every call was
 // answered and no goroutine is left.
 func (s *Server) GracefulStop() {
+	var draining sync.WaitGroup
 	for _, c := range s.close() {
-		c.drain()
+		draining.Go(c.drain) // a deaf peer holds up no other
 	}
+	s.wait()
+	draining.Wait()
+}
+
+// wait returns when no goroutine is left. Connections are looked at until then:
+// a peer who reads nothing would hold up the end.
+func (s *Server) wait() {
 	s.running.Wait()
+	s.end.Do(func() { close(s.over) })
+	s.watching.Wait()
 }
 
 // Stop cuts everything off, and returns when no goroutine is left.
@@ -263,5 +281,5 @@ func (s *Server) Stop() {
 	for _, c := range s.close() {
 		c.stop()
 	}
-	s.running.Wait()
+	s.wait()
 }

@@ -68,7 +68,7 @@ func (c *conn) headerBlock(stream uint32, ends bool, block []byte) error {
 		return c.trailers(stream, ends)
 	}
 	call := c.newCall()
-	call.id, call.head, call.ended = stream, h, ends
+	call.id, call.head, call.ended, call.whole = stream, h, ends, ends
 	if h.timed {
 		call.due = c.server.options.Now().Add(h.timeout)
 	}
@@ -119,6 +119,8 @@ func (c *conn) headerBlock(stream uint32, ends bool, block []byte) error {
 func (c *conn) trailers(stream uint32, ends bool) error {
 	call := c.find(stream)
 	switch {
+	case call == nil && !ends: // only trailers may come late
+		return violation(CodeProtocol, "HEADERS of a stream that is over") // RFC 9113, 5.1.1
 	case call == nil: // answered or reset already
 		return c.noProgress()
 	case call.ended:
@@ -137,6 +139,17 @@ func (c *conn) find(stream uint32) *Call {
 	return c.calls[stream]
 }
 
+// hears is find for DATA, with which the peer may have said all.
+func (c *conn) hears(stream uint32, all bool) *Call {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	call := c.calls[stream]
+	if call != nil && all {
+		call.whole = true
+	}
+	return call
+}
+
 // data takes a DATA frame (RFC 9113, 6.1).
 func (c *conn) data(f frame, payload []byte) error {
 	if f.stream == 0 {
@@ -149,7 +162,8 @@ func (c *conn) data(f frame, payload []byte) error {
 	if err := c.received(f.length); err != nil {
 		return err
 	}
-	call := c.find(f.stream)
+	ends := f.has(flagEndStream)
+	call := c.hears(f.stream, ends)
 	switch {
 	case call == nil && (f.stream > c.last || f.stream%2 == 0):
 		return violation(CodeProtocol, "DATA of a stream that was not opened") // RFC 9113, 5.1
@@ -163,7 +177,6 @@ func (c *conn) data(f frame, payload []byte) error {
 	if call.received += f.length; call.received > c.server.options.streamWindow() {
 		return c.resetCall(call, CodeFlowControl)
 	}
-	ends := f.has(flagEndStream)
 	switch {
 	case ends && call.received == f.length:
 		call.ended = true
@@ -190,6 +203,9 @@ func (c *conn) piece(call *Call, payload []byte, ends bool) error {
 		call.message = call.partial
 	}
 	c.mu.Unlock()
+	if c.server.held.Load() > mostHeldByAll {
+		fits = c.server.makeRoom() && fits
+	}
 	switch {
 	case !fits:
 		return c.resetCall(call, CodeEnhanceYourCalm)
@@ -216,20 +232,18 @@ func (o *Options) tooLong(b []byte, inline bool) *refusal {
 
 // unwrap takes the prefix off what came (PROTOCOL-HTTP2, "Length-Prefixed-Message"):
 // there must be one message, and it must not be compressed.
-func (o *Options) unwrap(b []byte, h *head) ([]byte, *refusal) {
+func (o *Options) unwrap(b []byte, inline bool) ([]byte, *refusal) {
 	switch {
 	case len(b) == 0:
 		return nil, &refusal{code: statusInternal, message: "cardinality violation: received no request message from non-client-streaming RPC"}
 	case len(b) < messagePrefix:
 		return nil, &refusal{code: statusInternal, message: "unexpected EOF"}
 	}
-	if r := o.tooLong(b, h.inline); r != nil {
+	if r := o.tooLong(b, inline); r != nil {
 		return nil, r
 	}
 	n := int(binary.BigEndian.Uint32(b[1:]))
 	switch rest := b[messagePrefix:]; {
-	case h.encoding != "":
-		return nil, &refusal{code: statusUnimplemented, message: "grpc: Decompressor is not installed for grpc-encoding " + quoted(h.encoding)}
 	case b[0] == 1:
 		return nil, &refusal{code: statusInternal, message: "grpc: compressed flag set with identity or empty encoding"}
 	case b[0] != 0:
@@ -252,7 +266,7 @@ func partial(b []byte) bool {
 func (c *conn) complete(call *Call) error {
 	c.idle = 0
 	if call.broken == nil {
-		call.message, call.broken = c.server.options.unwrap(call.message, &call.head)
+		call.message, call.broken = c.server.options.unwrap(call.message, call.head.inline)
 	}
 	if !call.head.inline {
 		c.answerApart(call)
@@ -323,7 +337,8 @@ func (c *conn) settle(call *Call) int {
 		}
 	}
 	if !call.done && !call.closed {
-		call.done, call.code, call.text, call.pending = true, statusInternal, "call was not answered", nil
+		c.dropAnswer(call)
+		call.done, call.code, call.text = true, statusInternal, "call was not answered"
 		c.trail(call)
 	}
 	return len(c.out)
@@ -341,7 +356,7 @@ func (c *conn) newCall() *Call {
 
 // keep keeps a call for the next one, unless somebody may still hold it.
 func (c *conn) keep(call *Call) {
-	if call.escaped.Load() || !call.closed || len(c.kept) >= mostKeptCalls {
+	if call.escaped.Load() || call.gone.Load() || !call.closed || len(c.kept) >= mostKeptCalls {
 		return
 	}
 	call.reuse()
@@ -376,6 +391,12 @@ func (c *conn) resetCall(call *Call, code Code) error {
 // giveUp ends a call that the peer, or nobody, wants any more.
 func (c *conn) giveUp(call *Call) {
 	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.drop(call)
+}
+
+// drop is giveUp with mu held.
+func (c *conn) drop(call *Call) {
 	if !call.inline && !call.apart {
 		c.letGo(call)
 	}
@@ -386,6 +407,5 @@ func (c *conn) giveUp(call *Call) {
 		}
 		c.close(call)
 	}
-	c.mu.Unlock()
 	call.cancel()
 }

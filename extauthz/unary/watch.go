@@ -20,13 +20,13 @@ type patience struct {
 	silent int    // glances
 }
 
-// watch looks at all connections until the server stops.
+// watch looks at all connections until there are none any more.
 func (s *Server) watch() {
 	tick := time.NewTicker(glance)
 	defer tick.Stop()
 	for {
 		select {
-		case <-s.quit:
+		case <-s.over:
 			return
 		case <-tick.C:
 			s.look()
@@ -36,13 +36,8 @@ func (s *Server) watch() {
 
 // look cuts off who holds a connection up.
 func (s *Server) look() {
-	s.mu.Lock()
-	conns := make([]*conn, 0, len(s.conns))
-	for c := range s.conns {
-		conns = append(conns, c)
-	}
-	s.mu.Unlock()
-	for _, c := range conns {
+	for _, c := range s.all() {
+		c.glances.Add(1)
 		if c.stuck() {
 			c.stop()
 		}
@@ -63,15 +58,30 @@ func (c *conn) stuck() bool {
 		now.silent = then.silent + 1
 	}
 	c.patience = now
-	ask := now.silent == silence
-	if ask {
+	if now.silent == silence {
 		c.out = appendPing(c.out, 0, silencePing)
 	}
+	c.expire()
+	said := len(c.out) > 0
 	c.mu.Unlock()
-	if ask {
-		c.server.running.Go(c.flush) // which may be held up
+	if said {
+		c.server.watching.Go(c.flush) // which may be held up
 	}
 	return now.writes != 0 && now.writes == then.writes || now.open != 0 && now.open == then.open || now.silent > silence+farewell
+}
+
+// expire ends calls whose request has not come in all the time between two
+// glances, and those whose caller has given up. mu is held.
+func (c *conn) expire() {
+	now := c.server.options.Now()
+	for _, call := range c.calls {
+		late := !call.whole && call.glanced
+		call.glanced = !call.whole
+		if late || call.overdue(now) && (!call.whole || len(call.pending) > 0) {
+			c.out = appendResetStream(c.out, call.id, CodeCancel)
+			c.drop(call)
+		}
+	}
 }
 
 // silencePing comes back from a peer who is there.

@@ -12,6 +12,9 @@ const (
 	mostUnwritten = 256 << 10
 	// mostKept is the largest buffer that is kept for the next answers.
 	mostKept = 64 << 10
+	// mostUnsent is how much of all answers of a connection its windows may
+	// hold back.
+	mostUnsent = 16 << 20
 	// mostPending is how much of one call's messages the windows may hold back.
 	mostPending = 64 << 10
 )
@@ -31,8 +34,7 @@ func (c *conn) reply(call *Call, message []byte) {
 	size := messagePrefix + len(message)
 	if call.started || len(call.pending) > 0 || int64(size) > min(c.window, c.initial+call.extra) || size > c.mostFrame {
 		c.begin(call)
-		call.pending = appendMessage(call.pending, message)
-		c.pump(call)
+		c.holdBack(call, message)
 		return
 	}
 	c.begin(call)
@@ -55,7 +57,11 @@ func (c *conn) fail(call *Call, code uint32, text string) {
 	if call.done || call.closed {
 		return
 	}
-	call.done, call.code, call.text, call.pending = true, code, text, nil
+	if code == 0 { // which is no failure, and has a form of its own
+		code = statusInternal
+	}
+	c.dropAnswer(call)
+	call.done, call.code, call.text = true, code, text
 	c.trail(call)
 }
 
@@ -69,8 +75,10 @@ func (c *conn) send(call *Call, message []byte) error {
 		return ErrSlowReader
 	}
 	c.begin(call)
-	call.pending = appendMessage(call.pending, message)
-	c.pump(call)
+	c.holdBack(call, message)
+	if call.closed {
+		return context.Canceled
+	}
 	return nil
 }
 
@@ -107,10 +115,42 @@ func (c *conn) appendBlock(stream uint32, flags byte, block func([]byte) []byte)
 	c.out[at], c.out[at+1], c.out[at+2] = byte(length>>16), byte(length>>8), byte(length)
 }
 
+// holdBack sends a message as the windows allow. One that is more than a
+// connection may hold back ends its call.
+func (c *conn) holdBack(call *Call, message []byte) {
+	if c.cut { // nobody would ever take it
+		c.drop(call)
+		return
+	}
+	n := messagePrefix + len(message)
+	call.unsent += n
+	c.unsent += n
+	if held := c.server.held.Add(int64(n)); c.unsent > mostUnsent || c.unsent > share && held > mostHeldByAll {
+		c.out = appendResetStream(c.out, call.id, CodeEnhanceYourCalm)
+		c.drop(call)
+		return
+	}
+	call.pending = appendMessage(call.pending, message)
+	c.pump(call)
+}
+
+// dropAnswer forgets what was held back.
+func (c *conn) dropAnswer(call *Call) {
+	c.unsent -= call.unsent
+	c.server.held.Add(-int64(call.unsent))
+	call.unsent, call.pending = 0, nil
+}
+
 // pump sends what the windows allow of what is held back, and the trailer
 // after the last of it. A call that its own window stops goes on with an
 // update of that; one that the window of the connection stops gets in line.
+// After the deadline nothing is sent: proxies would still take it for an answer.
 func (c *conn) pump(call *Call) {
+	if len(call.pending) > 0 && call.overdue(c.server.options.Now()) {
+		c.out = appendResetStream(c.out, call.id, CodeCancel)
+		c.drop(call)
+		return
+	}
 	for len(call.pending) > 0 {
 		n := min(int64(len(call.pending)), c.window, c.initial+call.extra, int64(c.mostFrame))
 		if n <= 0 {
@@ -126,7 +166,7 @@ func (c *conn) pump(call *Call) {
 		call.extra -= n
 		c.answered = true
 	}
-	call.pending = nil
+	c.dropAnswer(call)
 	if call.done {
 		c.trail(call)
 	}
@@ -172,7 +212,7 @@ func (c *conn) trail(call *Call) {
 // close forgets a stream: nothing of the connection points to it any more.
 func (c *conn) close(call *Call) {
 	call.closed = true
-	call.pending = nil
+	c.dropAnswer(call)
 	c.leaveLine(call)
 	delete(c.calls, call.id)
 	if !call.head.inline && !call.orphaned {
@@ -190,12 +230,19 @@ func (c *conn) flush() {
 		return
 	}
 	c.writing = true
+	if c.hungUp { // nothing follows the last word
+		c.out = nil
+	}
 	for len(c.out) > 0 && !c.cut {
 		out := c.out
 		c.out, c.spare = c.spare[:0], nil
 		c.writes++
+		c.room.Broadcast()
 		c.mu.Unlock()
 		_, err := c.net.Write(out)
+		if err != nil {
+			_ = c.net.Close() // whatever that says
+		}
 		c.mu.Lock()
 		if cap(out) <= mostKept {
 			c.spare = out
