@@ -15,6 +15,9 @@ const (
 	TokenIDPrefix     = "tok_"
 	ReplicaIDPrefix   = "rep_"
 	ChangeIDPrefix    = "chg_"
+	WebhookIDPrefix   = "whk_"
+	DeliveryIDPrefix  = "dlv_"
+	EventIDPrefix     = "evt_"
 )
 
 var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding) //nolint:gochecknoglobals // immutable alphabet

@@ -17,6 +17,8 @@ type Reader interface {
 	BlacklistCounter
 	RoutePolicyReader
 	TokenReader
+	WebhookReader
+	DeliveryReader
 	AuditReader
 	CheckpointReader
 	AnchorReader
@@ -40,6 +42,8 @@ type Writer interface {
 	BlacklistWriter
 	RoutePolicyWriter
 	TokenWriter
+	WebhookWriter
+	DeliveryWriter
 	IdempotencyWriter
 	JobWriter
 	AuditWriter

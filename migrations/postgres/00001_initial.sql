@@ -476,6 +476,57 @@ CREATE TABLE credence.usage_gaps (
 
 CREATE INDEX usage_gaps_to_at ON credence.usage_gaps (to_at);
 
+-- Whom to tell of events. A webhook without namespace is told of all of them.
+-- The columns after version are how far deliveries have come.
+CREATE TABLE credence.webhook_endpoints (
+    webhook_id      text COLLATE "C" NOT NULL PRIMARY KEY CHECK (webhook_id <> ''),
+    namespace       text COLLATE "C" REFERENCES credence.namespaces (name),
+    url             text        NOT NULL CHECK (url <> ''),
+    description     text        NOT NULL,
+    events          text[]      NOT NULL,
+    rate            integer     NOT NULL CHECK (rate >= 1),
+    secret          bytea       NOT NULL,
+    previous_secret bytea,
+    previous_until  timestamptz,
+    disabled_at     timestamptz,
+    disabled_reason text        NOT NULL,
+    created_by      text        NOT NULL,
+    created_at      timestamptz NOT NULL,
+    updated_at      timestamptz NOT NULL,
+    version         bigint      NOT NULL CHECK (version >= 0),
+    sequence        bigint      NOT NULL CHECK (sequence >= 0),
+    due_at          timestamptz,
+    taken_until     timestamptz,
+    paused_until    timestamptz,
+    failures        integer     NOT NULL CHECK (failures >= 0),
+    failing_since   timestamptz
+);
+
+CREATE INDEX webhook_endpoints_namespace ON credence.webhook_endpoints (namespace) WHERE namespace IS NOT NULL;
+CREATE INDEX webhook_endpoints_due_at ON credence.webhook_endpoints (due_at) WHERE due_at IS NOT NULL;
+
+-- What webhooks are told. It outlives the webhook until it is old, so it is no
+-- foreign key: to delete a webhook must not take long. The payload is text and
+-- not jsonb: it is signed as it stands.
+CREATE TABLE credence.webhook_deliveries (
+    delivery_id text COLLATE "C" NOT NULL UNIQUE CHECK (delivery_id <> ''),
+    webhook_id  text COLLATE "C" NOT NULL,
+    event_id    text COLLATE "C" NOT NULL CHECK (event_id <> ''),
+    event_type  text COLLATE "C" NOT NULL CHECK (event_type <> ''),
+    sequence    bigint      NOT NULL CHECK (sequence >= 1),
+    payload     text        NOT NULL,
+    state       text        NOT NULL CHECK (state IN ('pending', 'delivered', 'failed')),
+    attempts    integer     NOT NULL CHECK (attempts >= 0),
+    next_at     timestamptz CHECK ((next_at IS NULL) = (state <> 'pending')),
+    created_at  timestamptz NOT NULL,
+    ended_at    timestamptz CHECK ((ended_at IS NULL) = (state = 'pending')),
+    tries       jsonb       NOT NULL,
+    PRIMARY KEY (webhook_id, sequence)
+);
+
+CREATE INDEX webhook_deliveries_due ON credence.webhook_deliveries (webhook_id, next_at, sequence) WHERE state = 'pending';
+CREATE INDEX webhook_deliveries_created_at ON credence.webhook_deliveries (created_at);
+
 CREATE TABLE credence.idempotency_keys (
     actor           text COLLATE "C" NOT NULL CHECK (actor <> ''),
     idempotency_key text COLLATE "C" NOT NULL CHECK (idempotency_key <> ''),

@@ -465,6 +465,56 @@ CREATE TABLE usage_gaps (
 
 CREATE INDEX usage_gaps_to_at ON usage_gaps (to_at);
 
+-- Whom to tell of events. A webhook without namespace is told of all of them.
+-- The columns after version are how far deliveries have come.
+CREATE TABLE webhook_endpoints (
+    webhook_id      TEXT    NOT NULL PRIMARY KEY CHECK (webhook_id <> ''),
+    namespace       TEXT    REFERENCES namespaces (name),
+    url             TEXT    NOT NULL CHECK (url <> ''),
+    description     TEXT    NOT NULL,
+    events          TEXT    NOT NULL CHECK (json_type(events) = 'array'),
+    rate            INTEGER NOT NULL CHECK (rate >= 1),
+    secret          BLOB    NOT NULL,
+    previous_secret BLOB,
+    previous_until  INTEGER,
+    disabled_at     INTEGER,
+    disabled_reason TEXT    NOT NULL,
+    created_by      TEXT    NOT NULL,
+    created_at      INTEGER NOT NULL,
+    updated_at      INTEGER NOT NULL,
+    version         INTEGER NOT NULL CHECK (version >= 0),
+    sequence        INTEGER NOT NULL CHECK (sequence >= 0),
+    due_at          INTEGER,
+    taken_until     INTEGER,
+    paused_until    INTEGER,
+    failures        INTEGER NOT NULL CHECK (failures >= 0),
+    failing_since   INTEGER
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX webhook_endpoints_namespace ON webhook_endpoints (namespace) WHERE namespace IS NOT NULL;
+CREATE INDEX webhook_endpoints_due_at ON webhook_endpoints (due_at) WHERE due_at IS NOT NULL;
+
+-- What webhooks are told. It outlives the webhook until it is old, so it is no
+-- foreign key: to delete a webhook must not take long.
+CREATE TABLE webhook_deliveries (
+    delivery_id TEXT    NOT NULL UNIQUE CHECK (delivery_id <> ''),
+    webhook_id  TEXT    NOT NULL,
+    event_id    TEXT    NOT NULL CHECK (event_id <> ''),
+    event_type  TEXT    NOT NULL CHECK (event_type <> ''),
+    sequence    INTEGER NOT NULL CHECK (sequence >= 1),
+    payload     TEXT    NOT NULL,
+    state       TEXT    NOT NULL CHECK (state IN ('pending', 'delivered', 'failed')),
+    attempts    INTEGER NOT NULL CHECK (attempts >= 0),
+    next_at     INTEGER CHECK ((next_at IS NULL) = (state <> 'pending')),
+    created_at  INTEGER NOT NULL,
+    ended_at    INTEGER CHECK ((ended_at IS NULL) = (state = 'pending')),
+    tries       TEXT    NOT NULL CHECK (json_type(tries) = 'array'),
+    PRIMARY KEY (webhook_id, sequence)
+) STRICT;
+
+CREATE INDEX webhook_deliveries_due ON webhook_deliveries (webhook_id, next_at, sequence) WHERE state = 'pending';
+CREATE INDEX webhook_deliveries_created_at ON webhook_deliveries (created_at);
+
 CREATE TABLE idempotency_keys (
     actor           TEXT    NOT NULL CHECK (actor <> ''),
     idempotency_key TEXT    NOT NULL CHECK (idempotency_key <> ''),
