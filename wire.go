@@ -191,6 +191,10 @@ func newDeployment(c config, backend store.Backend, secrets *credential.Secrets,
 }
 
 func (d *deployment) newService() (*management.Service, error) {
+	reach, err := outgoingOptions(d.config.Outgoing)
+	if err != nil {
+		return nil, err
+	}
 	anchors, err := newAnchors(d.config)
 	if err != nil {
 		return nil, err
@@ -199,6 +203,7 @@ func (d *deployment) newService() (*management.Service, error) {
 		Store: d.store(), Secrets: d.secrets, Random: rand.Reader, Now: time.Now, Logger: d.logger,
 		Retention: d.config.Retention, Anchors: anchors,
 		AcceptForeignKeys: d.config.AcceptForeignKeys,
+		Outgoing:          reach,
 	})
 }
 
@@ -320,19 +325,23 @@ func (d *deployment) startControlPlane(w *work, l *listeners, service *managemen
 	if err := d.takeUsage(w, holder); err != nil {
 		return extauthz.Part{}, err
 	}
+	hooks, err := d.newWebhooks(service, changes, failures)
+	if err != nil {
+		return extauthz.Part{}, err
+	}
 	listener := l.api
 	if config := serverTLS(l.transport.api); config != nil {
 		listener = tls.NewListener(listener, config)
 	}
 	w.back.Go(func() error { return denials.Run(w.lasting) })
 	w.front.Go(func() error { return api.Serve(w.ctx, listener, handler, d.config.ShutdownGrace, d.logger) })
-	w.front.Go(func() error { return changes.RunJobs(w.ctx, failures.Counted(jobs.Handlers(service, changes))) })
+	w.front.Go(func() error { return hooks.runJobs(w.ctx, changes, failures, jobs.Handlers(service, changes)) })
 	watch, err := anomaly.New(anomaly.Options{Store: changes, Now: time.Now, Random: rand.Reader, Logger: d.logger})
 	if err != nil {
 		return extauthz.Part{}, err
 	}
 	passes = append(passes, jobs.Pass{Name: "anomalies", Every: anomaly.Every, Do: watch.Pass}.Work(d.logger, failures))
-	w.front.Go(func() error { return leader.Run(w.ctx, passes...) })
+	w.front.Go(func() error { return leader.Run(w.ctx, append(hooks.passes, passes...)...) })
 	d.pushChanges(w)
 	return extauthz.Part{Name: "management_api", Check: func() error { return w.ctx.Err() }, Note: note}, nil
 }

@@ -171,6 +171,7 @@ func expireJob(r *store.BlacklistRule) store.Job {
 
 func (t *transaction) recordRule(action string, r *store.BlacklistRule, d details) {
 	t.record(r.Namespace, action, "blacklist:"+r.ID, "", d)
+	t.ruleHappened(action, r)
 }
 
 // blacklistTwin finds the rule for the same network and namespace.

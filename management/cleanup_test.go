@@ -55,6 +55,7 @@ func (f *fixture) acted(namespace, action string) (n int) {
 func TestTheEndOfAKeysLifeIsAnnouncedOnceForEachEnd(t *testing.T) {
 	f := newFixture(t)
 	s := f.retaining(management.Retention{})
+	hook := f.hook("a", "key.expired")
 	k := f.key(management.KeyCreate{Namespace: "a", ExpiresIn: "1h"}).Key
 	f.key(management.KeyCreate{Namespace: "a"}) // never ends
 	gone := f.key(management.KeyCreate{Namespace: "a", ExpiresIn: "1h"}).Key
@@ -70,6 +71,9 @@ func TestTheEndOfAKeysLifeIsAnnouncedOnceForEachEnd(t *testing.T) {
 	}
 	for range 3 {
 		pass(t, s, "expired-keys")
+	}
+	if told := types(f.told(hook.Webhook.ID)); told != "key.expired" {
+		t.Errorf("webhooks are told %q", told)
 	}
 	entry, d := f.last("a")
 	if f.acted("a", "key.expire") != 1 || entry.Actor != "job:cleanup" || entry.KeyID != k.KeyID || d.After["expires_at"] != k.ExpiresAt.Format(time.RFC3339Nano) {

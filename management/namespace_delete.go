@@ -37,6 +37,9 @@ func (s *Service) NamespaceDelete(ctx context.Context, a Actor, in NamespaceDele
 		if err := t.noPolicyNames(ctx, n.Name); err != nil {
 			return store.Namespace{}, err
 		}
+		if err := t.untold(ctx, what, n.Name); err != nil {
+			return store.Namespace{}, err
+		}
 		if err := t.DeleteNamespace(ctx, n.Name, n.Version); errors.Is(err, store.ErrReferenced) {
 			return store.Namespace{}, refuse(CodeInUse, "%s: still in use: keys, owners, plans, key policies or blacklist rules live in it; remove them first", what)
 		} else if err != nil {
@@ -56,4 +59,13 @@ func (t *transaction) unnamed(ctx context.Context, what, namespace string) error
 		return err
 	}
 	return refuse(CodeInUse, "%s: still in use: admin token %s is limited to it; revoke that first", what, naming[0].ID)
+}
+
+// untold refuses while a webhook is told of what happens in the namespace.
+func (t *transaction) untold(ctx context.Context, what, namespace string) error {
+	hooks, _, err := t.Webhooks(ctx, []string{namespace}, store.Page{Limit: 1})
+	if err != nil || len(hooks) == 0 {
+		return err
+	}
+	return refuse(CodeInUse, "%s: still in use: webhook %s is told of it; delete that first", what, hooks[0].ID)
 }

@@ -43,7 +43,7 @@ func (s *Service) PlanCreate(ctx context.Context, a Actor, in PlanCreate) (PlanC
 		if err := t.InsertPlan(ctx, p); err != nil {
 			return PlanCreated{}, err
 		}
-		t.record(p.Namespace, "plan.create", "plan:"+p.Name, "", details{After: planFacts(&p)})
+		t.recordPlan("plan.create", &p, details{After: planFacts(&p)})
 		return PlanCreated{Plan: p}, t.remember(ctx, in.Idempotency, p.Name)
 	})
 	if err != nil {

@@ -31,7 +31,7 @@ func (s *Service) PlanDelete(ctx context.Context, a Actor, in PlanDelete) (store
 		if err := t.DeletePlan(ctx, p.Namespace, p.Name, p.Version); err != nil {
 			return store.Plan{}, err
 		}
-		t.record(p.Namespace, "plan.delete", "plan:"+p.Name, "", details{Before: planFacts(&p)})
+		t.recordPlan("plan.delete", &p, details{Before: planFacts(&p)})
 		return p, nil
 	})
 	return position, err

@@ -49,7 +49,7 @@ func (s *Service) PlanUpdate(ctx context.Context, a Actor, in PlanUpdate) (PlanC
 			return PlanChanged{}, err
 		}
 		after.Version++
-		t.record(after.Namespace, "plan.update", "plan:"+after.Name, "", d)
+		t.recordPlan("plan.update", &after, d)
 		return PlanChanged{Plan: after, Changed: true}, nil
 	})
 	if err != nil {

@@ -6,11 +6,12 @@ import (
 	"log/slog"
 	"time"
 
+	"credence/management/outgoing"
 	"credence/store"
 	"credence/store/credential"
 )
 
-// Options is what a Service needs. All fields but the last three are required.
+// Options is what a Service needs. All fields up to Logger are required.
 type Options struct {
 	Store   *store.Store
 	Secrets *credential.Secrets
@@ -24,6 +25,9 @@ type Options struct {
 	// AcceptForeignKeys says that the replicas look up keys that were made
 	// elsewhere. Without it whoever imports such keys is warned.
 	AcceptForeignKeys bool
+	// Outgoing says what the control plane may call; a webhook to elsewhere is
+	// refused when it is made.
+	Outgoing outgoing.Options
 }
 
 // Service is the use-cases of the control plane. It keeps no state of its own
@@ -38,6 +42,7 @@ type Service struct {
 	retention      Retention
 	anchors        []Anchor
 	acceptsForeign bool
+	outgoing       outgoing.Options
 }
 
 // New makes a Service. It answers an error that names the option that is
@@ -57,6 +62,6 @@ func New(o Options) (*Service, error) {
 	}
 	return &Service{
 		store: o.Store, secrets: o.Secrets, random: o.Random, now: o.Now, logger: o.Logger,
-		retention: o.Retention, anchors: o.Anchors, acceptsForeign: o.AcceptForeignKeys,
+		retention: o.Retention, anchors: o.Anchors, acceptsForeign: o.AcceptForeignKeys, outgoing: o.Outgoing,
 	}, nil
 }

@@ -16,6 +16,7 @@ type transaction struct {
 	warns []warning // said after the commit
 
 	policies map[policyFor]store.KeyPolicy // that were read
+	events   []happening                   // to tell webhooks of
 }
 
 // details is what an audit entry says of an object: all of it when it was
@@ -51,6 +52,7 @@ func (t *transaction) warn(message string, attrs ...slog.Attr) {
 
 func (t *transaction) recordKey(action string, k *store.Key, d details) {
 	t.record(k.Namespace, action, "key:"+k.KeyID, k.KeyID, d)
+	t.keyHappened(action, k, d)
 }
 
 // transact runs one use-case in one transaction. What is said of the change
@@ -63,8 +65,10 @@ func transact[T any](ctx context.Context, s *Service, a Actor, what string,
 	position, err := s.store.InTx(ctx, func(ctx context.Context, tx *store.Tx) error {
 		t.Tx = tx
 		var err error
-		answer, err = fn(ctx, t)
-		return err
+		if answer, err = fn(ctx, t); err != nil {
+			return err
+		}
+		return t.tell(ctx, s.random)
 	})
 	if err != nil {
 		return none, store.Position{}, failed(what, err)

@@ -40,6 +40,8 @@ func Operations() []Operation {
 		namespaceOperations(),
 		blacklistOperations(),
 		tokenOperations(),
+		webhookOperations(),
+		deliveryOperations(),
 		auditOperations(),
 		usageOperations(),
 		cleanupOperations(),

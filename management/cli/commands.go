@@ -95,6 +95,9 @@ func Commands(o Options) []*cobra.Command {
 			tokenCreate, tokenList, tokenShow, tokenRotate, tokenRevoke),
 		noun(o, "context", "servers and their tokens under a name", contextExamples,
 			contextAdd, contextUse, contextList, contextShow, contextRemove),
+		noun(o, "webhooks", "addresses outside that are told of events", webhookExamples,
+			webhookCreate, webhookList, webhookShow, webhookUpdate, webhookDelete, webhookEnable, webhookDisable, webhookRotateSecret,
+			webhookTest, webhookDeliveries, webhookRedeliver, webhookReplay, webhookListen),
 		export(o),
 		usageNoun(o),
 		noun(o, "anomalies", "use of keys and addresses that is not as it should be", anomalyExamples,
@@ -133,6 +136,9 @@ const (
   credence keys list --context staging`
 	cleanupExamples = `  credence cleanup list
   credence cleanup run revoked-keys --dry-run`
+	webhookExamples = `  credence webhooks create https://hooks.example.com/credence --event "key.*" --namespace payments
+  credence webhooks test WEBHOOK_ID
+  credence webhooks deliveries WEBHOOK_ID --state failed`
 	tokenExamples = `  credence tokens create --name ci --role operator --namespace payments --save-to ci.token
   credence tokens list`
 )

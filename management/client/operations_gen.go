@@ -264,6 +264,85 @@ func (c *Client) TokenRotate(ctx context.Context, in TokenRotateInput) (TokenCre
 	return call[TokenCreated](ctx, c, http.MethodPost, "/v1/tokens/{token_id}/rotate", in)
 }
 
+// WebhookCreate: Make a webhook and show its secret, once.
+// POST /v1/webhooks, role admin.
+func (c *Client) WebhookCreate(ctx context.Context, in WebhookCreateInput) (WebhookCreated, error) {
+	return call[WebhookCreated](ctx, c, http.MethodPost, "/v1/webhooks", in)
+}
+
+// WebhookList: List webhooks, oldest first.
+// GET /v1/webhooks, role viewer.
+func (c *Client) WebhookList(ctx context.Context, in WebhookListInput) (List[Webhook], error) {
+	return call[List[Webhook]](ctx, c, http.MethodGet, "/v1/webhooks", in)
+}
+
+// WebhookShow: Show a webhook.
+// GET /v1/webhooks/{webhook_id}, role viewer.
+func (c *Client) WebhookShow(ctx context.Context, in WebhookInput) (Webhook, error) {
+	return call[Webhook](ctx, c, http.MethodGet, "/v1/webhooks/{webhook_id}", in)
+}
+
+// WebhookUpdate: Change a webhook (JSON merge patch).
+// PATCH /v1/webhooks/{webhook_id}, role admin.
+func (c *Client) WebhookUpdate(ctx context.Context, in WebhookUpdateInput) (Webhook, error) {
+	return call[Webhook](ctx, c, http.MethodPatch, "/v1/webhooks/{webhook_id}", in)
+}
+
+// WebhookDelete: Delete a webhook; what waits for it is not sent.
+// DELETE /v1/webhooks/{webhook_id}, role admin.
+func (c *Client) WebhookDelete(ctx context.Context, in WebhookDeleteInput) error {
+	_, err := call[Nothing](ctx, c, http.MethodDelete, "/v1/webhooks/{webhook_id}", in)
+	return err
+}
+
+// WebhookEnable: Call a webhook again, and send what waits for it.
+// POST /v1/webhooks/{webhook_id}/enable, role operator.
+func (c *Client) WebhookEnable(ctx context.Context, in WebhookInput) (Webhook, error) {
+	return call[Webhook](ctx, c, http.MethodPost, "/v1/webhooks/{webhook_id}/enable", in)
+}
+
+// WebhookDisable: Do not call a webhook until it is enabled again.
+// POST /v1/webhooks/{webhook_id}/disable, role operator.
+func (c *Client) WebhookDisable(ctx context.Context, in WebhookDisableInput) (Webhook, error) {
+	return call[Webhook](ctx, c, http.MethodPost, "/v1/webhooks/{webhook_id}/disable", in)
+}
+
+// WebhookRotateSecret: Give a webhook another secret and show it, once; the old one signs, too, for a while.
+// POST /v1/webhooks/{webhook_id}/rotate-secret, role admin.
+func (c *Client) WebhookRotateSecret(ctx context.Context, in WebhookRotateSecretInput) (WebhookCreated, error) {
+	return call[WebhookCreated](ctx, c, http.MethodPost, "/v1/webhooks/{webhook_id}/rotate-secret", in)
+}
+
+// WebhookTest: Send a webhook an event of type webhook.test.
+// POST /v1/webhooks/{webhook_id}/test, role operator.
+func (c *Client) WebhookTest(ctx context.Context, in WebhookInput) (Delivery, error) {
+	return call[Delivery](ctx, c, http.MethodPost, "/v1/webhooks/{webhook_id}/test", in)
+}
+
+// WebhookDeliveries: List deliveries to a webhook, newest first.
+// GET /v1/webhooks/{webhook_id}/deliveries, role viewer.
+func (c *Client) WebhookDeliveries(ctx context.Context, in WebhookDeliveriesInput) (List[Delivery], error) {
+	return call[List[Delivery]](ctx, c, http.MethodGet, "/v1/webhooks/{webhook_id}/deliveries", in)
+}
+
+// WebhookDelivery: Show a delivery and its payload.
+// GET /v1/webhooks/{webhook_id}/deliveries/{delivery_id}, role viewer.
+func (c *Client) WebhookDelivery(ctx context.Context, in WebhookDeliveryInput) (Delivery, error) {
+	return call[Delivery](ctx, c, http.MethodGet, "/v1/webhooks/{webhook_id}/deliveries/{delivery_id}", in)
+}
+
+// WebhookRedeliver: Make a delivery again, now.
+// POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver, role operator.
+func (c *Client) WebhookRedeliver(ctx context.Context, in WebhookDeliveryInput) (Delivery, error) {
+	return call[Delivery](ctx, c, http.MethodPost, "/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver", in)
+}
+
+// WebhookReplay: Make the deliveries of a range of time again.
+// POST /v1/webhooks/{webhook_id}/replay, role operator.
+func (c *Client) WebhookReplay(ctx context.Context, in WebhookReplayInput) (WebhookReplayed, error) {
+	return call[WebhookReplayed](ctx, c, http.MethodPost, "/v1/webhooks/{webhook_id}/replay", in)
+}
+
 // AuditList: List audit entries, newest first.
 // GET /v1/audit, role auditor.
 func (c *Client) AuditList(ctx context.Context, in AuditListInput) (List[AuditEntry], error) {

@@ -81,3 +81,18 @@ func (a Allow) namesHost(address string) bool {
 
 // everywhere is the list for a host that is named itself.
 func everywhere() []netip.Prefix { return prefixes("0.0.0.0/0", "::/0") }
+
+// Names reports whether the list names a host and port: as such, or by a
+// network that holds an address that is written out.
+func (a Allow) Names(host string, port uint16) bool {
+	if a.namesHost(net.JoinHostPort(host, strconv.Itoa(int(port)))) {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && slices.ContainsFunc(a.Networks, func(p netip.Prefix) bool { return p.Contains(ip.WithZone("").Unmap()) })
+}
+
+// WebPorts are the ports of web servers: those for HTTP, and those that any
+// user of a machine may open. Below 1024 live mail, shells and name servers,
+// which take a request for what it is not.
+func WebPorts(port uint16) bool { return port == 80 || port == 443 || port >= 1024 }

@@ -63,3 +63,23 @@ func TestAHostOfTheAllowListIsReachedAtItsPortOnly(t *testing.T) {
 		t.Errorf("metadata under a listed name: %v", err)
 	}
 }
+
+// TestTheListNamesHostsWithTheirPortAndAddressesInItsNetworks.
+func TestTheListNamesHostsWithTheirPortAndAddressesInItsNetworks(t *testing.T) {
+	a, err := outgoing.ParseAllow([]string{"10.0.0.0/8", "git.internal:3000"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		host string
+		port uint16
+		want bool
+	}{
+		{"10.1.2.3", 80, true}, {"::ffff:10.1.2.3", 80, true}, {"11.1.2.3", 80, false}, {"Git.Internal.", 3000, true},
+		{"git.internal", 3001, false}, {"other.internal", 3000, false},
+	} {
+		if got := a.Names(c.host, c.port); got != c.want {
+			t.Errorf("%s:%d is named: %v", c.host, c.port, got)
+		}
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"syscall"
 	"time"
 )
@@ -16,8 +17,8 @@ import (
 // ErrTooLarge means that an answer is longer than the bound.
 var ErrTooLarge = errors.New("answer is too large")
 
-// errRedirect ends a call that was sent elsewhere.
-var errRedirect = errors.New("redirected, which is not followed: name the final address")
+// ErrRedirect ends a call that was sent elsewhere.
+var ErrRedirect = errors.New("redirected, which is not followed: name the final address")
 
 // Options say what may be reached. The zero Options reach the public Internet.
 type Options struct {
@@ -26,6 +27,10 @@ type Options struct {
 	MaxBody  int64         // bytes of an answer; 0 means 1 MiB
 	TLS      *tls.Config   // nil trusts the system's authorities
 	Resolver *net.Resolver // nil means the system's
+
+	// Ports says which ports may be reached at addresses that the allow list
+	// does not name together with their port; nil means all.
+	Ports func(port uint16) bool
 }
 
 // maxHeader bounds the head of an answer, in bytes.
@@ -41,7 +46,7 @@ func NewClient(o Options) *http.Client {
 	}
 	return &http.Client{
 		Timeout:       o.Timeout,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return errRedirect },
+		CheckRedirect: func(*http.Request, []*http.Request) error { return ErrRedirect },
 		Transport: &bounded{most: o.MaxBody, next: &http.Transport{
 			Proxy:                  nil, // what the environment names would be a way around the judgement
 			DialContext:            dial(o),
@@ -59,8 +64,8 @@ func NewClient(o Options) *http.Client {
 // dial connects to a host. One that the allow list names may be at any address
 // but those that are never reached.
 func dial(o Options) func(context.Context, string, string) (net.Conn, error) {
-	listed := &net.Dialer{Timeout: o.Timeout, Resolver: o.Resolver, ControlContext: control(o.Allow.Networks)}
-	named := &net.Dialer{Timeout: o.Timeout, Resolver: o.Resolver, ControlContext: control(everywhere())}
+	listed := &net.Dialer{Timeout: o.Timeout, Resolver: o.Resolver, ControlContext: control(o.Allow.Networks, o.Ports)}
+	named := &net.Dialer{Timeout: o.Timeout, Resolver: o.Resolver, ControlContext: control(everywhere(), nil)}
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		if o.Allow.namesHost(address) {
 			return named.DialContext(ctx, network, address)
@@ -71,7 +76,7 @@ func dial(o Options) func(context.Context, string, string) (net.Conn, error) {
 
 // control judges each address at the moment of connecting to it, after all
 // names have been resolved.
-func control(allow []netip.Prefix) func(context.Context, string, string, syscall.RawConn) error {
+func control(allow []netip.Prefix, ports func(uint16) bool) func(context.Context, string, string, syscall.RawConn) error {
 	return func(_ context.Context, network, address string, _ syscall.RawConn) error {
 		if network != "tcp4" && network != "tcp6" {
 			return fmt.Errorf("%w: %s is no TCP", ErrRefused, network)
@@ -80,8 +85,34 @@ func control(allow []netip.Prefix) func(context.Context, string, string, syscall
 		if err != nil {
 			return fmt.Errorf("%w: %w", ErrRefused, err)
 		}
+		if err := judgePort(at.Port(), ports); err != nil {
+			return err
+		}
 		return judge(at.Addr(), allow)
 	}
+}
+
+func judgePort(port uint16, ports func(uint16) bool) error {
+	if ports == nil || ports(port) {
+		return nil
+	}
+	return fmt.Errorf("%w: port %d is not one of those that are called; put HOST:%d on the allow list (--outgoing-allow) if it is meant", ErrRefused, port, port)
+}
+
+// Judge refuses a host and port, as a URL has them, that will never be
+// connected to: an address that is written out, or a port. What a name
+// resolves to is judged when it is called.
+func (o Options) Judge(host string, port uint16) error {
+	if o.Allow.namesHost(net.JoinHostPort(host, strconv.Itoa(int(port)))) {
+		return nil
+	}
+	if err := judgePort(port, o.Ports); err != nil {
+		return err
+	}
+	if a, err := netip.ParseAddr(host); err == nil {
+		return judge(a, o.Allow.Networks)
+	}
+	return nil
 }
 
 // bounded cuts off answers that are too long.

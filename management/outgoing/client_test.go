@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -192,5 +193,43 @@ func TestAProxyOfTheEnvironmentIsNotUsed(t *testing.T) {
 	}
 	if asked.Load() != 0 {
 		t.Error("the proxy was asked")
+	}
+}
+
+// TestOnlyTheGivenPortsAreReached, unless the allow list names one with its
+// host.
+func TestOnlyTheGivenPortsAreReached(t *testing.T) {
+	url, connected := site(t, hello)
+	host, text, _ := net.SplitHostPort(strings.TrimPrefix(url, "http://"))
+	n, err := strconv.ParseUint(text, 10, 16)
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := uint16(n)
+	is := func(want bool) func(uint16) bool { return func(p uint16) bool { return (p == port) == want } }
+	listed := outgoing.Allow{Hosts: []string{host + ":" + text}}
+	for title, c := range map[string]struct {
+		o  outgoing.Options
+		ok bool
+	}{
+		"a port that is given":   {outgoing.Options{Allow: loopback, Ports: is(true)}, true},
+		"another port":           {outgoing.Options{Allow: loopback, Ports: is(false)}, false},
+		"a port that is listed":  {outgoing.Options{Allow: listed, Ports: is(false)}, true},
+		"an address that is not": {outgoing.Options{Ports: is(true)}, false},
+	} {
+		before := connected.Load()
+		_, err := get(t, c.o, url)
+		if (err == nil) != c.ok || err != nil && !errors.Is(err, outgoing.ErrRefused) {
+			t.Errorf("%s: %v", title, err)
+		}
+		if judged := c.o.Judge(host, port); (judged == nil) != c.ok {
+			t.Errorf("%s is judged beforehand: %v", title, judged)
+		}
+		if (connected.Load() > before) != c.ok {
+			t.Errorf("%s: connected %v", title, connected.Load() > before)
+		}
+	}
+	if err := (outgoing.Options{}).Judge("hooks.example.com", 443); err != nil {
+		t.Errorf("a name is judged before it is resolved: %v", err)
 	}
 }

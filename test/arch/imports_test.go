@@ -39,7 +39,9 @@ var mayImport = map[string][]string{
 
 	// Control plane. The CLI is a client of the HTTP API and nothing else.
 	// To count the different addresses that still use a rotated key.
-	"management":       {"management/audit", "store", "store/credential", "store/limit", "store/route", "store/sketch"},
+	// To judge where a webhook may point before it is called, to make its secret,
+	// and to name what happened.
+	"management":       {"management/audit", "management/event", "management/outgoing", "management/signature", "store", "store/credential", "store/limit", "store/route", "store/sketch"},
 	"management/audit": {"store"},
 	"management/jobs":  {"store"},
 	// The places outside that keep checkpoints; management declares what they fulfil.
@@ -50,6 +52,11 @@ var mayImport = map[string][]string{
 	"management/client":  {"store/certfile", "store/credential"},
 	// The one way out, for whoever calls addresses that others have named.
 	"management/outgoing": {},
+	// What others are told of, and how it is signed.
+	"management/event":          {},
+	"management/event/generate": {"management/event"},
+	"management/signature":      {},
+	"management/webhook":        {"management/outgoing", "management/signature", "store"},
 
 	// Tokens of identity providers, beside admin tokens.
 	"management/oidc": {"management", "store"},
@@ -59,7 +66,7 @@ var mayImport = map[string][]string{
 	// Reads the files in which other systems keep their keys, for the CLI.
 	"management/importer": {"management/client", "store/credential", "store/limit"},
 	// It verifies exports by itself: that needs neither a server nor its word.
-	"management/cli": {"management/audit", "management/client", "management/importer", "store/certfile", "store/credential", "store/limit", "store/secretfile"},
+	"management/cli": {"management/audit", "management/client", "management/importer", "management/signature", "store/certfile", "store/credential", "store/limit", "store/secretfile"},
 
 	// The contract, its leaves, and the backends, which never import each
 	// other or a consumer.
@@ -133,7 +140,7 @@ var mayImport = map[string][]string{
 var livesIn = map[string][]string{
 	// The standard library's doors to the world.
 	"database/sql": {"store/sqlite"},
-	"net/http":     {".", "extauthz", "extauthz/doctor", "extauthz/drill", "extauthz/forward", "management/anchor", "management/api", "management/client", "management/oidc", "management/outgoing"},
+	"net/http":     {".", "extauthz", "extauthz/doctor", "extauthz/drill", "extauthz/forward", "management/anchor", "management/api", "management/client", "management/oidc", "management/outgoing", "management/signature", "management/webhook"},
 	"os/exec":      {},
 
 	// Envoy's types and the transport stop in the data plane's root package;
@@ -170,9 +177,10 @@ var livesIn = map[string][]string{
 	"github.com/spf13/pflag": {".", "extauthz/probe", "management/cli"},
 
 	// What many may use, but not the decision and not the contract.
-	"github.com/prometheus/client_golang": {".", "extauthz", "extauthz/forward", "management/api", "management/jobs", "management/oidc", "store/certfile", "store/redis"},
+	"github.com/prometheus/client_golang": {".", "extauthz", "extauthz/forward", "management/api", "management/jobs", "management/oidc", "management/webhook", "store/certfile", "store/redis"},
 	"golang.org/x/net/http2/hpack":        {"extauthz/unary"},
 	"golang.org/x/sync":                   {".", "extauthz", "management/oidc", "store/storetest"},
+	"go.uber.org/ratelimit":               {"management/webhook"},
 	"github.com/google/go-cmp":            {"store/storetest"},
 }
 

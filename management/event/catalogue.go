@@ -1,0 +1,97 @@
+package event
+
+import "time"
+
+// Type is the name of a kind of event, "family.what_happened".
+type Type string
+
+// The types.
+const (
+	KeyCreated       Type = "key.created"
+	KeyUpdated       Type = "key.updated"
+	KeyRotated       Type = "key.rotated"
+	KeyRevoked       Type = "key.revoked"
+	KeyDisabled      Type = "key.disabled"
+	KeyEnabled       Type = "key.enabled"
+	KeySuspended     Type = "key.suspended"
+	KeyExpired       Type = "key.expired"
+	KeyPurged        Type = "key.purged"
+	PlanChanged      Type = "plan.changed"
+	BlacklistChanged Type = "blacklist.changed"
+	WebhookDisabled  Type = "webhook.disabled"
+	WebhookTest      Type = "webhook.test"
+)
+
+// Definition is a row of the catalogue.
+type Definition struct {
+	Type    Type
+	Version int    // of the schema of its data
+	When    string // it is sent
+	Example any    // of its data; its Go type is the schema
+}
+
+// Catalogue answers all types there are, in the order of the documentation.
+func Catalogue() []Definition {
+	active, revoked := exampleKey("active"), exampleKey("revoked")
+	person := "token:tok_06f5x0q3v4g7mt1qvb6k2n8c9d"
+	return []Definition{
+		{KeyCreated, 1, "A key was made: new, imported, or as the successor of another.", KeyChange{Key: active, Actor: person}},
+		{KeyUpdated, 1, "What a key is called, what it may do or how long it lives was changed.", KeyUpdate{
+			Key: active, Changed: []string{"limits", "name"}, Actor: person,
+		}},
+		{KeyRotated, 1, "Another key takes over from this one, which works until its grace ends.", KeyRotation{
+			Key: active, Successor: "key_06f5x6tkdm3qf7h0rb5y1c2w8e", GraceEndsAt: exampleTime.Add(24 * time.Hour), Actor: person,
+		}},
+		{KeyRevoked, 1, "A key was revoked for good: by a person, by a filter, or because its successor has taken over.", KeyChange{
+			Key: revoked, Actor: person, Reason: "left the company",
+		}},
+		{KeyDisabled, 1, "A person had a key refused until it is enabled again.", KeyChange{
+			Key: exampleKey("disabled"), Actor: person, Reason: "looked at by security",
+		}},
+		{KeyEnabled, 1, "A disabled or suspended key is let in again.", KeyChange{Key: active, Actor: person}},
+		{KeySuspended, 1, "A key is refused on suspicion until it is enabled again.", KeyChange{
+			Key: exampleKey("suspended"), Actor: person, Reason: "used from 400 addresses",
+		}},
+		{KeyExpired, 1, "The life of a key has ended. Checks refuse it from that instant on; this is told when the cleanup comes by.", KeyChange{
+			Key: active, Actor: "job:cleanup",
+		}},
+		{KeyPurged, 1, "The content of a revoked or expired key was erased; only its id is left.", KeyErased{
+			KeyID: active.KeyID, Namespace: active.Namespace, Actor: person,
+		}},
+		{PlanChanged, 1, "A plan was made, changed or deleted. Keys under it are limited by what it is now.", PlanChange{
+			Plan: "basic", Namespace: "payments", Action: "updated", Limits: []string{"100/m"}, Quotas: []string{"10000/day"}, Actor: person,
+		}},
+		{BlacklistChanged, 1, "A network is refused from now on, or no longer. Rules without a namespace are told to webhooks without one.", BlacklistChange{
+			RuleID: "blk_06f5x7c4h2m1v9s3w6n0p5t8qk", Namespace: "payments", Action: "added", Network: "203.0.113.0/24",
+			Reason: "key scan", EndsAt: exampleTime.Add(time.Hour), Actor: person,
+		}},
+		{WebhookDisabled, 1, "A webhook is no longer called, by decision of a person or because it failed for days. What it would have been told is kept for it.", WebhookChange{
+			WebhookID: "whk_06f5x8r6y0d4k2q7b1j9m3v5tz", Namespace: "payments",
+			Reason: "the receiver answered 410 Gone", Actor: "job:webhook_deliver",
+		}},
+		{WebhookTest, 1, "Somebody tried a webhook. It is sent to that webhook alone, whatever its filter.", WebhookTrial{
+			WebhookID: "whk_06f5x8r6y0d4k2q7b1j9m3v5tz", Message: "This is a test.", Actor: person,
+		}},
+	}
+}
+
+var exampleTime = time.Date(2026, 5, 4, 12, 30, 0, 0, time.UTC) //nolint:gochecknoglobals // the instant of every example
+
+func exampleKey(status string) Key {
+	return Key{
+		KeyID: "key_06f5x2m8w1c5j9r3n7t0q4v6bd", Namespace: "payments", Name: "orders", Owner: "team-a", KeyType: "service",
+		Status: status, Environment: "live", Plan: "basic", Scopes: []string{"orders:read"}, Labels: map[string]string{"cost_centre": "42"},
+		CreatedAt: exampleTime.Add(-72 * time.Hour), ExpiresAt: exampleTime.Add(720 * time.Hour),
+	}
+}
+
+// VersionOf answers the version of a type's schema; 0 for a type that is not
+// in the catalogue.
+func VersionOf(t Type) int {
+	for _, d := range Catalogue() {
+		if d.Type == t {
+			return d.Version
+		}
+	}
+	return 0
+}

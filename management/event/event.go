@@ -1,0 +1,98 @@
+package event
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Envelope is what a receiver gets: the body of the request.
+type Envelope struct {
+	ID        string          `json:"id" doc:"Names the event; the same in every delivery of it, and in the header webhook-id"`
+	Type      Type            `json:"type" doc:"What happened"`
+	Version   int             `json:"version" doc:"Of the schema of data"`
+	Timestamp time.Time       `json:"timestamp" doc:"When it happened"`
+	Namespace string          `json:"namespace" doc:"Where it happened; empty for what belongs to no namespace"`
+	Sequence  int64           `json:"sequence" doc:"Counts what this webhook is told, from 1 and without gaps; deliveries may arrive in another order"`
+	Data      json.RawMessage `json:"data" doc:"What happened, as the type says"`
+}
+
+// Key is a key as events show it.
+type Key struct {
+	KeyID       string            `json:"key_id" doc:"Names the key"`
+	Namespace   string            `json:"namespace" doc:"Where it lives"`
+	Name        string            `json:"name" doc:"For people"`
+	Owner       string            `json:"owner,omitempty" doc:"Who it belongs to"`
+	KeyType     string            `json:"key_type" doc:"user, service, integration, system or emergency"`
+	Status      string            `json:"status" doc:"active, disabled, suspended or revoked, after what happened"`
+	Environment string            `json:"environment" doc:"live, test or another"`
+	Plan        string            `json:"plan,omitempty" doc:"Whose limits it shares"`
+	Scopes      []string          `json:"scopes,omitempty" doc:"What it may do"`
+	Labels      map[string]string `json:"labels,omitempty" doc:"What was noted on it"`
+	CreatedAt   time.Time         `json:"created_at" doc:"When it was made"`
+	ExpiresAt   time.Time         `json:"expires_at,omitzero" doc:"When its life ends; absent for never"`
+}
+
+// KeyChange is the data of most key events.
+type KeyChange struct {
+	Key    Key    `json:"key" doc:"The key, after what happened"`
+	Actor  string `json:"actor" doc:"Who did it, as the audit log names actors"`
+	Reason string `json:"reason,omitempty" doc:"Why, in the words of who did it"`
+}
+
+// KeyUpdate is the data of [KeyUpdated].
+type KeyUpdate struct {
+	Key     Key      `json:"key" doc:"The key, after what happened"`
+	Changed []string `json:"changed" doc:"Names of the fields that differ"`
+	Actor   string   `json:"actor" doc:"Who did it, as the audit log names actors"`
+}
+
+// KeyRotation is the data of [KeyRotated].
+type KeyRotation struct {
+	Key         Key       `json:"key" doc:"The key that another takes over from"`
+	Successor   string    `json:"successor" doc:"key_id of the one that takes over"`
+	GraceEndsAt time.Time `json:"grace_ends_at" doc:"Until when the old one is let in at the latest"`
+	Actor       string    `json:"actor" doc:"Who did it, as the audit log names actors"`
+}
+
+// KeyErased is the data of [KeyPurged].
+type KeyErased struct {
+	KeyID     string `json:"key_id" doc:"Names the key"`
+	Namespace string `json:"namespace" doc:"Where it lived"`
+	Actor     string `json:"actor" doc:"Who did it, as the audit log names actors"`
+}
+
+// PlanChange is the data of [PlanChanged].
+type PlanChange struct {
+	Plan      string   `json:"plan" doc:"Name of the plan"`
+	Namespace string   `json:"namespace" doc:"Where it lives"`
+	Action    string   `json:"action" doc:"created, updated or deleted"`
+	Limits    []string `json:"limits,omitempty" doc:"Its limits, as the command line writes them; absent when it was deleted"`
+	Quotas    []string `json:"quotas,omitempty" doc:"Its quotas, likewise"`
+	Actor     string   `json:"actor" doc:"Who did it, as the audit log names actors"`
+}
+
+// BlacklistChange is the data of [BlacklistChanged].
+type BlacklistChange struct {
+	RuleID    string    `json:"rule_id" doc:"Names the rule"`
+	Namespace string    `json:"namespace" doc:"Whose keys it guards; empty for all"`
+	Action    string    `json:"action" doc:"added, removed, or expired when its time was over"`
+	Network   string    `json:"network" doc:"The network in CIDR notation"`
+	Reason    string    `json:"reason" doc:"Why it was added"`
+	EndsAt    time.Time `json:"ends_at,omitzero" doc:"When it ends by itself; absent for never"`
+	Actor     string    `json:"actor" doc:"Who did it, as the audit log names actors"`
+}
+
+// WebhookChange is the data of [WebhookDisabled].
+type WebhookChange struct {
+	WebhookID string `json:"webhook_id" doc:"Names the webhook"`
+	Namespace string `json:"namespace" doc:"What it is told of; empty for everything"`
+	Reason    string `json:"reason" doc:"Why it is no longer called"`
+	Actor     string `json:"actor" doc:"Who did it, as the audit log names actors"`
+}
+
+// WebhookTrial is the data of [WebhookTest].
+type WebhookTrial struct {
+	WebhookID string `json:"webhook_id" doc:"Names the webhook"`
+	Message   string `json:"message" doc:"For people"`
+	Actor     string `json:"actor" doc:"Who did it, as the audit log names actors"`
+}
