@@ -34,7 +34,7 @@ WITHOUT_ENVOY = $$(go list ./... | grep -Ev '/test/(e2e|chaos|demo|fleet|forward
 TESTED = $$(go list ./... | grep -v '/test/chaos$$')
 
 # All packages but those whose tests start any other program.
-ALONE = $$(go list ./... | grep -Ev '/(test/(e2e|chaos|demo|fleet|forward|gateways|outage|pgserver|redisserver)|store/postgres|store/redis)$$')
+ALONE = $$(go list ./... | grep -Ev '/(test/(audit|e2e|chaos|demo|fleet|forward|gateways|outage|pgserver|redisserver)|store/postgres|store/redis)$$')
 
 .PHONY: help demo run build test test-short test-all test-chaos test-envoy-matrix test-gateways lint bench bench-stages bench-revocation bench-limits bench-import bench-start bench-audit bench-anomaly fuzz tools generate verify tools-test tools-store tools-lint tools-proxies tools-gateways
 

@@ -54,6 +54,7 @@ type config struct {
 
 	KeySources        []string
 	AcceptForeignKeys bool
+	ProtectedNetworks []netip.Prefix
 	KeepCredential    bool
 	Realm             string
 	IdentityHeaders   []string
@@ -194,6 +195,7 @@ func clientSettings() []setting {
 func keySettings() []setting {
 	return []setting{
 		{inData, "key-sources", "places", "header:x-api-key,bearer", "where callers may put the key: header:NAME, bearer, query:NAME", list(func(c *config) *[]string { return &c.KeySources })},
+		{inControl, "protected-networks", "cidrs", "", "networks, comma separated, that no blacklist rule may touch unless forced: your own load balancers, offices, monitors", cidrs(func(c *config) *[]netip.Prefix { return &c.ProtectedNetworks })},
 		{inRun, "accept-foreign-keys", "bool", "false", "look up key texts without our checksum (imported keys); management warns who imports keys while it is off", boolean(func(c *config) *bool { return &c.AcceptForeignKeys })},
 		{inData, "keep-credential", "bool", "false", "let the key reach the upstream; by default it is removed", boolean(func(c *config) *bool { return &c.KeepCredential })},
 		{inData, "realm", "text", "credence", "realm in the WWW-Authenticate challenge", text(func(c *config) *string { return &c.Realm })},

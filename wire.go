@@ -202,6 +202,7 @@ func (d *deployment) newService() (*management.Service, error) {
 	return management.New(management.Options{
 		Store: d.store(), Secrets: d.secrets, Random: rand.Reader, Now: time.Now, Logger: d.logger,
 		Retention: d.config.Retention, Anchors: anchors,
+		ProtectedNetworks: d.config.ProtectedNetworks,
 		AcceptForeignKeys: d.config.AcceptForeignKeys,
 		Outgoing:          reach,
 	})

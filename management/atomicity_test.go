@@ -62,6 +62,10 @@ func (w *breakingWriter) InsertKey(ctx context.Context, k store.Key) error {
 	return w.b.write(func() error { return w.Writer.InsertKey(ctx, k) })
 }
 
+func (w *breakingWriter) InsertBlacklistRules(ctx context.Context, rules []store.BlacklistRule) error {
+	return w.b.write(func() error { return w.Writer.InsertBlacklistRules(ctx, rules) })
+}
+
 func (w *breakingWriter) InsertKeys(ctx context.Context, keys []store.Key) error {
 	return w.b.write(func() error { return w.Writer.InsertKeys(ctx, keys) })
 }
@@ -287,6 +291,16 @@ func changes(w *tenants) map[string]struct {
 		}},
 		"BlacklistAdd": {6, func(ctx context.Context, s *management.Service) error {
 			_, err := s.BlacklistAdd(ctx, global, management.BlacklistAdd{Network: "192.0.2.9", Reason: "r", For: "1h", Idempotency: once})
+			return err
+		}},
+		"BlacklistImport": {6, func(ctx context.Context, s *management.Service) error {
+			_, err := s.BlacklistImport(ctx, global, management.BlacklistImport{
+				Reason: "r", For: "1h", Rules: []management.BlacklistImportRow{{Network: "192.0.2.9"}, {Network: "192.0.2.10"}},
+			})
+			return err
+		}},
+		"BlacklistRulesRemove": {5, func(ctx context.Context, s *management.Service) error {
+			_, err := s.BlacklistRulesRemove(ctx, global, management.BlacklistRulesRemove{Networks: []string{"192.0.2.1/32"}, Everything: true})
 			return err
 		}},
 		"BlacklistRemove": {4, func(ctx context.Context, s *management.Service) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/netip"
 	"time"
 
 	"credence/store"
@@ -11,12 +12,15 @@ import (
 
 // BlacklistAdd is the input of [Service.BlacklistAdd].
 type BlacklistAdd struct {
-	Namespace string    // "" refuses everywhere; only global actors may
+	Namespace string    // "" refuses everywhere; only global admins may
 	Network   string    // CIDR or a single address
 	Reason    string    // 1 to 256 printable characters
+	Source    string    // up to 128: where it comes from, e.g. the name of a list
 	EndsAt    time.Time // zero: stays until removed, unless For says otherwise
 	For       string    // a Go duration from now; not together with EndsAt
-	Force     bool      // lets networks wider than /8 (IPv4) or /19 (IPv6) through
+	// Force lets through what the guards refuse: too much of the internet, the
+	// caller's own address, a protected network. Only admins may.
+	Force bool
 
 	Idempotency Idempotency
 }
@@ -24,8 +28,10 @@ type BlacklistAdd struct {
 // BlacklistAdded is the answer of [Service.BlacklistAdd].
 type BlacklistAdded struct {
 	Rule     store.BlacklistRule
-	Replayed bool           // made by an earlier, equal request
-	Position store.Position // of the change; zero when Replayed
+	Overlaps []BlacklistOverlap // at most 10
+	Overlap  int                // how many there are in all
+	Replayed bool               // made by an earlier, equal request; without overlaps
+	Position store.Position     // of the change; zero when Replayed
 }
 
 // jobBlacklistExpire is the kind of the job that removes a rule at its end.
@@ -40,9 +46,8 @@ type expireArgs struct {
 // BlacklistAdd refuses the clients of a network from now on. A rule with an
 // end is removed by a job at that instant.
 func (s *Service) BlacklistAdd(ctx context.Context, a Actor, in BlacklistAdd) (BlacklistAdded, error) {
-	if in.Namespace == "" && !a.Global() {
-		return BlacklistAdded{}, refuse(CodeForbidden, "blacklist rule: one for every namespace can be added only by a token "+
-			"that is not limited to namespaces; name one of yours")
+	if err := mayBlacklist(a, in.Namespace, in.Force); err != nil {
+		return BlacklistAdded{}, err
 	}
 	out, err := s.blacklistAdd(ctx, a, in)
 	if !errors.Is(err, store.ErrConflict) {
@@ -68,6 +73,19 @@ func (s *Service) BlacklistAdd(ctx context.Context, a Actor, in BlacklistAdd) (B
 	return BlacklistAdded{}, err
 }
 
+// mayBlacklist refuses who may not add rules there. Such a rule for every
+// namespace stops all clients of a network, whoever's they are.
+func mayBlacklist(a Actor, namespace string, force bool) error {
+	switch admin := a.Role.Includes(store.RoleAdmin); {
+	case namespace == "" && !(a.Global() && admin):
+		return refuse(CodeForbidden, "blacklist rule: one for every namespace needs role admin and a token that is not limited to "+
+			"namespaces; name one of yours")
+	case force && !admin:
+		return refuse(CodeForbidden, "blacklist rule: force needs role admin")
+	}
+	return nil
+}
+
 func (s *Service) blacklistAdd(ctx context.Context, a Actor, in BlacklistAdd) (BlacklistAdded, error) {
 	out, position, err := transact(ctx, s, a, "blacklist rule", func(ctx context.Context, t *transaction) (BlacklistAdded, error) {
 		switch id, err := t.replayed(ctx, in.Idempotency); {
@@ -77,11 +95,11 @@ func (s *Service) blacklistAdd(ctx context.Context, a Actor, in BlacklistAdd) (B
 			r, err := readRule(ctx, t, a, id)
 			return BlacklistAdded{Rule: r, Replayed: true}, err
 		}
-		r, err := t.newRule(ctx, &in)
+		r, overlaps, overlap, err := s.newRule(ctx, t, &in)
 		if err != nil {
 			return BlacklistAdded{}, err
 		}
-		if err := t.roomForRule(ctx, r.Namespace); err != nil {
+		if err := t.roomForRules(ctx, r.Namespace, 1); err != nil {
 			return BlacklistAdded{}, err
 		}
 		if r.ID, err = store.NewID(store.BlacklistIDPrefix, t.Now(), s.random); err != nil {
@@ -96,7 +114,7 @@ func (s *Service) blacklistAdd(ctx context.Context, a Actor, in BlacklistAdd) (B
 			}
 		}
 		t.recordRule("blacklist.add", &r, details{After: ruleFacts(&r)})
-		return BlacklistAdded{Rule: r}, t.remember(ctx, in.Idempotency, r.ID)
+		return BlacklistAdded{Rule: r, Overlaps: overlaps, Overlap: overlap}, t.remember(ctx, in.Idempotency, r.ID)
 	})
 	if err != nil {
 		return BlacklistAdded{}, err
@@ -115,16 +133,16 @@ const (
 	maxNamespacedRules = 100_000
 )
 
-// roomForRule refuses a rule that would be one too many.
-func (t *transaction) roomForRule(ctx context.Context, namespace string) error {
+// roomForRules refuses rules that would be too many.
+func (t *transaction) roomForRules(ctx context.Context, namespace string, more int) error {
 	everywhere, all, err := t.CountBlacklistRules(ctx, "")
 	if err != nil {
 		return err
 	}
 	if namespace == "" {
-		if everywhere >= maxGlobalRules {
-			return refuse(CodeConflict, "blacklist rule: there are %d for all namespaces already, the most it may be; "+
-				"remove some, or refuse a wider network by one rule", everywhere)
+		if everywhere+more > maxGlobalRules {
+			return refuse(CodeConflict, "blacklist rule: there are %d for all namespaces already, and %d is the most it may be; "+
+				"remove some, or refuse a wider network by one rule", everywhere, maxGlobalRules)
 		}
 		return nil
 	}
@@ -132,32 +150,52 @@ func (t *transaction) roomForRule(ctx context.Context, namespace string) error {
 	switch {
 	case err != nil:
 		return err
-	case own >= maxNamespaceRules:
-		return refuse(CodeConflict, "blacklist rule: namespace %s has %d already, the most it may be; "+
-			"remove some, or refuse a wider network by one rule", quoted(namespace), own)
-	case all-everywhere >= maxNamespacedRules:
+	case own+more > maxNamespaceRules:
+		return refuse(CodeConflict, "blacklist rule: namespace %s has %d already, and %d is the most it may be; "+
+			"remove some, or refuse a wider network by one rule", quoted(namespace), own, maxNamespaceRules)
+	case all-everywhere+more > maxNamespacedRules:
 		return refuse(CodeConflict, "blacklist rule: the namespaces together have as many as there may be; remove some first")
 	}
 	return nil
 }
 
-// newRule checks the input and answers the rule it describes, without its id.
-func (t *transaction) newRule(ctx context.Context, in *BlacklistAdd) (store.BlacklistRule, error) {
+// newRule checks the input and answers the rule it describes, without its id,
+// and the rules it meets.
+func (s *Service) newRule(ctx context.Context, t *transaction, in *BlacklistAdd) (store.BlacklistRule, []BlacklistOverlap, int, error) {
 	p := &problems{now: t.Now()}
 	if in.Namespace != "" {
 		if _, err := t.home(ctx, p, in.Namespace); err != nil {
-			return store.BlacklistRule{}, err
+			return store.BlacklistRule{}, nil, 0, err
 		}
 	}
-	r := store.BlacklistRule{
-		Namespace: in.Namespace, Network: p.network("network", in.Network), Reason: p.text("reason", in.Reason, 1, maxReason),
-		EndsAt: p.end("ends_at", in.EndsAt, "for", in.For), CreatedBy: t.actor.ID, CreatedAt: t.Now(),
-	}
+	r := t.ruleOf(p, in)
 	if !in.Force {
-		p.narrow("network", r.Network)
+		s.guardNetwork(p, t.actor, "network", r.Network)
 	}
 	p.idempotencyKey(in.Idempotency)
-	return r, p.err("blacklist rule")
+	if err := p.err("blacklist rule"); err != nil {
+		return r, nil, 0, err
+	}
+	there, err := t.blacklist(ctx, r.Namespace)
+	if err != nil {
+		return r, nil, 0, err
+	}
+	if !in.Force {
+		there.tooMuch(p, "network", []netip.Prefix{r.Network})
+	}
+	overlaps, all := there.overlaps(&r)
+	return r, overlaps, all, p.err("blacklist rule")
+}
+
+const maxSource = 128
+
+// ruleOf is the rule that an input describes, without its id.
+func (t *transaction) ruleOf(p *problems, in *BlacklistAdd) store.BlacklistRule {
+	return store.BlacklistRule{
+		Namespace: in.Namespace, Network: p.network("network", in.Network), Reason: p.text("reason", in.Reason, 1, maxReason),
+		Source: p.text("source", in.Source, 0, maxSource),
+		EndsAt: p.end("ends_at", in.EndsAt, "for", in.For), CreatedBy: t.actor.ID, CreatedAt: t.Now(),
+	}
 }
 
 func expireJob(r *store.BlacklistRule) store.Job {

@@ -14,6 +14,9 @@ func (s *Service) BlacklistRemove(ctx context.Context, a Actor, id string) (stor
 		if err != nil {
 			return store.BlacklistRule{}, err
 		}
+		if err := mayBlacklist(a, r.Namespace, false); err != nil {
+			return store.BlacklistRule{}, err
+		}
 		if err := t.DeleteBlacklistRule(ctx, r); err != nil {
 			return store.BlacklistRule{}, err
 		}

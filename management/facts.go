@@ -122,6 +122,7 @@ func ruleFacts(r *store.BlacklistRule) facts {
 	f := facts{}
 	f.text("network", r.Network.String())
 	f.text("reason", r.Reason)
+	f.text("source", r.Source)
 	f.instant("ends_at", r.EndsAt)
 	return f
 }

@@ -120,10 +120,18 @@ func (f *fixture) closed() []byte {
 // over makes a Service like the fixture's over another store.
 func (f *fixture) over(s *store.Store) *management.Service {
 	f.t.Helper()
-	service, err := management.New(management.Options{
-		Store: s, Secrets: f.secrets, Random: rand.Reader, Now: f.clock,
+	return f.with(func(o *management.Options) { o.Store = s })
+}
+
+// with makes a Service like the fixture's with other options.
+func (f *fixture) with(change func(*management.Options)) *management.Service {
+	f.t.Helper()
+	o := management.Options{
+		Store: f.store, Secrets: f.secrets, Random: rand.Reader, Now: f.clock,
 		Logger: slog.New(slog.NewJSONHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-	})
+	}
+	change(&o)
+	service, err := management.New(o)
 	must(f.t, err)
 	return service
 }

@@ -214,6 +214,15 @@ var attempts = map[string]struct {
 	"BlacklistAdd": {management.CodeInvalidInput, func(ctx context.Context, w *tenants, ns string) (any, error) {
 		return w.BlacklistAdd(ctx, onlyA, management.BlacklistAdd{Namespace: ns, Network: "192.0.2.2", Reason: "r"})
 	}},
+	"BlacklistImport": {management.CodeInvalidInput, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.BlacklistImport(ctx, onlyA, management.BlacklistImport{
+			Namespace: ns, Reason: "r", Rules: []management.BlacklistImportRow{{Network: "192.0.2.2"}},
+		})
+	}},
+	"BlacklistRulesRemove": {"", func(ctx context.Context, w *tenants, ns string) (any, error) {
+		done, err := w.BlacklistRulesRemove(ctx, onlyA, management.BlacklistRulesRemove{Namespace: ns, Everything: true})
+		return struct{ Items []store.BlacklistRule }{done.Sample}, err
+	}},
 	"BlacklistList": {"", func(ctx context.Context, w *tenants, ns string) (any, error) {
 		return w.BlacklistList(ctx, onlyA, management.BlacklistList{Namespace: ns})
 	}},

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"credence/management/outgoing"
@@ -28,6 +29,9 @@ type Options struct {
 	// Outgoing says what the control plane may call; a webhook to elsewhere is
 	// refused when it is made.
 	Outgoing outgoing.Options
+	// ProtectedNetworks are what no blacklist rule may touch, unless forced: the
+	// platform's own addresses.
+	ProtectedNetworks []netip.Prefix
 }
 
 // Service is the use-cases of the control plane. It keeps no state of its own
@@ -43,6 +47,7 @@ type Service struct {
 	anchors        []Anchor
 	acceptsForeign bool
 	outgoing       outgoing.Options
+	protected      []netip.Prefix
 }
 
 // New makes a Service. It answers an error that names the option that is
@@ -62,6 +67,6 @@ func New(o Options) (*Service, error) {
 	}
 	return &Service{
 		store: o.Store, secrets: o.Secrets, random: o.Random, now: o.Now, logger: o.Logger,
-		retention: o.Retention, anchors: o.Anchors, acceptsForeign: o.AcceptForeignKeys, outgoing: o.Outgoing,
+		retention: o.Retention, anchors: o.Anchors, acceptsForeign: o.AcceptForeignKeys, outgoing: o.Outgoing, protected: o.ProtectedNetworks,
 	}, nil
 }

@@ -33,7 +33,7 @@ GRANT SELECT (namespace, name, limits, quotas) ON credence.plans TO credence_dat
 GRANT SELECT (namespace, name, limits, quotas) ON credence.owners TO credence_data;
 
 -- To follow the blacklist, the route policies and the feed.
-GRANT SELECT (id, namespace, network, reason, ends_at, created_by, created_at) ON credence.ip_blacklist TO credence_data;
+GRANT SELECT (id, namespace, network, reason, source, ends_at, created_by, created_at) ON credence.ip_blacklist TO credence_data;
 GRANT SELECT (name, description, namespaces, scopes, environment, cost, shadow, anonymous, hosts, paths, methods, created_at,
     updated_at, version) ON credence.route_policies TO credence_data;
 GRANT SELECT (revision, change_id, kind, namespace, object_id, created, key_hash, at) ON credence.changes TO credence_data;

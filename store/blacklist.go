@@ -13,6 +13,7 @@ type BlacklistRule struct {
 	Namespace string // "" refuses everywhere, else only in this namespace
 	Network   netip.Prefix
 	Reason    string
+	Source    string // where it comes from, e.g. the name of a list; "" for unsaid
 	EndsAt    time.Time // zero: stays until removed
 	CreatedBy string
 	CreatedAt time.Time
@@ -46,6 +47,9 @@ type BlacklistWriter interface {
 	// network and namespace exists, and ErrMissingReference when there is no
 	// such namespace.
 	InsertBlacklistRule(ctx context.Context, r BlacklistRule) error
+	// InsertBlacklistRules MUST make all rules or none, and answer as
+	// InsertBlacklistRule does when one of them cannot be made.
+	InsertBlacklistRules(ctx context.Context, rules []BlacklistRule) error
 	// DeleteBlacklistRule MUST answer ErrNotFound when there is none.
 	DeleteBlacklistRule(ctx context.Context, id string) error
 }

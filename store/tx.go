@@ -296,6 +296,18 @@ func (tx *Tx) InsertBlacklistRule(ctx context.Context, r BlacklistRule) error {
 		Change{Kind: ChangeBlacklist, Namespace: r.Namespace, ObjectID: r.ID, Created: true})
 }
 
+// InsertBlacklistRules makes a batch of rules.
+func (tx *Tx) InsertBlacklistRules(ctx context.Context, rules []BlacklistRule) error {
+	if len(rules) == 0 {
+		return nil
+	}
+	err := tx.w.InsertBlacklistRules(ctx, rules)
+	for i := range rules {
+		err = tx.changed(err, Change{Kind: ChangeBlacklist, Namespace: rules[i].Namespace, ObjectID: rules[i].ID, Created: true})
+	}
+	return err
+}
+
 // DeleteBlacklistRule removes a rule.
 func (tx *Tx) DeleteBlacklistRule(ctx context.Context, r BlacklistRule) error {
 	return tx.changed(tx.w.DeleteBlacklistRule(ctx, r.ID),

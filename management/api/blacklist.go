@@ -13,11 +13,13 @@ func blacklistAdd(ctx context.Context, c call, in *client.BlacklistAddInput) (cl
 	added, receipt, err := confirmed(ctx, c, in.WaitInput, func(r management.BlacklistAdded) store.Position { return r.Position },
 		func() (management.BlacklistAdded, error) {
 			return c.service.BlacklistAdd(ctx, c.actor, management.BlacklistAdd{
-				Namespace: b.Namespace, Network: b.Network, Reason: b.Reason,
+				Namespace: b.Namespace, Network: b.Network, Reason: b.Reason, Source: b.Source,
 				EndsAt: b.EndsAt, For: b.For, Force: b.Force, Idempotency: c.idempotency,
 			})
 		})
-	return client.BlacklistAdded{BlacklistRule: wireRule(added.Rule), Receipt: receipt}, err
+	return client.BlacklistAdded{
+		BlacklistRule: wireRule(added.Rule), Overlaps: mapped(added.Overlaps, wireOverlap), Overlap: added.Overlap, Receipt: receipt,
+	}, err
 }
 
 func blacklistList(ctx context.Context, c call, in *client.BlacklistListInput) (client.List[client.BlacklistRule], error) {
@@ -45,7 +47,7 @@ func blacklistRemove(ctx context.Context, c call, in *client.BlacklistRemoveInpu
 
 func wireRule(r store.BlacklistRule) client.BlacklistRule {
 	return client.BlacklistRule{
-		ID: r.ID, Namespace: r.Namespace, Network: r.Network.String(), Reason: r.Reason,
+		ID: r.ID, Namespace: r.Namespace, Network: r.Network.String(), Reason: r.Reason, Source: r.Source,
 		EndsAt: r.EndsAt, CreatedBy: r.CreatedBy, CreatedAt: r.CreatedAt,
 	}
 }

@@ -41,4 +41,4 @@
 // Package main only. It imports management, client and store, and no backend.
 package api
 
-//go:generate go run ./generate -out ../client/operations_gen.go
+//go:generate go run ./generate -client ../client/operations_gen.go -document ../../docs/openapi.json

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"credence/management/client"
 )
@@ -35,7 +37,7 @@ func documentConfig(version string) huma.Config {
 				Description: "Keys, plans, owners, namespaces, the blacklist and route policies. Errors are application/problem+json with a stable code.",
 			},
 			Components: &huma.Components{
-				Schemas: registry,
+				Schemas: registry, Responses: map[string]*huma.Response{},
 				SecuritySchemes: map[string]*huma.SecurityScheme{
 					"adminToken": {Type: "http", Scheme: "bearer", Description: "Admin token, crdadm_..., or the token (JWT) of an identity provider that the server trusts"},
 				},
@@ -49,6 +51,50 @@ func documentConfig(version string) huma.Config {
 
 func patched[T any](registry huma.Registry) {
 	registry.RegisterTypeAlias(reflect.TypeFor[client.Patch[T]](), reflect.TypeFor[*T]())
+}
+
+// Document is the OpenAPI document of the API, indented, as docs/openapi.json
+// holds it.
+func Document(version string) ([]byte, error) {
+	s := &server{}
+	if err := s.addOperations(version); err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	if err := json.Indent(&b, s.document, "", "  "); err != nil {
+		return nil, fmt.Errorf("render OpenAPI document: %w", err)
+	}
+	b.WriteByte('\n')
+	return b.Bytes(), nil
+}
+
+// addOperations makes the routes and the document of the table.
+func (s *server) addOperations(version string) (err error) {
+	s.mux = http.NewServeMux()
+	s.bodies, s.routes, s.streams = map[string]*huma.RequestBody{}, map[string]string{}, map[string]bool{}
+	s.huma = humago.New(s.mux, documentConfig(version))
+	for _, op := range Operations() {
+		op.register(s, op)
+		s.routes[op.Method+" "+op.Path] = op.ID
+		s.streams[op.ID] = op.Output == reflect.TypeFor[client.Stream]()
+	}
+	if s.document, err = s.finishDocument(); err != nil {
+		return err
+	}
+	s.page, err = renderPage(s.huma.OpenAPI())
+	leaveToUseCases(s.huma.OpenAPI().Components.Schemas)
+	return err
+}
+
+// leaveToUseCases takes the bounds out of what huma judges, once they are in
+// the document: the use-cases find everything that is wrong with an input at
+// once, and say what to do about it.
+func leaveToUseCases(registry huma.Registry) {
+	for _, schema := range registry.Map() {
+		for _, field := range schema.Properties {
+			field.MinLength, field.MaxLength, field.MinItems, field.MaxItems, field.MaxProperties = nil, nil, nil, nil, nil
+		}
+	}
 }
 
 // finishDocument notes what huma cannot know of the operations and renders

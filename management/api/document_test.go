@@ -25,11 +25,14 @@ type described struct {
 	RequestBody struct {
 		Content map[string]any `json:"content"`
 	} `json:"requestBody"`
-	Responses map[string]struct {
-		Description string         `json:"description"`
-		Content     map[string]any `json:"content"`
-	} `json:"responses"`
-	Security []map[string][]string `json:"security"`
+	Responses map[string]response   `json:"responses"`
+	Security  []map[string][]string `json:"security"`
+}
+
+type response struct {
+	Ref         string         `json:"$ref"`
+	Description string         `json:"description"`
+	Content     map[string]any `json:"content"`
 }
 
 type document struct {
@@ -40,7 +43,8 @@ type document struct {
 	} `json:"info"`
 	Paths      map[string]map[string]described `json:"paths"`
 	Components struct {
-		SecuritySchemes map[string]any `json:"securitySchemes"`
+		SecuritySchemes map[string]any      `json:"securitySchemes"`
+		Responses       map[string]response `json:"responses"`
 	} `json:"components"`
 }
 
@@ -50,6 +54,15 @@ func published(t *testing.T) (d document, tree map[string]any) {
 	a := deploy(t).send(t, http.MethodGet, "/openapi.json", "", "Authorization", "")
 	must(t, json.Unmarshal([]byte(a.body), &d))
 	must(t, json.Unmarshal([]byte(a.body), &tree))
+	for _, methods := range d.Paths {
+		for _, op := range methods {
+			for status, r := range op.Responses {
+				if name, shared := strings.CutPrefix(r.Ref, "#/components/responses/"); shared {
+					op.Responses[status] = d.Components.Responses[name]
+				}
+			}
+		}
+	}
 	return d, tree
 }
 

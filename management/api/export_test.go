@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/netip"
 	"time"
@@ -26,4 +27,13 @@ func (d *Denials) Flush(ctx context.Context, before int64) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return len(d.folded)
+}
+
+// CodeRows are the lines of the table of codes in docs/api.md.
+func CodeRows() []string {
+	var rows []string
+	for _, m := range codeMeanings() {
+		rows = append(rows, fmt.Sprintf("| `%s` | %d | %s | %s |", m.Code, m.Status, m.Meaning, m.Remedy))
+	}
+	return rows
 }

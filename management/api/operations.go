@@ -249,6 +249,14 @@ func blacklistOperations() []Operation {
 			Codes: []management.Code{management.CodeInvalidInput, management.CodeConflict, management.CodeIdempotencyKeyReused},
 		}, blacklistAdd),
 		handle(Operation{
+			ID: "BlacklistImport", Method: http.MethodPost, Path: "/v1/blacklist/import", Summary: "Refuse the clients of the networks of a list",
+			Role: store.RoleOperator, Codes: []management.Code{management.CodeInvalidInput, management.CodeConflict},
+		}, blacklistImport),
+		handle(Operation{
+			ID: "BlacklistRulesRemove", Method: http.MethodPost, Path: "/v1/blacklist/remove", Summary: "End many blacklist rules before their time",
+			Role: store.RoleOperator, Codes: []management.Code{management.CodeInvalidInput, management.CodeNotFound},
+		}, blacklistRulesRemove),
+		handle(Operation{
 			ID: "BlacklistList", Method: http.MethodGet, Path: "/v1/blacklist", Summary: "List blacklist rules, oldest first",
 			Role: store.RoleViewer, Codes: []management.Code{management.CodeInvalidInput},
 		}, blacklistList),

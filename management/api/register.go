@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -122,6 +123,9 @@ func (s *server) problems(op Operation) map[string]*huma.Response {
 		status := statusOf(code)
 		codes[status] = append(codes[status], string(code))
 	}
+	if strings.Contains(op.Path, "{") {
+		codes[http.StatusNotFound] = append(codes[http.StatusNotFound], codeNoSuchPath) // a name that makes it another path
+	}
 	for _, code := range op.Codes {
 		if code != management.CodeUnavailable {
 			add(code)
@@ -140,15 +144,30 @@ func (s *server) problems(op Operation) map[string]*huma.Response {
 		codes[http.StatusUnsupportedMediaType] = []string{codeUnsupportedMediaType}
 		codes[http.StatusRequestEntityTooLarge] = []string{codePayloadTooLarge}
 	}
-	schema := s.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[client.Error](), true, "Error")
 	out := map[string]*huma.Response{}
 	for status, words := range codes {
-		out[strconv.Itoa(status)] = &huma.Response{
-			Description: http.StatusText(status) + ": " + strings.Join(words, ", "),
-			Content:     map[string]*huma.MediaType{problemType: {Schema: schema}},
-		}
+		slices.Sort(words)
+		out[strconv.Itoa(status)] = &huma.Response{Ref: s.problemResponse(status, slices.Compact(words))}
 	}
 	return out
+}
+
+// problemResponse names the answer with that status and one of these codes,
+// which many operations share.
+func (s *server) problemResponse(status int, codes []string) (ref string) {
+	components, name := s.huma.OpenAPI().Components, strings.Join(codes, ".")
+	of := make([]any, len(codes))
+	for i, code := range codes {
+		of[i] = code
+	}
+	components.Responses[name] = &huma.Response{
+		Description: http.StatusText(status) + ": " + strings.Join(codes, ", "),
+		Content: map[string]*huma.MediaType{problemType: {Schema: &huma.Schema{AllOf: []*huma.Schema{
+			components.Schemas.Schema(reflect.TypeFor[client.Error](), true, "Error"),
+			{Properties: map[string]*huma.Schema{"code": {Type: huma.TypeString, Enum: of}}},
+		}}}},
+	}
+	return "#/components/responses/" + name
 }
 
 func takesBody(op Operation) bool {

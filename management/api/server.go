@@ -7,15 +7,12 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
-	"reflect"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"credence/management"
-	"credence/management/client"
 	"credence/store/limit"
 )
 
@@ -99,6 +96,9 @@ type server struct {
 	bodies  map[string]*huma.RequestBody // by operation id
 	routes  map[string]string            // pattern to operation id
 	streams map[string]bool              // operation ids whose answer takes as long as it takes
+
+	document []byte // OpenAPI
+	page     []byte // the same for people
 }
 
 // New makes the handler of the whole API. The error names the option that is
@@ -116,22 +116,24 @@ func New(o Options) (http.Handler, error) {
 		logger: o.Logger, now: o.Now, random: o.Random, timeout: o.Timeout, slots: make(chan struct{}, o.InFlight), turns: newTurns(o.InFlight),
 		failures: newFailures(o.FailureLimit, o.Now), beyond: newBeyond(o.Service.UsableTokens, o.Now), proxies: o.TrustedProxies,
 		denials: o.Denials,
-		mux:     http.NewServeMux(), bodies: map[string]*huma.RequestBody{}, routes: map[string]string{}, streams: map[string]bool{},
 	}
-	s.huma = humago.New(s.mux, documentConfig(o.Version))
-	for _, op := range Operations() {
-		op.register(s, op)
-		s.routes[op.Method+" "+op.Path] = op.ID
-		s.streams[op.ID] = op.Output == reflect.TypeFor[client.Stream]()
-	}
-	document, err := s.finishDocument()
-	if err != nil {
+	if err := s.addOperations(o.Version); err != nil {
 		return nil, err
 	}
+	s.addPages()
+	return s, nil
+}
+
+// addPages serves the document for programs and for people.
+func (s *server) addPages() {
 	s.mux.HandleFunc("GET /openapi.json", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/openapi+json")
-		w.Write(document)
+		w.Write(s.document)
 	})
-	s.routes["GET /openapi.json"] = "OpenAPI"
-	return s, nil
+	s.mux.HandleFunc("GET /docs", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.Header().Set("Content-Security-Policy", pagePolicy())
+		w.Write(s.page)
+	})
+	s.routes["GET /openapi.json"], s.routes["GET /docs"] = "OpenAPI", "Docs"
 }

@@ -27,8 +27,12 @@ when each rule ends by itself.`,
 		if err != nil {
 			return err
 		}
-		return showList(c, list, "ID\tNETWORK\tNAMESPACE\tENDS\tREASON", func(r client.BlacklistRule) []string {
-			return []string{r.ID, r.Network, first(r.Namespace, "(all)"), first(c.whenShort(r.EndsAt), "never"), clip(r.Reason)}
-		})
+		return showList(c, list, ruleHeader, c.ruleRow)
 	})
+}
+
+const ruleHeader = "ID\tNETWORK\tNAMESPACE\tENDS\tREASON"
+
+func (c *command) ruleRow(r client.BlacklistRule) []string {
+	return []string{r.ID, r.Network, first(r.Namespace, "(all)"), first(c.whenShort(r.EndsAt), "never"), clip(r.Reason)}
 }

@@ -28,6 +28,7 @@ func (c *command) ruleLines(r client.BlacklistRule) [][2]string {
 		{"network", r.Network},
 		{"namespace", first(r.Namespace, "(all)")},
 		{"reason", r.Reason},
+		{"source", r.Source},
 		{"ends", first(c.when(r.EndsAt), "never")},
 		{"added by", r.CreatedBy},
 		{"added", c.when(r.CreatedAt)},

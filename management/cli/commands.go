@@ -90,7 +90,7 @@ func Commands(o Options) []*cobra.Command {
 			namespaceCreate, namespaceList, namespaceShow, namespaceUpdate, namespaceDelete),
 		noun(o, "replicas", "the processes that answer Envoy", replicaExamples, replicaList),
 		noun(o, "blacklist", "networks whose clients are refused", blacklistExamples,
-			blacklistAdd, blacklistList, blacklistShow, blacklistRemove),
+			blacklistAdd, blacklistImport, blacklistList, blacklistShow, blacklistRemove),
 		noun(o, "tokens", "admin tokens: who may use the management API", tokenExamples,
 			tokenCreate, tokenList, tokenShow, tokenRotate, tokenRevoke),
 		noun(o, "context", "servers and their tokens under a name", contextExamples,
@@ -126,7 +126,9 @@ const (
   credence namespaces list`
 	replicaExamples   = `  credence replicas list`
 	blacklistExamples = `  credence blacklist add 203.0.113.0/24 --for 1h --reason "key scan"
-  credence blacklist list`
+  credence blacklist import drop.txt --source drop --for 7d --reason "hijacked networks"
+  credence blacklist list
+  credence blacklist remove --source drop --dry-run`
 	auditExamples = `  credence audit list --key KEY_ID
   credence audit show default:42
   credence audit export --out audit.jsonl

@@ -35,6 +35,8 @@ func TestAnExportHasEveryObjectInOrderAndNoSecret(t *testing.T) {
 	o.ok("owners", "create", "team-a")
 	o.ok("plans", "create", "basic", "--limit", "10/s")
 	o.ok("blacklist", "add", "203.0.113.0/24", "--reason", "scan")
+	o.ok("key-policies", "set", "user", "--namespace", "default", "--longest-life", "90d")
+	o.ok("route-policies", "create", "admin", "--host", "api.example.com", "--scope", "admin")
 	var b strings.Builder
 	b.WriteString("key_text,name\n")
 	for i := range 520 { // more than a page
@@ -49,10 +51,10 @@ func TestAnExportHasEveryObjectInOrderAndNoSecret(t *testing.T) {
 	content, err := os.ReadFile(name)
 	must(t, err)
 	objects, values := exported(t, string(content))
-	if got := strings.Join(slices.Compact(slices.Clone(objects)), " "); got != "header namespace owner plan key blacklist_rule end" {
+	if got := strings.Join(slices.Compact(slices.Clone(objects)), " "); got != "header namespace owner plan key_policy key blacklist_rule route_policy token end" {
 		t.Errorf("objects are %s", got)
 	}
-	if len(values["key"]) != 521 || string(values["end"][0]) != `{"blacklist_rule":1,"key":521,"namespace":1,"owner":1,"plan":1}` {
+	if len(values["key"]) != 521 || string(values["end"][0]) != `{"blacklist_rule":1,"key":521,"key_policy":6,"namespace":1,"owner":1,"plan":1,"route_policy":1,"token":1}` {
 		t.Errorf("%d keys, and the end says %s", len(values["key"]), values["end"][0])
 	}
 	if !strings.Contains(string(values["header"][0]), `"version":1`) || !strings.Contains(string(content), made.Key.KeyID) {
@@ -74,6 +76,19 @@ func TestAnExportHasEveryObjectInOrderAndNoSecret(t *testing.T) {
 	}
 	o.fails(cli.ExitUsage, "--out", "export")
 	o.fails(cli.ExitUsage, "--out", "export", "--out", filepath.Join(name, "x"))
+}
+
+func TestAnExportSaysWhatTheTokenMayNotSee(t *testing.T) {
+	o := open(t)
+	tokenFile := filepath.Join(t.TempDir(), "viewer.token")
+	o.ok("tokens", "create", "--name", "looker", "--role", "viewer", "--namespace", "default", "--save-to", tokenFile)
+	objects, values := exported(t, o.ok("export", "--out", "-", "--token-file", tokenFile))
+	if got := strings.Join(slices.Compact(slices.Clone(objects)), " "); got != "header namespace key_policy end" {
+		t.Errorf("objects are %s", got)
+	}
+	if !strings.Contains(string(values["header"][0]), `"omitted":["route_policy","token"]`) {
+		t.Errorf("header is %s", values["header"][0])
+	}
 }
 
 func TestAnExportThatBreaksLeavesTheOldFile(t *testing.T) {

@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/mattn/go-isatty"
 )
@@ -14,6 +15,13 @@ func (c *command) progress(format string, args ...any) {
 		fmt.Fprintf(f, "\r\x1b[K"+format, args...)
 		c.moving = true
 	}
+}
+
+// bar is progress of which the end is known.
+func (c *command) bar(done, all int) {
+	const width = 30
+	full := width * done / max(all, 1)
+	c.progress("[%s%s] %d of %d", strings.Repeat("#", full), strings.Repeat(".", width-full), done, all)
 }
 
 // settle ends the line of progress, so that what follows stands below it.

@@ -43,25 +43,25 @@ func (k Key) ETag() string { return ETag(k.Version) }
 
 // KeyCreate asks for a new key.
 type KeyCreate struct {
-	Name        string            `json:"name" doc:"Name for people"`
-	Namespace   string            `json:"namespace,omitempty" doc:"Namespace to make it in; default if unsaid"`
-	Owner       string            `json:"owner,omitempty" doc:"Name of an owner in the namespace"`
+	Name        string            `json:"name" minLength:"1" maxLength:"128" doc:"Name for people"`
+	Namespace   string            `json:"namespace,omitempty" maxLength:"63" doc:"Namespace to make it in; default if unsaid"`
+	Owner       string            `json:"owner,omitempty" maxLength:"128" doc:"Name of an owner in the namespace"`
 	KeyType     string            `json:"key_type,omitempty" enum:"user,service,integration,system,emergency" doc:"What kind of caller it is for; service if unsaid"`
-	Plan        string            `json:"plan,omitempty" doc:"Name of a plan in the namespace"`
-	Scopes      []string          `json:"scopes,omitempty" doc:"Permission words, e.g. orders:read"`
-	Limits      []Limit           `json:"limits,omitempty" doc:"Rates of this key alone"`
-	Quotas      []Quota           `json:"quotas,omitempty" doc:"Calendar budgets of this key alone"`
+	Plan        string            `json:"plan,omitempty" maxLength:"128" doc:"Name of a plan in the namespace"`
+	Scopes      []string          `json:"scopes,omitempty" maxItems:"64" doc:"Permission words, e.g. orders:read; each at most 128 characters"`
+	Limits      []Limit           `json:"limits,omitempty" maxItems:"8" doc:"Rates of this key alone"`
+	Quotas      []Quota           `json:"quotas,omitempty" maxItems:"4" doc:"Calendar budgets of this key alone"`
 	ExpiresAt   time.Time         `json:"expires_at,omitzero" doc:"End of its life; not together with expires_in"`
 	ExpiresIn   string            `json:"expires_in,omitempty" doc:"Length of its life from now, e.g. 720h; not together with expires_at"`
 	RotateEvery string            `json:"rotate_every,omitempty" doc:"How long after it was made it is to have a successor, e.g. 2160h; as its policy says if unsaid"`
-	Reason      string            `json:"reason,omitempty" doc:"Why it is made; some key types demand it"`
+	Reason      string            `json:"reason,omitempty" maxLength:"256" doc:"Why it is made; some key types demand it"`
 	NotBefore   time.Time         `json:"not_before,omitzero" doc:"Refuse it before this instant"`
-	Networks    []string          `json:"networks,omitempty" doc:"Client networks allowed, in CIDR notation"`
-	Hosts       []string          `json:"hosts,omitempty" doc:"Hosts allowed, exact or *.example.com"`
-	Methods     []string          `json:"methods,omitempty" doc:"HTTP methods allowed"`
-	Paths       []string          `json:"paths,omitempty" doc:"Paths allowed, /a/b or /a/*"`
-	Environment string            `json:"environment,omitempty" doc:"Word in the key text; the namespace's if unsaid"`
-	Labels      map[string]string `json:"labels,omitempty" doc:"Words for people and filters"`
+	Networks    []string          `json:"networks,omitempty" maxItems:"64" doc:"Client networks allowed, in CIDR notation"`
+	Hosts       []string          `json:"hosts,omitempty" maxItems:"64" doc:"Hosts allowed, exact or *.example.com; each at most 253 characters"`
+	Methods     []string          `json:"methods,omitempty" maxItems:"32" doc:"HTTP methods allowed; each at most 32 characters"`
+	Paths       []string          `json:"paths,omitempty" maxItems:"64" doc:"Paths allowed, /a/b or /a/*; each at most 512 characters"`
+	Environment string            `json:"environment,omitempty" maxLength:"16" doc:"Word in the key text; the namespace's if unsaid"`
+	Labels      map[string]string `json:"labels,omitempty" maxProperties:"32" doc:"Words for people and filters; names at most 63, values at most 256 characters"`
 }
 
 // KeyCreated is a new key and, this once, its text.
@@ -78,27 +78,27 @@ func (k KeyCreated) ETag() string { return k.Key.ETag() }
 // set stay, null clears. Of labels, single ones can be set and cleared.
 // Namespace, key type and environment of a key never change.
 type KeyUpdate struct {
-	Name        Patch[string]             `json:"name,omitzero" doc:"Name for people"`
-	Owner       Patch[string]             `json:"owner,omitzero" doc:"Name of an owner in the namespace"`
-	Plan        Patch[string]             `json:"plan,omitzero" doc:"Name of a plan in the namespace"`
-	Scopes      Patch[[]string]           `json:"scopes,omitzero" doc:"All permission words"`
-	Limits      Patch[[]Limit]            `json:"limits,omitzero" doc:"All rates of this key alone"`
-	Quotas      Patch[[]Quota]            `json:"quotas,omitzero" doc:"All calendar budgets of this key alone"`
+	Name        Patch[string]             `json:"name,omitzero" minLength:"1" maxLength:"128" doc:"Name for people"`
+	Owner       Patch[string]             `json:"owner,omitzero" maxLength:"128" doc:"Name of an owner in the namespace"`
+	Plan        Patch[string]             `json:"plan,omitzero" maxLength:"128" doc:"Name of a plan in the namespace"`
+	Scopes      Patch[[]string]           `json:"scopes,omitzero" maxItems:"64" doc:"All permission words; each at most 128 characters"`
+	Limits      Patch[[]Limit]            `json:"limits,omitzero" maxItems:"8" doc:"All rates of this key alone"`
+	Quotas      Patch[[]Quota]            `json:"quotas,omitzero" maxItems:"4" doc:"All calendar budgets of this key alone"`
 	ExpiresAt   Patch[time.Time]          `json:"expires_at,omitzero" doc:"End of its life; null for never"`
 	ExpiresIn   Patch[string]             `json:"expires_in,omitzero" doc:"Length of its life from now, e.g. 720h; not together with expires_at"`
 	NotBefore   Patch[time.Time]          `json:"not_before,omitzero" doc:"Refuse it before this instant"`
 	RotateEvery Patch[string]             `json:"rotate_every,omitzero" doc:"How long after it was made it is to have a successor; null for what its policy says"`
-	Networks    Patch[[]string]           `json:"networks,omitzero" doc:"All client networks allowed"`
-	Hosts       Patch[[]string]           `json:"hosts,omitzero" doc:"All hosts allowed"`
-	Methods     Patch[[]string]           `json:"methods,omitzero" doc:"All HTTP methods allowed"`
-	Paths       Patch[[]string]           `json:"paths,omitzero" doc:"All paths allowed"`
-	Labels      Patch[map[string]*string] `json:"labels,omitzero" doc:"Labels to set; null clears one"`
+	Networks    Patch[[]string]           `json:"networks,omitzero" maxItems:"64" doc:"All client networks allowed"`
+	Hosts       Patch[[]string]           `json:"hosts,omitzero" maxItems:"64" doc:"All hosts allowed; each at most 253 characters"`
+	Methods     Patch[[]string]           `json:"methods,omitzero" maxItems:"32" doc:"All HTTP methods allowed; each at most 32 characters"`
+	Paths       Patch[[]string]           `json:"paths,omitzero" maxItems:"64" doc:"All paths allowed; each at most 512 characters"`
+	Labels      Patch[map[string]*string] `json:"labels,omitzero" maxProperties:"32" doc:"Labels to set; null clears one; names at most 63, values at most 256 characters"`
 }
 
 // Reason says why something was done; it is kept in the audit log and, where
 // a key's status is concerned, shown with the key.
 type Reason struct {
-	Reason string `json:"reason,omitempty" doc:"Why, for the audit log"`
+	Reason string `json:"reason,omitempty" maxLength:"256" doc:"Why, for the audit log"`
 }
 
 // KeyCreateInput is the request of KeyCreate.

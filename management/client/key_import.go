@@ -12,7 +12,7 @@ type KeyImportRow struct {
 
 // KeyImport asks to take over keys.
 type KeyImport struct {
-	Keys   []KeyImportRow `json:"keys" doc:"1 to 500 keys; who has more sends more requests"`
+	Keys   []KeyImportRow `json:"keys" minItems:"1" maxItems:"500" doc:"1 to 500 keys; who has more sends more requests"`
 	DryRun bool           `json:"dry_run,omitempty" doc:"Say what would come of each, and make none"`
 }
 

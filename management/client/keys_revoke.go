@@ -7,7 +7,7 @@ import "time"
 type KeysRevoke struct {
 	Filter     KeyFilter `json:"filter,omitzero" doc:"Which keys, in the words of the list of keys"`
 	Everything bool      `json:"everything,omitempty" doc:"Let a filter through that matches every key there is"`
-	Reason     string    `json:"reason,omitempty" doc:"Why, for the audit log and those who look at the keys; needed in the dry run"`
+	Reason     string    `json:"reason,omitempty" maxLength:"256" doc:"Why, for the audit log and those who look at the keys; needed in the dry run"`
 	Confirm    string    `json:"confirm,omitempty" doc:"What the dry run answered; has it done, and is given alone"`
 }
 

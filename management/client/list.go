@@ -10,7 +10,7 @@ type PageInput struct {
 
 // List is a part of a list.
 type List[T any] struct {
-	Items      []T    `json:"items" doc:"The items, in a stable order"`
+	Items      []T    `json:"items" nullable:"false" doc:"The items, in a stable order"`
 	NextCursor string `json:"next_cursor" doc:"Ask again with it for the next part; empty at the end"`
 }
 

@@ -18,17 +18,17 @@ func (n Namespace) ETag() string { return ETag(n.Version) }
 
 // NamespaceCreate asks for a new namespace.
 type NamespaceCreate struct {
-	Name        string `json:"name" doc:"Its id: a-z, 0-9 and -"`
-	Description string `json:"description,omitempty" doc:"For people"`
-	KeyPrefix   string `json:"key_prefix,omitempty" doc:"First word of key texts minted here; crd if unsaid"`
-	Environment string `json:"environment,omitempty" doc:"Second word of key texts when a key names none; live if unsaid"`
+	Name        string `json:"name" minLength:"1" maxLength:"63" doc:"Its id: a-z, 0-9 and -"`
+	Description string `json:"description,omitempty" maxLength:"1024" doc:"For people"`
+	KeyPrefix   string `json:"key_prefix,omitempty" maxLength:"16" doc:"First word of key texts minted here; crd if unsaid"`
+	Environment string `json:"environment,omitempty" maxLength:"16" doc:"Second word of key texts when a key names none; live if unsaid"`
 }
 
 // NamespaceUpdate is a JSON merge patch of a namespace.
 type NamespaceUpdate struct {
-	Description Patch[string] `json:"description,omitzero" doc:"For people"`
-	KeyPrefix   Patch[string] `json:"key_prefix,omitzero" doc:"First word of key texts minted from now on"`
-	Environment Patch[string] `json:"environment,omitzero" doc:"Second word of key texts when a key names none"`
+	Description Patch[string] `json:"description,omitzero" maxLength:"1024" doc:"For people"`
+	KeyPrefix   Patch[string] `json:"key_prefix,omitzero" maxLength:"16" doc:"First word of key texts minted from now on"`
+	Environment Patch[string] `json:"environment,omitzero" maxLength:"16" doc:"Second word of key texts when a key names none"`
 }
 
 // NamespaceCreateInput is the request of NamespaceCreate.

@@ -216,6 +216,18 @@ func (c *Client) BlacklistAdd(ctx context.Context, in BlacklistAddInput) (Blackl
 	return call[BlacklistAdded](ctx, c, http.MethodPost, "/v1/blacklist", in)
 }
 
+// BlacklistImport: Refuse the clients of the networks of a list.
+// POST /v1/blacklist/import, role operator.
+func (c *Client) BlacklistImport(ctx context.Context, in BlacklistImportInput) (BlacklistImported, error) {
+	return call[BlacklistImported](ctx, c, http.MethodPost, "/v1/blacklist/import", in)
+}
+
+// BlacklistRulesRemove: End many blacklist rules before their time.
+// POST /v1/blacklist/remove, role operator.
+func (c *Client) BlacklistRulesRemove(ctx context.Context, in BlacklistRulesRemoveInput) (BlacklistRulesRemoved, error) {
+	return call[BlacklistRulesRemoved](ctx, c, http.MethodPost, "/v1/blacklist/remove", in)
+}
+
 // BlacklistList: List blacklist rules, oldest first.
 // GET /v1/blacklist, role viewer.
 func (c *Client) BlacklistList(ctx context.Context, in BlacklistListInput) (List[BlacklistRule], error) {

@@ -21,20 +21,20 @@ func (o Owner) ETag() string { return ETag(o.Version) }
 
 // OwnerCreate asks for a new owner.
 type OwnerCreate struct {
-	Namespace   string  `json:"namespace,omitempty" doc:"Namespace to make it in; default if unsaid"`
-	Name        string  `json:"name" doc:"Its id within the namespace"`
-	Description string  `json:"description,omitempty" doc:"For people"`
-	Contact     string  `json:"contact,omitempty" doc:"How to reach it"`
-	Limits      []Limit `json:"limits,omitempty" doc:"Rates that all its keys share"`
-	Quotas      []Quota `json:"quotas,omitempty" doc:"Calendar budgets that all its keys share"`
+	Namespace   string  `json:"namespace,omitempty" maxLength:"63" doc:"Namespace to make it in; default if unsaid"`
+	Name        string  `json:"name" minLength:"1" maxLength:"128" doc:"Its id within the namespace"`
+	Description string  `json:"description,omitempty" maxLength:"1024" doc:"For people"`
+	Contact     string  `json:"contact,omitempty" maxLength:"256" doc:"How to reach it"`
+	Limits      []Limit `json:"limits,omitempty" maxItems:"8" doc:"Rates that all its keys share"`
+	Quotas      []Quota `json:"quotas,omitempty" maxItems:"4" doc:"Calendar budgets that all its keys share"`
 }
 
 // OwnerUpdate is a JSON merge patch of an owner.
 type OwnerUpdate struct {
-	Description Patch[string]  `json:"description,omitzero" doc:"For people"`
-	Contact     Patch[string]  `json:"contact,omitzero" doc:"How to reach it"`
-	Limits      Patch[[]Limit] `json:"limits,omitzero" doc:"All rates"`
-	Quotas      Patch[[]Quota] `json:"quotas,omitzero" doc:"All calendar budgets"`
+	Description Patch[string]  `json:"description,omitzero" maxLength:"1024" doc:"For people"`
+	Contact     Patch[string]  `json:"contact,omitzero" maxLength:"256" doc:"How to reach it"`
+	Limits      Patch[[]Limit] `json:"limits,omitzero" maxItems:"8" doc:"All rates"`
+	Quotas      Patch[[]Quota] `json:"quotas,omitzero" maxItems:"4" doc:"All calendar budgets"`
 }
 
 // OwnerCreateInput is the request of OwnerCreate.

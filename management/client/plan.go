@@ -19,18 +19,18 @@ func (p Plan) ETag() string { return ETag(p.Version) }
 
 // PlanCreate asks for a new plan.
 type PlanCreate struct {
-	Namespace   string  `json:"namespace,omitempty" doc:"Namespace to make it in; default if unsaid"`
-	Name        string  `json:"name" doc:"Its id within the namespace"`
-	Description string  `json:"description,omitempty" doc:"For people"`
-	Limits      []Limit `json:"limits,omitempty" doc:"Rates that each key on the plan has"`
-	Quotas      []Quota `json:"quotas,omitempty" doc:"Calendar budgets that each key on the plan has"`
+	Namespace   string  `json:"namespace,omitempty" maxLength:"63" doc:"Namespace to make it in; default if unsaid"`
+	Name        string  `json:"name" minLength:"1" maxLength:"128" doc:"Its id within the namespace"`
+	Description string  `json:"description,omitempty" maxLength:"1024" doc:"For people"`
+	Limits      []Limit `json:"limits,omitempty" maxItems:"8" doc:"Rates that each key on the plan has"`
+	Quotas      []Quota `json:"quotas,omitempty" maxItems:"4" doc:"Calendar budgets that each key on the plan has"`
 }
 
 // PlanUpdate is a JSON merge patch of a plan.
 type PlanUpdate struct {
-	Description Patch[string]  `json:"description,omitzero" doc:"For people"`
-	Limits      Patch[[]Limit] `json:"limits,omitzero" doc:"All rates"`
-	Quotas      Patch[[]Quota] `json:"quotas,omitzero" doc:"All calendar budgets"`
+	Description Patch[string]  `json:"description,omitzero" maxLength:"1024" doc:"For people"`
+	Limits      Patch[[]Limit] `json:"limits,omitzero" maxItems:"8" doc:"All rates"`
+	Quotas      Patch[[]Quota] `json:"quotas,omitzero" maxItems:"4" doc:"All calendar budgets"`
 }
 
 // PlanCreateInput is the request of PlanCreate.

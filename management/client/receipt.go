@@ -57,7 +57,9 @@ type OwnerChanged struct {
 type BlacklistAdded struct {
 	BlacklistRule
 
-	Receipt *Receipt `json:"receipt,omitempty" doc:"What the replicas know of the rule; only with wait"`
+	Overlaps []BlacklistOverlap `json:"overlaps,omitempty" doc:"Rules that refuse some of the same clients, at most 10"`
+	Overlap  int                `json:"overlap,omitempty" doc:"How many of them there are in all"`
+	Receipt  *Receipt           `json:"receipt,omitempty" doc:"What the replicas know of the rule; only with wait"`
 }
 
 // BlacklistRemoved is the receipt of a rule's end, where one was waited for.

@@ -8,7 +8,7 @@ type KeyRotate struct {
 	CloseWhenSilent string    `json:"close_when_silent,omitempty" doc:"End the grace early, once nobody has used the old key for so long (at least 1m)"`
 	ExpiresAt       time.Time `json:"expires_at,omitzero" doc:"End of the successor's life; not together with expires_in"`
 	ExpiresIn       string    `json:"expires_in,omitempty" doc:"Length of the successor's life from now, e.g. 720h, or never; as long as the old key's if unsaid"`
-	Reason          string    `json:"reason,omitempty" doc:"Why, for the audit log"`
+	Reason          string    `json:"reason,omitempty" maxLength:"256" doc:"Why, for the audit log"`
 }
 
 // KeyRotated is the successor and, this once, its text.

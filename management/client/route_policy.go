@@ -26,31 +26,31 @@ func (p RoutePolicy) ETag() string { return ETag(p.Version) }
 
 // RoutePolicyCreate asks for a new route policy.
 type RoutePolicyCreate struct {
-	Name        string   `json:"name" doc:"Its id: 1 to 63 of a-z 0-9 -"`
-	Description string   `json:"description,omitempty" doc:"For people"`
-	Namespaces  []string `json:"namespaces,omitempty" doc:"Namespaces whose keys are accepted; default if unsaid"`
-	Scopes      []string `json:"scopes,omitempty" doc:"Scopes that a key must hold, all of them"`
+	Name        string   `json:"name" minLength:"1" maxLength:"63" doc:"Its id: 1 to 63 of a-z 0-9 -"`
+	Description string   `json:"description,omitempty" maxLength:"1024" doc:"For people"`
+	Namespaces  []string `json:"namespaces,omitempty" maxItems:"64" doc:"Namespaces whose keys are accepted; default if unsaid"`
+	Scopes      []string `json:"scopes,omitempty" maxItems:"64" doc:"Scopes that a key must hold, all of them; each at most 128 characters"`
 	Environment string   `json:"environment,omitempty" doc:"Environment that a key must be of; any if unsaid"`
 	Cost        int64    `json:"cost,omitempty" doc:"What a request is worth to limits; 1 if unsaid"`
 	Mode        string   `json:"mode,omitempty" doc:"enforce, or shadow to watch only; enforce if unsaid"`
 	Anonymous   string   `json:"anonymous,omitempty" doc:"allow lets requests without any key in; deny if unsaid"`
-	Hosts       []string `json:"hosts,omitempty" doc:"Hosts to choose it for, api.example.com or *.example.com; any if unsaid"`
-	Paths       []string `json:"paths,omitempty" doc:"Paths to choose it for, /a/b or /a/*; any if unsaid"`
-	Methods     []string `json:"methods,omitempty" doc:"Methods to choose it for; any if unsaid"`
+	Hosts       []string `json:"hosts,omitempty" maxItems:"64" doc:"Hosts to choose it for, api.example.com or *.example.com; any if unsaid; each at most 253 characters"`
+	Paths       []string `json:"paths,omitempty" maxItems:"64" doc:"Paths to choose it for, /a/b or /a/*; any if unsaid; each at most 512 characters"`
+	Methods     []string `json:"methods,omitempty" maxItems:"32" doc:"Methods to choose it for; any if unsaid; each at most 32 characters"`
 }
 
 // RoutePolicyUpdate is a JSON merge patch of a route policy.
 type RoutePolicyUpdate struct {
-	Description Patch[string]   `json:"description,omitzero" doc:"For people"`
-	Namespaces  Patch[[]string] `json:"namespaces,omitzero" doc:"All namespaces whose keys are accepted"`
-	Scopes      Patch[[]string] `json:"scopes,omitzero" doc:"All scopes that a key must hold"`
+	Description Patch[string]   `json:"description,omitzero" maxLength:"1024" doc:"For people"`
+	Namespaces  Patch[[]string] `json:"namespaces,omitzero" maxItems:"64" doc:"All namespaces whose keys are accepted"`
+	Scopes      Patch[[]string] `json:"scopes,omitzero" maxItems:"64" doc:"All scopes that a key must hold; each at most 128 characters"`
 	Environment Patch[string]   `json:"environment,omitzero" doc:"Environment that a key must be of"`
 	Cost        Patch[int64]    `json:"cost,omitzero" doc:"What a request is worth to limits"`
 	Mode        Patch[string]   `json:"mode,omitzero" doc:"enforce or shadow"`
 	Anonymous   Patch[string]   `json:"anonymous,omitzero" doc:"deny or allow"`
-	Hosts       Patch[[]string] `json:"hosts,omitzero" doc:"All hosts to choose it for"`
-	Paths       Patch[[]string] `json:"paths,omitzero" doc:"All paths to choose it for"`
-	Methods     Patch[[]string] `json:"methods,omitzero" doc:"All methods to choose it for"`
+	Hosts       Patch[[]string] `json:"hosts,omitzero" maxItems:"64" doc:"All hosts to choose it for; each at most 253 characters"`
+	Paths       Patch[[]string] `json:"paths,omitzero" maxItems:"64" doc:"All paths to choose it for; each at most 512 characters"`
+	Methods     Patch[[]string] `json:"methods,omitzero" maxItems:"32" doc:"All methods to choose it for; each at most 32 characters"`
 }
 
 // RoutePolicyChanged is a route policy that was made or changed, and the

@@ -18,9 +18,9 @@ type Token struct {
 
 // TokenCreate asks for a new admin token.
 type TokenCreate struct {
-	Name       string    `json:"name" doc:"Name for people"`
+	Name       string    `json:"name" minLength:"1" maxLength:"128" doc:"Name for people"`
 	Role       string    `json:"role" doc:"viewer, auditor, operator or admin; at most the caller's"`
-	Namespaces []string  `json:"namespaces,omitempty" doc:"Namespaces it is limited to; none for all, which only a caller without limits may say"`
+	Namespaces []string  `json:"namespaces,omitempty" maxItems:"100" doc:"Namespaces it is limited to; none for all, which only a caller without limits may say"`
 	ExpiresAt  time.Time `json:"expires_at,omitzero" doc:"When it ends"`
 	ExpiresIn  string    `json:"expires_in,omitempty" doc:"Or its length as a Go duration, or never; 2160h if unsaid, or as long as the caller may give"`
 }

@@ -137,6 +137,7 @@ CREATE TABLE credence.ip_blacklist (
     namespace  text COLLATE "C" REFERENCES credence.namespaces (name),
     network    cidr        NOT NULL,
     reason     text        NOT NULL,
+    source     text        NOT NULL,
     ends_at    timestamptz,
     created_by text        NOT NULL,
     created_at timestamptz NOT NULL

@@ -141,6 +141,7 @@ CREATE TABLE ip_blacklist (
     namespace  TEXT    REFERENCES namespaces (name),
     network    TEXT    NOT NULL,
     reason     TEXT    NOT NULL,
+    source     TEXT    NOT NULL,
     ends_at    INTEGER,
     created_by TEXT    NOT NULL,
     created_at INTEGER NOT NULL

@@ -7,10 +7,10 @@ import (
 	"credence/store"
 )
 
-const blacklistColumns = "id, namespace, network, reason, ends_at, created_by, created_at"
+const blacklistColumns = "id, namespace, network, reason, source, ends_at, created_by, created_at"
 
 func scanBlacklistRule(r row, b *store.BlacklistRule) error {
-	return r.Scan(&b.ID, optionalText{&b.Namespace}, &b.Network, &b.Reason,
+	return r.Scan(&b.ID, optionalText{&b.Namespace}, &b.Network, &b.Reason, &b.Source,
 		instant{&b.EndsAt}, &b.CreatedBy, instant{&b.CreatedAt})
 }
 
@@ -53,11 +53,28 @@ func (r reader) CountBlacklistRules(ctx context.Context, namespace string) (own,
 
 // InsertBlacklistRule implements [store.BlacklistWriter].
 func (w *writer) InsertBlacklistRule(ctx context.Context, b store.BlacklistRule) error {
-	_, err := w.q.exec(ctx,
-		"INSERT INTO credence.ip_blacklist ("+blacklistColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7)",
-		b.ID, textOrNull(b.Namespace), b.Network, b.Reason, timeOrNull(b.EndsAt), b.CreatedBy, timeOrNull(b.CreatedAt))
-	if err != nil {
+	if _, err := w.q.exec(ctx, insertBlacklistRule, insertBlacklistArgs(&b)...); err != nil {
 		return fmt.Errorf("insert blacklist rule for %s: %w", b.Network, err)
+	}
+	return nil
+}
+
+const insertBlacklistRule = "INSERT INTO credence.ip_blacklist (" + blacklistColumns + ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"
+
+func insertBlacklistArgs(b *store.BlacklistRule) []any {
+	return []any{
+		b.ID, textOrNull(b.Namespace), b.Network, b.Reason, b.Source, timeOrNull(b.EndsAt), b.CreatedBy, timeOrNull(b.CreatedAt),
+	}
+}
+
+// InsertBlacklistRules implements [store.BlacklistWriter].
+func (w *writer) InsertBlacklistRules(ctx context.Context, rules []store.BlacklistRule) error {
+	rows := make([][]any, len(rules))
+	for i := range rules {
+		rows[i] = insertBlacklistArgs(&rules[i])
+	}
+	if err := w.batch(ctx, statements{insertBlacklistRule, rows}); err != nil {
+		return fmt.Errorf("insert %d blacklist rules: %w", len(rules), err)
 	}
 	return nil
 }

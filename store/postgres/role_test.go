@@ -54,7 +54,7 @@ func allowed() []string {
 			methods paths labels not_before expires_at limits_id grace_ends_at key_hash pepper_id checksum_id created_at updated_at status_at version last_used_at`,
 		"plans":            "namespace name limits quotas",
 		"owners":           "namespace name limits quotas",
-		"ip_blacklist":     "id namespace network reason ends_at created_by created_at",
+		"ip_blacklist":     "id namespace network reason source ends_at created_by created_at",
 		"route_policies":   "name description namespaces scopes environment cost shadow anonymous hosts paths methods created_at updated_at version",
 		"changes":          "revision change_id kind namespace object_id created key_hash at",
 		"revision_counter": "only_row revision",

@@ -7,10 +7,10 @@ import (
 	"credence/store"
 )
 
-const blacklistColumns = "id, namespace, network, reason, ends_at, created_by, created_at"
+const blacklistColumns = "id, namespace, network, reason, source, ends_at, created_by, created_at"
 
 func scanBlacklistRule(r row, b *store.BlacklistRule) error {
-	return r.Scan(&b.ID, optionalText{&b.Namespace}, network{&b.Network}, &b.Reason,
+	return r.Scan(&b.ID, optionalText{&b.Namespace}, network{&b.Network}, &b.Reason, &b.Source,
 		instant{&b.EndsAt}, &b.CreatedBy, instant{&b.CreatedAt})
 }
 
@@ -53,10 +53,20 @@ func (r reader) CountBlacklistRules(ctx context.Context, namespace string) (own,
 // InsertBlacklistRule implements [store.BlacklistWriter].
 func (w *writer) InsertBlacklistRule(ctx context.Context, b store.BlacklistRule) error {
 	_, err := w.tx.ExecContext(ctx,
-		"INSERT INTO ip_blacklist ("+blacklistColumns+") VALUES (?, ?, ?, ?, ?, ?, ?)",
-		b.ID, textOrNull(b.Namespace), b.Network.String(), b.Reason, micros(b.EndsAt), b.CreatedBy, micros(b.CreatedAt))
+		"INSERT INTO ip_blacklist ("+blacklistColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+		b.ID, textOrNull(b.Namespace), b.Network.String(), b.Reason, b.Source, micros(b.EndsAt), b.CreatedBy, micros(b.CreatedAt))
 	if err != nil {
 		return fmt.Errorf("insert blacklist rule for %s: %w", b.Network, translate(err))
+	}
+	return nil
+}
+
+// InsertBlacklistRules implements [store.BlacklistWriter].
+func (w *writer) InsertBlacklistRules(ctx context.Context, rules []store.BlacklistRule) error {
+	for i := range rules {
+		if err := w.InsertBlacklistRule(ctx, rules[i]); err != nil {
+			return err
+		}
 	}
 	return nil
 }

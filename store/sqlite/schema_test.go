@@ -238,7 +238,7 @@ func TestDriverErrorsBecomeSentinels(t *testing.T) {
 func TestAColumnThatDoesNotScanIsDamage(t *testing.T) {
 	db := openTest(t)
 	_, err := db.write.ExecContext(t.Context(),
-		"INSERT INTO ip_blacklist (id, network, reason, created_by, created_at) VALUES ('blk_1', 'everywhere', '', '', 0)")
+		"INSERT INTO ip_blacklist (id, network, reason, source, created_by, created_at) VALUES ('blk_1', 'everywhere', '', '', '', 0)")
 	if err != nil {
 		t.Fatal(err)
 	}

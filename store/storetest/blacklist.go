@@ -52,6 +52,25 @@ func blacklistPromises() []promise {
 			f.refused(f.tryInsertRule(f.sampleRule("blk_4", "", "203.0.113.0/24")), store.ErrConflict)
 			f.refused(f.tryInsertRule(f.sampleRule("blk_4", "tenant", "203.0.113.0/24")), store.ErrConflict)
 		}},
+		{"InsertBlacklistRules", "makes all rules, with every field", func(f *fixture) {
+			f.insertNamespaces("tenant")
+			all := []store.BlacklistRule{f.sampleRule("blk_1", "tenant", "2001:db8:1::/48"), f.sampleRule("blk_2", "", "203.0.113.0/24")}
+			f.do(func(ctx context.Context, tx *store.Tx) error { return tx.InsertBlacklistRules(ctx, all) })
+			for _, rule := range all {
+				equal(f, f.storedRule(rule.ID), rule)
+			}
+		}},
+		{"InsertBlacklistRules", "makes none when one cannot be made", func(f *fixture) {
+			f.insertRules(f.sampleRule("blk_1", "", "203.0.113.0/24"))
+			refused := func(last store.BlacklistRule, want error) {
+				f.refused(f.try(func(ctx context.Context, tx *store.Tx) error {
+					return tx.InsertBlacklistRules(ctx, []store.BlacklistRule{f.sampleRule("blk_2", "", "192.0.2.0/24"), last})
+				}), want)
+			}
+			refused(f.sampleRule("blk_3", "", "203.0.113.0/24"), store.ErrConflict)
+			refused(f.sampleRule("blk_3", "nobody", "198.51.100.0/24"), store.ErrMissingReference)
+			f.listRules(nil, "blk_1")
+		}},
 		{"InsertBlacklistRule", "answers ErrMissingReference when there is no such namespace", func(f *fixture) {
 			f.refused(f.tryInsertRule(f.sampleRule("blk_1", "nobody", "203.0.113.0/24")), store.ErrMissingReference)
 		}},

@@ -89,7 +89,7 @@ func (f *fixture) sampleNamespace(name string) store.Namespace {
 func (f *fixture) sampleRule(id, namespace, network string) store.BlacklistRule {
 	now := f.clock.now()
 	return store.BlacklistRule{
-		ID: id, Namespace: namespace, Network: netip.MustParsePrefix(network), Reason: "scanner",
+		ID: id, Namespace: namespace, Network: netip.MustParsePrefix(network), Reason: "scanner", Source: "feed",
 		EndsAt: now.Add(time.Hour), CreatedBy: "token:tok_1", CreatedAt: now,
 	}
 }

@@ -107,6 +107,9 @@ func otherWrites() []write {
 		{"InsertBlacklistRule", nothing, func(f *fixture, ctx context.Context, tx *store.Tx) error {
 			return tx.InsertBlacklistRule(ctx, rule(f))
 		}, created},
+		{"InsertBlacklistRules", nothing, func(f *fixture, ctx context.Context, tx *store.Tx) error {
+			return tx.InsertBlacklistRules(ctx, []store.BlacklistRule{rule(f)})
+		}, created},
 		{"DeleteBlacklistRule", func(f *fixture) { f.insertRules(rule(f)) }, func(f *fixture, ctx context.Context, tx *store.Tx) error {
 			return tx.DeleteBlacklistRule(ctx, rule(f))
 		}, change},

@@ -158,7 +158,7 @@ var livesIn = map[string][]string{
 
 	// One wrapper each.
 	"github.com/tink-crypto/tink-go/v2": {"store/seal"},
-	"github.com/gaissmai/bart":          {"extauthz/blacklist"},
+	"github.com/gaissmai/bart":          {"extauthz/blacklist", "management"},
 	"github.com/puzpuzpuz/xsync/v4":     {"extauthz/cache", "extauthz/limiter", "extauthz/usage"},
 	"github.com/danielgtaylor/huma/v2":  {"management/api"},
 	"github.com/mattn/go-isatty":        {"management/cli"},

@@ -86,3 +86,40 @@ func TestAKeyWorksFromItsNetworksOnly(t *testing.T) {
 	wantFrom(t, shared, "127.0.10.1", 200, k.header())
 	wantFrom(t, shared, "127.0.11.1", 403, k.header())
 }
+
+// A namespace's rule refuses its own keys, wherever they are used, and nobody
+// else: the same client goes on with a key of another namespace.
+func TestARuleOfANamespaceRefusesItsOwnKeysOnly(t *testing.T) {
+	const bad, good = "127.0.12.9", "127.0.13.9"
+	own := shared.newKey(t, func(in *client.KeyCreate) { in.Namespace = "partners" })
+	other := shared.newKey(t, nil)
+	rule, err := shared.api.BlacklistAdd(t.Context(), client.BlacklistAddInput{
+		Body: client.BlacklistAdd{Network: "127.0.12.0/24", Namespace: "partners", Reason: "end-to-end test"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := func(from string, k key, path string, status int) {
+		t.Helper()
+		err := harness.Until(t.Context(), harness.Patience, fmt.Sprintf("%s gets %d on %s", from, status, path), func() error {
+			r, err := shared.try(t, from, "GET", path, k.header())
+			if err == nil && r.status != status {
+				err = fmt.Errorf("status %d", r.status)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	want(bad, own, "/partners/1", 403)
+	want(bad, other, "/from/bad", 200)
+	want(good, own, "/partners/1", 200)
+	path := unique("/partners/refused")
+	want(bad, own, path, 403)
+	wantLogged(t, shared, path, map[string]any{"reason": "blacklisted", "client": bad, "decision": "deny"})
+	if _, err := shared.api.BlacklistRemove(t.Context(), client.BlacklistRemoveInput{ID: rule.ID}); err != nil {
+		t.Fatal(err)
+	}
+	want(bad, own, "/partners/1", 200)
+}
