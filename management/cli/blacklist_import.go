@@ -33,7 +33,7 @@ What is wrong with a line is reported with its number, and keeps no other line
 out. An import that was interrupted is repeated: what is refused already stays
 as it is. 500 lines go in one request and one transaction.`,
 		Example: `  credence blacklist import drop.txt --source drop --for 7d --reason "hijacked networks" --dry-run
-  curl -s https://lists.example.com/drop.txt | credence blacklist import - --source drop --reason drop
+  credence blacklist import - --source drop --reason drop < drop.txt
   credence blacklist import abuse.txt --namespace payments --reason abuse --errors bad.csv`,
 	}
 	f := cmd.Flags()
