@@ -186,6 +186,16 @@ var audited = map[string]leaves{
 		w.rule("192.0.2.1")
 		return nil
 	}},
+	"BlacklistImport": {"blacklist.add", nil, func(w walk, _, _ string) error {
+		_, err := w.BlacklistImport(w.t.Context(), client.BlacklistImportInput{Body: client.BlacklistImport{
+			Reason: "scan", Rules: []client.BlacklistImportRow{{Network: "192.0.2.4"}},
+		}})
+		return err
+	}},
+	"BlacklistRulesRemove": {"blacklist.remove", func(w walk) (string, string) { return w.rule("192.0.2.3").Network, "" }, func(w walk, network, _ string) error {
+		_, err := w.BlacklistRulesRemove(w.t.Context(), client.BlacklistRulesRemoveInput{Body: client.BlacklistRulesRemove{Networks: []string{network}}})
+		return err
+	}},
 	"BlacklistRemove": {"blacklist.remove", func(w walk) (string, string) { return w.rule("192.0.2.2").ID, "" }, func(w walk, id, _ string) error {
 		_, err := w.BlacklistRemove(w.t.Context(), client.BlacklistRemoveInput{ID: id})
 		return err
