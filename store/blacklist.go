@@ -13,7 +13,7 @@ type BlacklistRule struct {
 	Namespace string // "" refuses everywhere, else only in this namespace
 	Network   netip.Prefix
 	Reason    string
-	Source    string // where it comes from, e.g. the name of a list; "" for unsaid
+	Source    string    // where it comes from, e.g. the name of a list; "" for unsaid
 	EndsAt    time.Time // zero: stays until removed
 	CreatedBy string
 	CreatedAt time.Time
