@@ -422,7 +422,7 @@ from a working copy.`,
 
 // stamped is the version that a build without the repository's history is given:
 // go build -ldflags "-X main.stamped=v1.2.3".
-var stamped string
+var stamped string //nolint:gochecknoglobals // the linker writes it
 
 // version is the module version the binary was built from.
 func version() string {
