@@ -33,9 +33,14 @@ func TestAListIsAddedLineByLineAndRecognisedWhenRepeated(t *testing.T) {
 	in := management.BlacklistImport{
 		Namespace: "a", Reason: "feed", Source: "drop", For: "24h",
 		Rules: []management.BlacklistImportRow{
-			{Line: 3, Network: "198.51.100.0/24"}, {Line: 4, Network: "198.51.100.7/24"}, {Line: 5, Network: "nonsense"},
-			{Line: 6, Network: "0.0.0.0/0"}, {Line: 7, Network: "192.0.2.7", Reason: "its own"}, {Line: 8, Network: "192.0.2.8"},
-			{Line: 9, Network: "198.51.100.0/24"}, {Line: 10, Network: "2001:db8::/32", Reason: "a\nb"},
+			{Line: 3, Network: "198.51.100.0/24"},
+			{Line: 4, Network: "198.51.100.7/24"},
+			{Line: 5, Network: "nonsense"},
+			{Line: 6, Network: "0.0.0.0/0"},
+			{Line: 7, Network: "192.0.2.7", Reason: "its own"},
+			{Line: 8, Network: "192.0.2.8"},
+			{Line: 9, Network: "198.51.100.0/24"},
+			{Line: 10, Network: "2001:db8::/32", Reason: "a\nb"},
 		},
 	}
 	want := []string{"3 created", "4 failed network", "5 failed network", "6 failed network", "7 created", "8 present", "9 present", "10 failed reason"}

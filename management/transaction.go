@@ -79,7 +79,7 @@ func transact[T any](ctx context.Context, s *Service, a Actor, what string,
 			slog.String("actor", r.Actor), slog.String("request_id", r.RequestID))
 	}
 	for _, w := range t.warns {
-		s.logger.LogAttrs(ctx, slog.LevelWarn, w.message, w.attrs...)
+		s.logger.LogAttrs(ctx, slog.LevelWarn, w.message, w.attrs...) //nolint:sloglint // constants of the use-cases
 	}
 	return answer, position, nil
 }

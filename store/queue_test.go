@@ -17,12 +17,14 @@ type line struct {
 }
 
 func newLine(t *testing.T) *line {
+	t.Helper()
 	l := &line{queue: store.NewQueue(1)}
-	l.leave = l.enter(t, t.Context())
+	l.leave = l.enter(t.Context(), t)
 	return l
 }
 
-func (l *line) enter(t *testing.T, ctx context.Context) func() {
+func (l *line) enter(ctx context.Context, t *testing.T) func() {
+	t.Helper()
 	leave, err := l.queue.Enter(ctx)
 	if err != nil {
 		t.Error(err)
@@ -32,9 +34,10 @@ func (l *line) enter(t *testing.T, ctx context.Context) func() {
 
 // join has the caller wait; when it is let in it notes its name and leaves.
 func (l *line) join(t *testing.T, name string, lane store.Lane) {
+	t.Helper()
 	ctx := store.WithLane(t.Context(), lane)
 	go func() {
-		leave := l.enter(t, ctx)
+		leave := l.enter(ctx, t)
 		l.served = append(l.served, name)
 		leave()
 	}()
@@ -85,7 +88,7 @@ func TestWhoGivesUpLeavesThePlaceToOthers(t *testing.T) {
 				if !slices.Equal(l.served, []string{"other"}) || l.queue.Waiting() != 0 {
 					t.Errorf("served %q, %d wait", l.served, l.queue.Waiting())
 				}
-				l.enter(t, t.Context())() // there is room again
+				l.enter(t.Context(), t)() // there is room again
 			})
 		})
 	}

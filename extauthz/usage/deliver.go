@@ -141,7 +141,7 @@ func (c *Counter) drain(now time.Time) {
 		next := e.after
 		e.dirty.Store(false) // first: who counts from here on marks it again
 		if c.take(e, minute, (*lane).drain) {
-			e.busy = uint32(now.Unix()) //nolint:gosec // until 2106
+			e.busy = uint32(now.Unix()) // until 2106
 		}
 		if n, is := e.last.news(); is {
 			c.waiting.use(e.keyID, n)
@@ -162,7 +162,7 @@ func (c *Counter) sweep(now time.Time, minute int64) {
 	c.keys.Range(func(_ string, e *entry) bool {
 		switch {
 		case e.busy == 0:
-			e.busy = uint32(now.Unix()) //nolint:gosec // until 2106
+			e.busy = uint32(now.Unix()) // until 2106
 		case now.Unix()-int64(e.busy) > int64(idleFor/time.Second):
 			c.retire(e, minute)
 		}

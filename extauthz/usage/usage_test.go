@@ -192,8 +192,10 @@ func TestChecksAreCountedByKeyMinuteAndReason(t *testing.T) {
 		"rate_limited 192.0.2.2": {Checks: 1}, "unknown_key 2001:db8::": {Checks: 2},
 	})
 	want(t, "last use", l.used, map[string]store.KeyLastUse{
-		"key_1": {KeyID: "key_1", At: start.Add(58 * time.Second), Address: netip.MustParseAddr("192.0.2.1"),
-			Networks: []netip.Addr{netip.MustParseAddr("192.0.2.0")}},
+		"key_1": {
+			KeyID: "key_1", At: start.Add(58 * time.Second), Address: netip.MustParseAddr("192.0.2.1"),
+			Networks: []netip.Addr{netip.MustParseAddr("192.0.2.0")},
+		},
 		"key_2": {KeyID: "key_2", At: at.now(), Networks: []netip.Addr{netip.MustParseAddr("192.0.2.0")}},
 	})
 }
@@ -215,8 +217,14 @@ func TestChecksAreCountedByRoutePolicy(t *testing.T) {
 	l, at := newLedger(), &clock{at: start}
 	c := newCounter(t, l, at.now, func(o *Options) { o.Size = 4 })
 	for _, check := range []struct{ key, policy string }{
-		{"key_1", "reports"}, {"key_1", "reports"}, {"key_1", "admin"}, {"key_1", ""}, {"", "admin"}, {"", "reports"},
-		{"key_1", "late"}, {"key_2", "late"},
+		{"key_1", "reports"},
+		{"key_1", "reports"},
+		{"key_1", "admin"},
+		{"key_1", ""},
+		{"", "admin"},
+		{"", "reports"},
+		{"key_1", "late"},
+		{"key_2", "late"},
 	} {
 		reason := pipeline.ReasonAllowed
 		if check.key == "" {

@@ -62,8 +62,10 @@ func TestEachDetectorOfMinutesFindsWhatItIsForAndNothingBelowItsThreshold(t *tes
 		"few probes":          {anomaly.Minutes{Denied: []store.UsageMinute{refusal("key_1", "scope_missing", 19, 1)}}, nil},
 		"limits":              {anomaly.Minutes{Denied: []store.UsageMinute{refusal("key_1", "rate_limited", 9999, 500)}}, nil},
 		"keys without a name": {anomaly.Minutes{Denied: []store.UsageMinute{refusal(store.UsageOther, "revoked", 9999, 500)}}, nil},
-		"a key that many have": {anomaly.Minutes{Denied: []store.UsageMinute{refusal("key_1", "network_not_allowed", 60, 60)}},
-			[]string{"credential_spread high key:key_1"}},
+		"a key that many have": {
+			anomaly.Minutes{Denied: []store.UsageMinute{refusal("key_1", "network_not_allowed", 60, 60)}},
+			[]string{"credential_spread high key:key_1"},
+		},
 		"an emergency": {anomaly.Minutes{Emergency: []store.Key{{KeyID: "key_9", LastUsedAt: noon}}}, []string{"emergency_used high key:key_9"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -174,7 +176,7 @@ func (p *past) judged(id string, at time.Time) (anomaly.HourOfKey, bool) {
 		for hour := range 24 {
 			used = used || p.at(today.AddDate(0, 0, -day-1).Add(time.Duration(hour)*time.Hour)) > 0
 		}
-		if used && k.LastDay == p.began {
+		if used && k.LastDay.Equal(p.began) {
 			k.LastDay = today.AddDate(0, 0, -day-1)
 		}
 		if used && day < 28 {
@@ -191,7 +193,7 @@ var keys = flag.Int("keys", 200, "keys in the traffic")
 // weeks, bursts, deploys and retries, after ten weeks of the same.
 func TestPlantedAttacksAreFoundAndRealisticTrafficIsNot(t *testing.T) {
 	const weeks = 11
-	r := rand.New(rand.NewPCG(7, 11)) //nolint:gosec // traffic, no secret
+	r := rand.New(rand.NewPCG(7, 11))
 	type count struct{ planted, found, wrong int }
 	score := map[string]*count{anomaly.RateChange: {}, anomaly.UnusualHours: {}, anomaly.AfterSilence: {}}
 	for n := range *keys {

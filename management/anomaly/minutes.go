@@ -16,7 +16,7 @@ import (
 // The types of findings.
 const (
 	BruteForce       = "brute_force"
-	CredentialSpread = "credential_spread"
+	CredentialSpread = "credential_spread" //nolint:gosec // no credential
 	DeadKeyUsed      = "dead_key_used"
 	ScopeProbing     = "scope_probing"
 	EmergencyUsed    = "emergency_used"

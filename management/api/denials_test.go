@@ -56,9 +56,11 @@ func TestEachDeniedAttemptOfSomebodyHasAnEntry(t *testing.T) {
 // folded is the details of an entry about failed attempts.
 type folded struct {
 	After struct {
-		Attempts, Limited int
-		From, To          time.Time
-	}
+		Attempts int       `json:"attempts"`
+		Limited  int       `json:"limited"`
+		From     time.Time `json:"from"`
+		To       time.Time `json:"to"`
+	} `json:"after"`
 }
 
 func foldedOf(t *testing.T, e client.AuditEntry) folded {

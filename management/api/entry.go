@@ -27,7 +27,6 @@ func requestID(ctx context.Context) string {
 // ServeHTTP is what every request passes, whatever it asks for.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := s.now()
-	r = fromProxy(r, s.proxies)
 	operation := s.operation(r)
 	timeout := s.timeout + patience(r.URL.Query().Get("wait"))
 	if s.streams[operation] {
@@ -39,7 +38,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		s.logger.LogAttrs(ctx, slog.LevelError, "request id cannot be made", slog.String("error", err.Error()))
 	}
-	r = r.WithContext(context.WithValue(ctx, requestIDKey{}, id))
+	r = fromProxy(r.WithContext(context.WithValue(ctx, requestIDKey{}, id)), s.proxies)
 	watched := &watchedWriter{ResponseWriter: w}
 	defer func() { s.metrics.observe(operation, watched.status, s.now().Sub(start)) }()
 	defer s.recoverPanic(watched, r)

@@ -94,8 +94,18 @@ func (c *command) showAnomaly(a client.Anomaly) error {
 		state += " by " + a.StateBy + ", " + c.whenShort(a.StateAt)
 	}
 	return c.show(a, [][2]string{
-		{"id", a.ID}, {"type", a.Type}, {"severity", a.Severity}, {"state", state}, {"note", a.Note}, {"subject", a.Subject},
-		{"namespace", a.Namespace}, {"found", a.Message}, {"observed", number(a.Observed)}, {"expected", number(a.Expected)},
-		{"window", a.Window}, {"first seen", c.when(a.FirstAt)}, {"last seen", c.when(a.LastAt)},
+		{"id", a.ID},
+		{"type", a.Type},
+		{"severity", a.Severity},
+		{"state", state},
+		{"note", a.Note},
+		{"subject", a.Subject},
+		{"namespace", a.Namespace},
+		{"found", a.Message},
+		{"observed", number(a.Observed)},
+		{"expected", number(a.Expected)},
+		{"window", a.Window},
+		{"first seen", c.when(a.FirstAt)},
+		{"last seen", c.when(a.LastAt)},
 	})
 }

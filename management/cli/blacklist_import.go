@@ -156,8 +156,11 @@ func (r *listRun) finish(err error) error {
 		added = "would be added"
 	}
 	lines := [][2]string{
-		{"networks", strconv.Itoa(s.Read)}, {added, strconv.Itoa(s.Created)}, {"there before", strconv.Itoa(s.Present)},
-		{"refused", strconv.Itoa(s.Failed)}, {"overlaps", strconv.Itoa(s.Overlaps)},
+		{"networks", strconv.Itoa(s.Read)},
+		{added, strconv.Itoa(s.Created)},
+		{"there before", strconv.Itoa(s.Present)},
+		{"refused", strconv.Itoa(s.Failed)},
+		{"overlaps", strconv.Itoa(s.Overlaps)},
 	}
 	r.settle()
 	if shown := r.showChanged(s, lines, s.Receipt); err == nil {

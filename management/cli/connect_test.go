@@ -49,21 +49,21 @@ func TestATokenIsNotSentWhereAFolderThatNobodyNamedSays(t *testing.T) {
 	t.Chdir(t.TempDir())
 	must(t, os.Mkdir("credence-data", 0o700))
 	addresses := filepath.Join("credence-data", "addresses.json")
-	real, err := os.ReadFile(filepath.Join(o.dataDir, "addresses.json"))
+	genuine, err := os.ReadFile(filepath.Join(o.dataDir, "addresses.json"))
 	must(t, err)
-	must(t, os.WriteFile(addresses, real, 0o600))
+	must(t, os.WriteFile(addresses, genuine, 0o600))
 	o.ok("namespaces", "list")
 	for says, spoil := range map[string]func(){
 		"others may write it":      func() { must(t, os.Chmod(addresses, 0o666)) },
 		"leads to another machine": func() { must(t, os.WriteFile(addresses, []byte(`{"api": "https://192.0.2.1:8080"}`), 0o600)) },
 	} {
 		must(t, os.Remove(addresses))
-		must(t, os.WriteFile(addresses, real, 0o600))
+		must(t, os.WriteFile(addresses, genuine, 0o600))
 		spoil()
 		o.fails(cli.ExitFailure, says, "namespaces", "list")
 	}
-	must(t, os.WriteFile(addresses, real, 0o600))
-	must(t, os.Chmod("credence-data", 0o777)) //nolint:gosec // that is what must be noticed
+	must(t, os.WriteFile(addresses, genuine, 0o600))
+	must(t, os.Chmod("credence-data", 0o777))
 	o.fails(cli.ExitFailure, "--data-dir", "namespaces", "list")
 	o.ok("namespaces", "list", "--data-dir", "credence-data")
 }

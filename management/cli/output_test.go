@@ -170,8 +170,14 @@ func TestADryRunChangesNothing(t *testing.T) {
 	before := state()
 	for _, args := range [][]string{
 		{"keys", "revoke", active},
-		{"keys", "revoke", revoked}, {"keys", "delete", revoked}, {"plans", "delete", "free"}, {"owners", "delete", "nobody"},
-		{"namespaces", "delete", "empty"}, {"route-policies", "delete", "orders"}, {"blacklist", "remove", rule}, {"tokens", "revoke", token},
+		{"keys", "revoke", revoked},
+		{"keys", "delete", revoked},
+		{"plans", "delete", "free"},
+		{"owners", "delete", "nobody"},
+		{"namespaces", "delete", "empty"},
+		{"route-policies", "delete", "orders"},
+		{"blacklist", "remove", rule},
+		{"tokens", "revoke", token},
 		{"keys", "revoke", "--name", "orders", "--reason", "x"},
 	} {
 		r := o.run(append(args, "--dry-run")...)

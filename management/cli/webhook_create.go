@@ -44,8 +44,13 @@ func secretFileFlag(cmd *cobra.Command, into *string) {
 // webhookLines are a webhook for people.
 func (c *command) webhookLines(w client.Webhook) [][2]string {
 	lines := [][2]string{
-		{"webhook", w.WebhookID}, {"namespace", first(w.Namespace, "(all)")}, {"url", w.URL}, {"description", w.Description},
-		{"events", strings.Join(w.Events, ", ")}, {"rate", strconv.Itoa(w.Rate) + "/s"}, {"status", w.Status},
+		{"webhook", w.WebhookID},
+		{"namespace", first(w.Namespace, "(all)")},
+		{"url", w.URL},
+		{"description", w.Description},
+		{"events", strings.Join(w.Events, ", ")},
+		{"rate", strconv.Itoa(w.Rate) + "/s"},
+		{"status", w.Status},
 	}
 	if w.Status == "disabled" {
 		lines = append(lines, [2]string{"since", c.when(w.DisabledAt)}, [2]string{"reason", w.DisabledReason})

@@ -76,8 +76,13 @@ func tryText(t client.DeliveryTry) string {
 
 func (c *command) deliveryLines(d client.Delivery) [][2]string {
 	lines := [][2]string{
-		{"delivery", d.DeliveryID}, {"webhook", d.WebhookID}, {"event", d.Event}, {"event id", d.EventID},
-		{"number", strconv.FormatInt(d.Sequence, 10)}, {"state", d.State}, {"made", c.when(d.CreatedAt)},
+		{"delivery", d.DeliveryID},
+		{"webhook", d.WebhookID},
+		{"event", d.Event},
+		{"event id", d.EventID},
+		{"number", strconv.FormatInt(d.Sequence, 10)},
+		{"state", d.State},
+		{"made", c.when(d.CreatedAt)},
 	}
 	if !d.EndedAt.IsZero() {
 		lines = append(lines, [2]string{"ended", c.when(d.EndedAt)})

@@ -113,8 +113,11 @@ func TestFilters(t *testing.T) {
 		kind    event.Type
 		want    bool
 	}{
-		{[]string{"plan.changed", "key.*"}, event.KeyRevoked, true}, {[]string{"key.*"}, event.PlanChanged, false},
-		{[]string{"*"}, event.PlanChanged, true}, {nil, event.KeyRevoked, false}, {[]string{"key.revoked"}, event.KeyCreated, false},
+		{[]string{"plan.changed", "key.*"}, event.KeyRevoked, true},
+		{[]string{"key.*"}, event.PlanChanged, false},
+		{[]string{"*"}, event.PlanChanged, true},
+		{nil, event.KeyRevoked, false},
+		{[]string{"key.revoked"}, event.KeyCreated, false},
 	} {
 		if got := event.Match(c.filters, c.kind); got != c.want {
 			t.Errorf("%v match %s: %v", c.filters, c.kind, got)

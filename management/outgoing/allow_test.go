@@ -75,8 +75,12 @@ func TestTheListNamesHostsWithTheirPortAndAddressesInItsNetworks(t *testing.T) {
 		port uint16
 		want bool
 	}{
-		{"10.1.2.3", 80, true}, {"::ffff:10.1.2.3", 80, true}, {"11.1.2.3", 80, false}, {"Git.Internal.", 3000, true},
-		{"git.internal", 3001, false}, {"other.internal", 3000, false},
+		{"10.1.2.3", 80, true},
+		{"::ffff:10.1.2.3", 80, true},
+		{"11.1.2.3", 80, false},
+		{"Git.Internal.", 3000, true},
+		{"git.internal", 3001, false},
+		{"other.internal", 3000, false},
 	} {
 		if got := a.Names(c.host, c.port); got != c.want {
 			t.Errorf("%s:%d is named: %v", c.host, c.port, got)

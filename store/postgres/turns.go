@@ -67,7 +67,7 @@ func (p sharedPool) Query(ctx context.Context, sql string, args ...any) (pgx.Row
 	if err != nil {
 		return nil, err
 	}
-	rows, err := p.Pool.Query(ctx, sql, args...)
+	rows, err := p.Pool.Query(ctx, sql, args...) //nolint:rowserrcheck // whoever reads them asks
 	if err != nil {
 		leave()
 		return nil, err

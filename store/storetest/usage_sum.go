@@ -108,8 +108,12 @@ func usageRolled(f *fixture) {
 		of    store.UsageGroup
 		group string
 	}{
-		{store.UsageOfKey, keyID(1)}, {store.UsageOfOwner, "team"}, {store.UsageOfPlan, "basic"},
-		{store.UsageOfNamespace, "tenant"}, {store.UsageOfRoute, "reports"}, {store.UsageOfReason, "allowed"},
+		{store.UsageOfKey, keyID(1)},
+		{store.UsageOfOwner, "team"},
+		{store.UsageOfPlan, "basic"},
+		{store.UsageOfNamespace, "tenant"},
+		{store.UsageOfRoute, "reports"},
+		{store.UsageOfReason, "allowed"},
 	} {
 		for _, step := range []store.UsageStep{store.UsageByHour, store.UsageByDay} {
 			want := store.UsageSum{Start: day0(), Group: g.group, Checks: 40, Latency: 40 * time.Millisecond, Addresses: crowd(1, 2)}
