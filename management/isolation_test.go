@@ -20,25 +20,28 @@ type tenants struct {
 	key   map[string]string // key id by namespace
 	rule  map[string]string // blacklist rule id by namespace
 	admin map[string]string // admin token id by namespace
+	told  map[string]string // webhook id by namespace
+	sent  map[string]string // delivery id by namespace
 }
 
 // settled is the image of tenants.
 var settled struct {
 	image
-	key, rule, admin map[string]string
+	key, rule, admin, told, sent map[string]string
 }
 
 func newTenants(t *testing.T) *tenants {
 	t.Helper()
 	settled.once.Do(func() { settle(t) })
-	return &tenants{fixture: settled.open(t), key: maps.Clone(settled.key), rule: maps.Clone(settled.rule), admin: maps.Clone(settled.admin)}
+	return &tenants{fixture: settled.open(t), key: maps.Clone(settled.key), rule: maps.Clone(settled.rule), admin: maps.Clone(settled.admin), told: maps.Clone(settled.told), sent: settled.sent}
 }
 
 func settle(t *testing.T) {
 	t.Helper()
 	f := newFixture(t)
 	settled.key, settled.rule = map[string]string{"none": "key_none"}, map[string]string{"none": "blk_none"}
-	settled.admin = map[string]string{"none": "tok_none"}
+	settled.admin, settled.told = map[string]string{"none": "tok_none"}, map[string]string{"none": "whk_none"}
+	settled.sent = map[string]string{"none": "dlv_none"}
 	for _, namespace := range []string{"a", "b"} {
 		f.policy(management.RoutePolicyCreate{Name: namespace, Namespaces: []string{namespace}, Hosts: []string{namespace + ".example.com"}})
 		for _, name := range []string{"shared", "unused"} {
@@ -52,6 +55,10 @@ func settle(t *testing.T) {
 			Subject: "key:" + settled.key[namespace], FirstAt: f.clock(), LastAt: f.clock(), Evidence: store.Evidence{Message: "much"},
 		})
 		must(t, err)
+		settled.told[namespace] = f.hook(namespace, "*").Webhook.ID
+		sent, err := f.WebhookTry(t.Context(), global, settled.told[namespace])
+		must(t, err)
+		settled.sent[namespace] = sent.ID
 		settled.admin[namespace] = f.admin(management.TokenCreate{Role: "operator", Namespaces: []string{namespace}}).Token.ID
 	}
 	settled.keyset, settled.secrets, settled.content = f.keyset, f.secrets, f.closed()
@@ -298,6 +305,45 @@ var attempts = map[string]struct {
 	"TokenRotate": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
 		return w.TokenRotate(ctx, onlyA, management.TokenRotate{ID: w.admin[ns]})
 	}},
+	"WebhookCreate": {management.CodeInvalidInput, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.WebhookCreate(ctx, onlyA, management.WebhookCreate{Namespace: ns, URL: "https://example.com/", Events: []string{"*"}})
+	}},
+	"WebhookList": {"", func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.WebhookList(ctx, onlyA, management.WebhookList{Namespace: ns})
+	}},
+	"WebhookRead": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.WebhookRead(ctx, onlyA, w.told[ns])
+	}},
+	"WebhookUpdate": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.WebhookUpdate(ctx, onlyA, management.WebhookUpdate{ID: w.told[ns], Version: 1, Rate: management.Set(3)})
+	}},
+	"WebhookDisable": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.WebhookDisable(ctx, onlyA, management.WebhookDisable{ID: w.told[ns], Reason: "mine"})
+	}},
+	"WebhookEnable": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.WebhookEnable(ctx, onlyA, w.told[ns])
+	}},
+	"WebhookRotateSecret": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.WebhookRotateSecret(ctx, onlyA, management.WebhookRotateSecret{ID: w.told[ns]})
+	}},
+	"WebhookTry": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.WebhookTry(ctx, onlyA, w.told[ns])
+	}},
+	"WebhookDeliveries": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.WebhookDeliveries(ctx, onlyA, management.WebhookDeliveries{WebhookID: w.told[ns]})
+	}},
+	"WebhookDelivery": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.WebhookDelivery(ctx, onlyA, w.told[ns], w.sent[ns])
+	}},
+	"WebhookRedeliver": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.WebhookRedeliver(ctx, onlyA, management.WebhookRedeliver{WebhookID: w.told[ns], DeliveryID: w.sent[ns]})
+	}},
+	"WebhookReplay": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.WebhookReplay(ctx, onlyA, management.WebhookReplay{WebhookID: w.told[ns], Since: start})
+	}},
+	"WebhookDelete": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return nil, w.WebhookDelete(ctx, onlyA, management.WebhookDelete{ID: w.told[ns]})
+	}},
 	"AuditCheckpoint": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
 		return w.AuditCheckpoint(ctx, onlyA, ns)
 	}},
@@ -394,7 +440,7 @@ func (w *tenants) finding(namespace string) string { return "ano_" + namespace }
 
 // anonymous takes the names that the caller gave out of a text.
 func (w *tenants) anonymous(text string) string {
-	for _, given := range []string{w.key["b"], w.key["none"], w.rule["b"], w.rule["none"], w.admin["b"], w.admin["none"], w.finding("b"), w.finding("none"), `"b"`, `"none"`, `"b:1"`, `"none:1"`} {
+	for _, given := range []string{w.key["b"], w.key["none"], w.rule["b"], w.rule["none"], w.admin["b"], w.admin["none"], w.told["b"], w.told["none"], w.finding("b"), w.finding("none"), `"b"`, `"none"`, `"b:1"`, `"none:1"`} {
 		text = strings.ReplaceAll(text, given, "GIVEN")
 	}
 	return text

@@ -240,6 +240,46 @@ var audited = map[string]leaves{
 		_, err := w.RoutePolicyDelete(w.t.Context(), client.RoutePolicyDeleteInput{Name: name, IfMatch: tag})
 		return err
 	}},
+	"WebhookCreate": {"webhook.create", nil, func(w walk, _, _ string) error {
+		w.webhook()
+		return nil
+	}},
+	"WebhookUpdate": {"webhook.update", aWebhook, func(w walk, id, tag string) error {
+		_, err := w.WebhookUpdate(w.t.Context(), client.WebhookUpdateInput{WebhookID: id, IfMatch: tag, Body: client.WebhookUpdate{Rate: client.Set(int64(3))}})
+		return err
+	}},
+	"WebhookDelete": {"webhook.delete", aWebhook, func(w walk, id, tag string) error {
+		return w.WebhookDelete(w.t.Context(), client.WebhookDeleteInput{WebhookID: id, IfMatch: tag})
+	}},
+	"WebhookDisable": {"webhook.disable", aWebhook, func(w walk, id, _ string) error {
+		_, err := w.WebhookDisable(w.t.Context(), client.WebhookDisableInput{WebhookID: id, Body: client.WebhookDisable{Reason: "enough"}})
+		return err
+	}},
+	"WebhookEnable": {"webhook.enable", func(w walk) (string, string) {
+		id, _ := aWebhook(w)
+		ok[client.Webhook](w)(w.WebhookDisable(w.t.Context(), client.WebhookDisableInput{WebhookID: id, Body: client.WebhookDisable{Reason: "enough"}}))
+		return id, ""
+	}, func(w walk, id, _ string) error {
+		_, err := w.WebhookEnable(w.t.Context(), client.WebhookInput{WebhookID: id})
+		return err
+	}},
+	"WebhookRotateSecret": {"webhook.rotate_secret", aWebhook, func(w walk, id, _ string) error {
+		_, err := w.WebhookRotateSecret(w.t.Context(), client.WebhookRotateSecretInput{WebhookID: id})
+		return err
+	}},
+	"WebhookTest": {"webhook.test", aWebhook, func(w walk, id, _ string) error {
+		_, err := w.WebhookTest(w.t.Context(), client.WebhookInput{WebhookID: id})
+		return err
+	}},
+	"WebhookRedeliver": {"webhook.redeliver", aFailedDelivery, func(w walk, webhook, delivery string) error {
+		_, err := w.WebhookRedeliver(w.t.Context(), client.WebhookDeliveryInput{WebhookID: webhook, DeliveryID: delivery})
+		return err
+	}},
+	"WebhookReplay": {"webhook.replay", aFailedDelivery, func(w walk, webhook, _ string) error {
+		since := newClock().now().Add(-time.Hour)
+		_, err := w.WebhookReplay(w.t.Context(), client.WebhookReplayInput{WebhookID: webhook, Body: client.WebhookReplay{Since: since}})
+		return err
+	}},
 }
 
 func aKey(w walk) (id, tag string) {
@@ -252,6 +292,30 @@ func aPlan(w walk) (name, tag string) { return "some", w.plan("some").ETag() }
 func anOwner(w walk) (name, tag string) { return "some", w.owner("some").ETag() }
 
 func aNamespace(w walk) (name, tag string) { return "some", w.namespace("some").ETag() }
+
+func (w walk) webhook() client.Webhook {
+	w.t.Helper()
+	return ok[client.WebhookCreated](w)(w.WebhookCreate(w.t.Context(), client.WebhookCreateInput{
+		Body: client.WebhookCreate{URL: "https://example.com/in", Events: []string{"key.*"}},
+	})).Webhook
+}
+
+func aWebhook(w walk) (id, tag string) {
+	made := w.webhook()
+	return made.WebhookID, made.ETag()
+}
+
+// aFailedDelivery is one that was given up; its id stands in place of a tag.
+func aFailedDelivery(w walk) (webhook, delivery string) {
+	made := w.webhook()
+	d := ok[client.Delivery](w)(w.WebhookTest(w.t.Context(), client.WebhookInput{WebhookID: made.WebhookID}))
+	stored, err := w.store.Delivery(w.t.Context(), d.DeliveryID)
+	must(w.t, err)
+	stored.Tried(store.DeliveryTry{At: stored.CreatedAt, Outcome: "status", Status: 500})
+	stored.State, stored.NextAt, stored.EndedAt = store.DeliveryFailed, time.Time{}, stored.CreatedAt
+	must(w.t, w.store.RecordTry(w.t.Context(), stored, func(*store.Webhook) {}))
+	return made.WebhookID, d.DeliveryID
+}
 
 func aToken(w walk) (id, tag string) { return w.token("some").TokenID, "" }
 
