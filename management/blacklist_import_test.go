@@ -16,11 +16,12 @@ func lineStates(lines []management.BlacklistImportLine) []string {
 	var all []string
 	for i := range lines {
 		l := &lines[i]
-		text := fmt.Sprintf("%d %s", l.Line, l.State)
+		var text strings.Builder
+		text.WriteString(fmt.Sprintf("%d %s", l.Line, l.State))
 		for _, f := range l.Fields {
-			text += " " + f.Field
+			text.WriteString(" " + f.Field)
 		}
-		all = append(all, text)
+		all = append(all, text.String())
 	}
 	return all
 }

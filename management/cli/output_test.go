@@ -161,11 +161,11 @@ func TestADryRunChangesNothing(t *testing.T) {
 	o.ok("tokens", "create", "--name", "ci", "--role", "viewer")
 	token := id(t, o.ok("tokens", "list"), "tok_")
 	state := func() string {
-		all := ""
+		var all strings.Builder
 		for _, noun := range []string{"keys", "plans", "owners", "namespaces", "blacklist", "tokens", "route-policies"} {
-			all += o.ok(noun, "list", "-o", "json")
+			all.WriteString(o.ok(noun, "list", "-o", "json"))
 		}
-		return all
+		return all.String()
 	}
 	before := state()
 	for _, args := range [][]string{

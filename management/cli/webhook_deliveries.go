@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -90,13 +91,14 @@ func (c *command) deliveryLines(d client.Delivery) [][2]string {
 		lines = append(lines, [2]string{"next try", c.when(d.NextAt)})
 	}
 	for _, t := range d.Tries {
-		text := tryText(t)
+		var text strings.Builder
+		text.WriteString(tryText(t))
 		for _, more := range []string{t.Problem, t.Response} {
 			if more != "" {
-				text += ": " + more
+				text.WriteString(": " + more)
 			}
 		}
-		lines = append(lines, [2]string{"tried " + c.whenShort(t.At), text})
+		lines = append(lines, [2]string{"tried " + c.whenShort(t.At), text.String()})
 	}
 	return append(lines, [2]string{"payload", string(d.Payload)})
 }
