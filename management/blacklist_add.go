@@ -77,7 +77,7 @@ func (s *Service) BlacklistAdd(ctx context.Context, a Actor, in BlacklistAdd) (B
 // namespace stops all clients of a network, whoever's they are.
 func mayBlacklist(a Actor, namespace string, force bool) error {
 	switch admin := a.Role.Includes(store.RoleAdmin); {
-	case namespace == "" && !(a.Global() && admin):
+	case namespace == "" && (!a.Global() || !admin):
 		return refuse(CodeForbidden, "blacklist rule: one for every namespace needs role admin and a token that is not limited to "+
 			"namespaces; name one of yours")
 	case force && !admin:

@@ -17,7 +17,7 @@ func lineStates(lines []management.BlacklistImportLine) []string {
 	for i := range lines {
 		l := &lines[i]
 		var text strings.Builder
-		text.WriteString(fmt.Sprintf("%d %s", l.Line, l.State))
+		fmt.Fprintf(&text, "%d %s", l.Line, l.State)
 		for _, f := range l.Fields {
 			text.WriteString(" " + f.Field)
 		}

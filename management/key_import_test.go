@@ -198,7 +198,7 @@ func TestAnImportIsNoWayToFindKeysOfOtherNamespaces(t *testing.T) {
 	if a, b := wet.Lines[4].Fields, wet.Lines[5].Fields; !slices.Equal(a, b) {
 		t.Errorf("one of theirs: %+v, nobody's: %+v", a, b)
 	}
-	if entry, d := f.last("b"); entry.Action != "key.import_refused" || len(d.After["key_ids"].([]any)) != 3 { //nolint:errcheck,forcetypeassert // it panics, and the test fails
+	if entry, d := f.last("b"); entry.Action != "key.import_refused" || len(d.After["key_ids"].([]any)) != 3 { //nolint:errcheck // it panics, and the test fails
 		t.Errorf("namespace b has on record %+v with %v", entry, d)
 	}
 	if states(f.imports(onlyA, importRow(1, "nobody's text"))) != "created" {

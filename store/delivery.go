@@ -91,8 +91,8 @@ type DeliveryWriter interface {
 	// UpdateDelivery MUST set state, attempts, instants and tries and leave the
 	// rest; ErrNotFound when there is none.
 	UpdateDelivery(ctx context.Context, d Delivery) error
-	// RepeatDeliveries MUST make at most limit deliveries that meet the filter
-	// and are not pending pending again, due at the instant and without
+	// RepeatDeliveries MUST make at most limit deliveries pending again that meet
+	// the filter and are not pending, due at the instant and without
 	// attempts, the oldest first, and answer how many.
 	RepeatDeliveries(ctx context.Context, filter DeliveryFilter, at time.Time, limit int) (int, error)
 	// RemoveDeliveries MUST delete at most RemoveBatch deliveries that were made

@@ -11,7 +11,7 @@ import (
 )
 
 // codeSecretNotRepeatable marks the answer to a repeated request.
-const codeSecretNotRepeatable = "secret_not_repeatable" //nolint:gosec // G101: the name of a code
+const codeSecretNotRepeatable = "secret_not_repeatable"
 
 func webhookCreate(ctx context.Context, c call, in *client.WebhookCreateInput) (client.WebhookCreated, error) {
 	b := &in.Body

@@ -15,8 +15,8 @@ import (
 
 // TestThePageAndTheSchemasAreThoseOfTheCatalogue: go generate has been run.
 func TestThePageAndTheSchemasAreThoseOfTheCatalogue(t *testing.T) {
-	for name, make := range map[string]func() ([]byte, error){"events.md": event.Page, "events.schema.json": event.Schemas} {
-		want, err := make()
+	for name, written := range map[string]func() ([]byte, error){"events.md": event.Page, "events.schema.json": event.Schemas} {
+		want, err := written()
 		if err != nil {
 			t.Fatal(err)
 		}

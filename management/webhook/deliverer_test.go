@@ -94,11 +94,11 @@ func TestWhatComesOfReceiversThatMisbehave(t *testing.T) {
 		"an event it does not want": {status(422), webhook.Status, 422, false, 4 * time.Second},
 		"too many at once": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", "600")
-			w.WriteHeader(429)
+			w.WriteHeader(http.StatusTooManyRequests)
 		}, webhook.Throttled, 429, true, 10 * time.Minute},
 		"asked to wait for a year": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", "31536000")
-			w.WriteHeader(503)
+			w.WriteHeader(http.StatusServiceUnavailable)
 		}, webhook.Status, 503, true, time.Hour},
 		"a redirect": {func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "http://169.254.169.254/", http.StatusTemporaryRedirect)
@@ -255,7 +255,7 @@ func TestAnEventThatIsRefusedHoldsUpNoOther(t *testing.T) {
 	r := receive(t, func(w http.ResponseWriter, _ *http.Request) {
 		if first {
 			first = false
-			w.WriteHeader(400)
+			w.WriteHeader(http.StatusBadRequest)
 		}
 	})
 	w := f.hook(r.URL)

@@ -30,8 +30,8 @@ type paced struct {
 	Pacer
 }
 
-func newPaces(make func(rate int) Pacer) *paces {
-	return &paces{make: make, of: map[string]paced{}}
+func newPaces(pacer func(rate int) Pacer) *paces {
+	return &paces{make: pacer, of: map[string]paced{}}
 }
 
 // wait waits until the webhook may be called: a second at most.

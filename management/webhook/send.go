@@ -63,10 +63,10 @@ func (a *attempt) why() string {
 }
 
 // send makes one call.
-func (d *Deliverer) send(ctx context.Context, url string, of *store.Delivery, secrets []signature.Secret) attempt {
+func (d *Deliverer) send(ctx context.Context, to string, of *store.Delivery, secrets []signature.Secret) attempt {
 	started := d.o.Now()
 	made := attempt{try: store.DeliveryTry{At: started.UTC().Truncate(time.Microsecond)}}
-	res, err := d.post(ctx, url, of, secrets, started)
+	res, err := d.post(ctx, to, of, secrets, started)
 	if err == nil {
 		made.answered(res, started)
 		err = res.Body.Close() // of an answer that was not read to its end this cuts the connection
@@ -81,9 +81,9 @@ func (d *Deliverer) send(ctx context.Context, url string, of *store.Delivery, se
 	return made
 }
 
-func (d *Deliverer) post(ctx context.Context, url string, of *store.Delivery, secrets []signature.Secret, at time.Time) (*http.Response, error) {
+func (d *Deliverer) post(ctx context.Context, to string, of *store.Delivery, secrets []signature.Secret, at time.Time) (*http.Response, error) {
 	body := []byte(of.Payload)
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(of.Payload))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, to, strings.NewReader(of.Payload))
 	if err != nil {
 		return nil, err
 	}

@@ -33,6 +33,6 @@ func CheckOptions(o Options) error {
 
 // Waiting answers how many wait before they take a connection.
 func Waiting(db *DB) int {
-	reads := db.q.on.(sharedPool).tenants //nolint:errcheck,forcetypeassert // of this package
+	reads := db.q.on.(sharedPool).tenants //nolint:errcheck // of this package
 	return db.writers.Waiting() + reads.Waiting()
 }
