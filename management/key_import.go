@@ -222,7 +222,8 @@ func (b *importing) run(ctx context.Context, a Actor) (store.Position, error) {
 	return position, err
 }
 
-// present finds the keys of the batch that are there already.
+// present finds the keys of the batch that are there already, or were: a text
+// that was taken back does not come back with an old list.
 func (b *importing) present(ctx context.Context, t *transaction) (map[credential.Digest]store.Key, error) {
 	owners := map[credential.Hash]credential.Digest{}
 	var hashes []credential.Hash
@@ -240,8 +241,15 @@ func (b *importing) present(ctx context.Context, t *transaction) (map[credential
 	if err != nil {
 		return nil, err
 	}
-	there := make(map[credential.Digest]store.Key, len(found))
-	for _, k := range found {
+	purged, err := t.PurgedByHash(ctx, hashes)
+	if err != nil {
+		return nil, err
+	}
+	there := make(map[credential.Digest]store.Key, len(found)+len(purged))
+	for _, k := range purged {
+		there[owners[k.Hash]] = store.Key{KeyID: k.KeyID, Namespace: k.Namespace, Status: store.StatusPurged}
+	}
+	for _, k := range found { // what is there counts more than what was
 		there[owners[k.Hash]] = k
 	}
 	return there, nil
@@ -260,20 +268,31 @@ func (b *importing) stop() {
 	}
 }
 
-// settle decides a row whose key exists. It reports that the key is in a
+// heldBy names the field that held the text or its digest.
+func (row *KeyImportRow) heldBy() string {
+	if row.SHA256 != "" {
+		return "sha256"
+	}
+	return "key_text"
+}
+
+// settle decides a row whose key exists or did. It reports that the key is in a
 // namespace that the actor may not see.
 func (b *importing) settle(t *transaction, i int, k *store.Key) (elsewhere bool) {
 	row, line := &b.rows[i], &b.lines[i]
-	if k.Namespace == row.Namespace {
+	if k.Namespace == row.Namespace && k.Status != store.StatusPurged {
 		line.State, line.KeyID, line.Status = ImportPresent, k.KeyID, k.Status
 		return false
 	}
 	p := &problems{}
-	if t.actor.May(k.Namespace) {
-		p.add("namespace", "is "+quoted(row.Namespace)+", and this is key "+k.KeyID+" of namespace "+quoted(k.Namespace),
-			"one text is one key: make a new key for this caller, or purge that one first")
-	} else {
+	switch {
+	case !t.actor.May(k.Namespace):
 		p.add("namespace", "cannot take over this key", "make a new key for this caller")
+	case k.Status == store.StatusPurged:
+		p.add(row.heldBy(), "is that of key "+k.KeyID+", which was purged: what was taken back stays so", "make a new key for this caller")
+	default:
+		p.add("namespace", "is "+quoted(row.Namespace)+", and this is key "+k.KeyID+" of namespace "+quoted(k.Namespace),
+			"one text is one key: make a new key for this caller")
 	}
 	b.fail(i, p.fields)
 	return !t.actor.May(k.Namespace)

@@ -206,6 +206,42 @@ func TestAnImportIsNoWayToFindKeysOfOtherNamespaces(t *testing.T) {
 	}
 }
 
+// TestWhatWasPurgedIsNotTakenOverAgain: the list that a leaked key came from may
+// be imported once more.
+func TestWhatWasPurgedIsNotTakenOverAgain(t *testing.T) {
+	f := newFixture(t)
+	purge := func(text, namespace string) string {
+		row := importRow(1, text)
+		row.Namespace = namespace
+		id := f.imports(global, row).Lines[0].KeyID
+		_, err := f.KeyRevoke(t.Context(), global, management.KeyStatusChange{KeyID: id, Reason: "leaked"})
+		must(t, err)
+		_, err = f.KeyPurge(t.Context(), global, management.KeyPurge{KeyID: id})
+		must(t, err)
+		return id
+	}
+	id := purge("a leaked text of a", "a")
+	purge("a leaked text of b", "b")
+	for _, dry := range []bool{true, false} {
+		done, err := f.KeyImport(t.Context(), onlyA, management.KeyImport{Keys: []management.KeyImportRow{importRow(1, "a leaked text of a")}, DryRun: dry})
+		must(t, err)
+		got := done.Lines[0]
+		if got.State != management.ImportFailed || len(got.Fields) != 1 || got.Fields[0].Field != "sha256" || !strings.Contains(got.Fields[0].Problem, id) {
+			t.Errorf("dry run %t: %+v", dry, got)
+		}
+	}
+	elsewhere := importRow(1, "a leaked text of a")
+	elsewhere.Namespace = "b"
+	if got := f.imports(global, elsewhere).Lines[0]; got.State != management.ImportFailed {
+		t.Errorf("into another namespace: %+v", got)
+	}
+	// Of a purged key of others no more is told than of one that is there.
+	if got := f.imports(onlyA, importRow(1, "a leaked text of b")).Lines[0]; got.State != management.ImportFailed ||
+		got.Fields[0].Problem != "cannot take over this key" {
+		t.Errorf("one of others: %+v", got)
+	}
+}
+
 func TestOnlyGlobalTokensImportTextsThatCanBeGuessed(t *testing.T) {
 	f := newFixture(t)
 	short := management.KeyImportRow{Line: 1, Text: credential.NewText("0123456789abcdefghi"), KeyCreate: management.KeyCreate{Name: "n", Namespace: "a"}}

@@ -169,6 +169,17 @@ type KeyHashReader interface {
 	// KeysByHash MUST answer each key that has one of the hashes, once, in any
 	// order. At most MaxHashes are asked for at a time.
 	KeysByHash(ctx context.Context, hashes []credential.Hash) ([]Key, error)
+	// PurgedByHash MUST answer each purged key that had one of the hashes, once,
+	// in any order, with the same bound. A text may have been that of several.
+	PurgedByHash(ctx context.Context, hashes []credential.Hash) ([]PurgedKey, error)
+}
+
+// PurgedKey is what is left of a key to tell its text by: one that was taken
+// back must not come back with the next import of an old list.
+type PurgedKey struct {
+	KeyID     string
+	Namespace string
+	Hash      credential.Hash
 }
 
 // MaxHashes bounds a question of [KeyHashReader]: a batch of keys, each under
@@ -204,7 +215,8 @@ type KeyWriter interface {
 	// LimitsID or Predecessor.
 	UpdateKey(ctx context.Context, k Key) error
 	// PurgeKey MUST erase everything but id, key id, namespace and times, set
-	// the status purged, keep the row, and free the hash's uniqueness.
+	// the status purged, keep the row, and free the hash's uniqueness; only
+	// PurgedByHash finds it by its hash from then on.
 	PurgeKey(ctx context.Context, keyID string, version int64, at time.Time) error
 	// AnnounceKey MUST note that something about the key was announced, for
 	// that instant (the end of its life, when it is to have a successor), and

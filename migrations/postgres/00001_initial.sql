@@ -73,6 +73,7 @@ CREATE TABLE credence.api_keys (
     close_when_silent interval NOT NULL CHECK (close_when_silent >= interval '0'),
     rotate_every  interval    NOT NULL CHECK (rotate_every >= interval '0'), -- 0: as its policy says
     key_hash      bytea       CHECK (octet_length(key_hash) = 32),
+    was_hash      bytea       CHECK (octet_length(was_hash) = 32), -- of a purged key: its text is never taken over again
     pepper_id     text        NOT NULL,
     checksum_id   text        NOT NULL,
     created_at    timestamptz NOT NULL,
@@ -93,6 +94,7 @@ CREATE TABLE credence.api_keys (
 -- Not partial: whether `key_hash = ANY ($1)` implies IS NOT NULL must not be
 -- a matter of the planner's wits.
 CREATE UNIQUE INDEX api_keys_key_hash ON credence.api_keys (key_hash);
+CREATE INDEX api_keys_was_hash ON credence.api_keys (was_hash) WHERE was_hash IS NOT NULL;
 CREATE INDEX api_keys_namespace ON credence.api_keys (namespace, key_id);
 CREATE INDEX api_keys_owner ON credence.api_keys (namespace, owner) WHERE owner IS NOT NULL;
 CREATE INDEX api_keys_plan ON credence.api_keys (namespace, plan) WHERE plan IS NOT NULL;

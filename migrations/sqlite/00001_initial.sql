@@ -79,6 +79,7 @@ CREATE TABLE api_keys (
     close_when_silent INTEGER NOT NULL CHECK (close_when_silent >= 0), -- microseconds
     rotate_every  INTEGER NOT NULL CHECK (rotate_every >= 0), -- microseconds; 0: as its policy says
     key_hash      BLOB    CHECK (length(key_hash) = 32),
+    was_hash      BLOB    CHECK (length(was_hash) = 32), -- of a purged key: its text is never taken over again
     pepper_id     TEXT    NOT NULL,
     checksum_id   TEXT    NOT NULL,
     created_at    INTEGER NOT NULL,
@@ -97,6 +98,7 @@ CREATE TABLE api_keys (
 ) STRICT;
 
 CREATE UNIQUE INDEX api_keys_key_hash ON api_keys (key_hash) WHERE key_hash IS NOT NULL;
+CREATE INDEX api_keys_was_hash ON api_keys (was_hash) WHERE was_hash IS NOT NULL;
 CREATE INDEX api_keys_namespace ON api_keys (namespace, key_id);
 CREATE INDEX api_keys_owner ON api_keys (namespace, owner) WHERE owner IS NOT NULL;
 CREATE INDEX api_keys_plan ON api_keys (namespace, plan) WHERE plan IS NOT NULL;

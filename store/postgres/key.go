@@ -116,6 +116,21 @@ func (r reader) KeysByHash(ctx context.Context, hashes []credential.Hash) ([]sto
 	return found, nil
 }
 
+// PurgedByHash implements [store.KeyHashReader].
+func (r reader) PurgedByHash(ctx context.Context, hashes []credential.Hash) ([]store.PurgedKey, error) {
+	if len(hashes) == 0 {
+		return nil, nil
+	}
+	found, err := listRows(ctx, r.q, "SELECT key_id, namespace, was_hash FROM credence.api_keys WHERE was_hash = ANY ($1)",
+		[]any{hashBytes(hashes)}, func(row row, k *store.PurgedKey) error {
+			return row.Scan(&k.KeyID, &k.Namespace, hash{(*[32]byte)(&k.Hash)})
+		})
+	if err != nil {
+		return nil, fmt.Errorf("purged keys by hash: %w", err)
+	}
+	return found, nil
+}
+
 func hashBytes(hashes []credential.Hash) [][]byte {
 	out := make([][]byte, len(hashes))
 	for i := range hashes {
@@ -269,7 +284,7 @@ func (w *writer) PurgeKey(ctx context.Context, keyID string, version int64, at t
 	changed, err := w.q.exec(ctx,
 		`UPDATE credence.api_keys SET name = '', owner = NULL, key_type = '', status = 'purged', status_reason = '',
 			environment = '', plan = NULL, scopes = '{}', limits = '[]', quotas = '[]', networks = '{}', hosts = '{}',
-			methods = '{}', paths = '{}', labels = '{}', key_hash = NULL, pepper_id = '', checksum_id = '',
+			methods = '{}', paths = '{}', labels = '{}', was_hash = key_hash, key_hash = NULL, pepper_id = '', checksum_id = '',
 			limits_id = '', predecessor = NULL, successor = NULL, close_when_silent = '0', rotate_every = '0', last_used_at = NULL, last_used_ip = NULL,
 			updated_at = $1, status_at = $1, version = version + 1
 		WHERE key_id = $2 AND version = $3`, timeOrNull(at), keyID, version)

@@ -105,16 +105,37 @@ func (r reader) KeysByHash(ctx context.Context, hashes []credential.Hash) ([]sto
 	if len(hashes) == 0 {
 		return nil, nil
 	}
-	args := make([]any, len(hashes))
-	for i := range hashes {
-		args[i] = hashes[i][:]
-	}
-	query := "SELECT " + shownColumns + " FROM api_keys AS k WHERE k.key_hash IN (?" + strings.Repeat(", ?", len(hashes)-1) + ")"
-	found, err := listRows(ctx, r.q, query, args, scanKey)
+	set, args := oneOfHashes(hashes)
+	found, err := listRows(ctx, r.q, "SELECT "+shownColumns+" FROM api_keys AS k WHERE k.key_hash IN "+set, args, scanKey)
 	if err != nil {
 		return nil, fmt.Errorf("keys by hash: %w", err)
 	}
 	return found, nil
+}
+
+// PurgedByHash implements [store.KeyHashReader].
+func (r reader) PurgedByHash(ctx context.Context, hashes []credential.Hash) ([]store.PurgedKey, error) {
+	if len(hashes) == 0 {
+		return nil, nil
+	}
+	set, args := oneOfHashes(hashes)
+	found, err := listRows(ctx, r.q, "SELECT key_id, namespace, was_hash FROM api_keys WHERE was_hash IN "+set, args,
+		func(row row, k *store.PurgedKey) error {
+			return row.Scan(&k.KeyID, &k.Namespace, hash{(*[32]byte)(&k.Hash)})
+		})
+	if err != nil {
+		return nil, fmt.Errorf("purged keys by hash: %w", err)
+	}
+	return found, nil
+}
+
+// oneOfHashes is the right side of IN.
+func oneOfHashes(hashes []credential.Hash) (set string, args []any) {
+	args = make([]any, len(hashes))
+	for i := range hashes {
+		args[i] = hashes[i][:]
+	}
+	return "(?" + strings.Repeat(", ?", len(hashes)-1) + ")", args
 }
 
 func keyConditions(f *store.KeyFilter) *conditions {
@@ -281,7 +302,7 @@ func (w *writer) PurgeKey(ctx context.Context, keyID string, version int64, at t
 	result, err := w.tx.ExecContext(ctx,
 		`UPDATE api_keys SET name = '', owner = NULL, key_type = '', status = 'purged', status_reason = '',
 			environment = '', plan = NULL, scopes = '[]', limits = '[]', quotas = '[]', networks = '[]', hosts = '[]',
-			methods = '[]', paths = '[]', labels = '{}', key_hash = NULL, pepper_id = '', checksum_id = '',
+			methods = '[]', paths = '[]', labels = '{}', was_hash = key_hash, key_hash = NULL, pepper_id = '', checksum_id = '',
 			limits_id = '', predecessor = NULL, successor = NULL, close_when_silent = 0, rotate_every = 0, last_used_at = NULL, last_used_ip = NULL,
 			updated_at = ?, status_at = ?, version = version + 1
 		WHERE key_id = ? AND version = ?`, micros(at), micros(at), keyID, version)

@@ -129,6 +129,25 @@ func keyPromises() []promise {
 			f.ok(err)
 			equal(f, len(got), 0)
 		}},
+		{"PurgedByHash", "answers each purged key that had one of the hashes, and no other", func(f *fixture) {
+			f.insertKeys(f.bareKey(1), f.bareKey(2), f.bareKey(3))
+			f.do(func(ctx context.Context, tx *store.Tx) error { return tx.PurgeKey(ctx, f.bareKey(1)) })
+			f.do(func(ctx context.Context, tx *store.Tx) error { return tx.PurgeKey(ctx, f.bareKey(3)) })
+			again := f.bareKey(4)
+			again.Hash = keyHash(1)
+			f.insertKeys(again)
+			f.do(func(ctx context.Context, tx *store.Tx) error { return tx.PurgeKey(ctx, again) })
+			got, err := f.backend.PurgedByHash(f.Context(), []credential.Hash{keyHash(1), keyHash(2), keyHash(9), keyHash(1)})
+			f.ok(err)
+			slices.SortFunc(got, func(a, b store.PurgedKey) int { return strings.Compare(a.KeyID, b.KeyID) })
+			equal(f, got, []store.PurgedKey{
+				{KeyID: keyID(1), Namespace: f.bareKey(1).Namespace, Hash: keyHash(1)},
+				{KeyID: keyID(4), Namespace: again.Namespace, Hash: keyHash(1)},
+			})
+			got, err = f.backend.PurgedByHash(f.Context(), nil)
+			f.ok(err)
+			equal(f, len(got), 0)
+		}},
 		{"UpdateKey", "writes only the version that was read and stores the next", keyUpdateVersion},
 		{"UpdateKey", "answers ErrNotFound when there is no such key", func(f *fixture) {
 			f.refused(f.tryUpdateKey(f.bareKey(1)), store.ErrNotFound)
