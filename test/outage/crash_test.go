@@ -38,13 +38,16 @@ type desk struct {
 	written atomic.Int64 // requests that were acknowledged
 }
 
+// outward lets webhooks reach the receivers of tests.
+const outward = "--outgoing-allow=127.0.0.0/8"
+
 // onEachDatabase runs a test on SQLite in one process and on PostgreSQL.
 func onEachDatabase(t *testing.T, test func(d *desk)) {
 	t.Helper()
 	t.Run("SQLite", func(t *testing.T) {
 		folder := t.TempDir()
 		test(newDesk(t, func(ctx context.Context) (*harness.Credence, *client.Client, error) {
-			c, err := harness.StartCredence(ctx, binary, folder)
+			c, err := harness.StartCredence(ctx, binary, folder, outward)
 			if err != nil {
 				return nil, nil, err
 			}
@@ -66,7 +69,7 @@ func onEachDatabase(t *testing.T, test func(d *desk)) {
 			t.Fatal(err)
 		}
 		test(newDesk(t, func(ctx context.Context) (*harness.Credence, *client.Client, error) {
-			c, err := s.Management(ctx, s.Owner)
+			c, err := s.Management(ctx, s.Owner, outward)
 			if err != nil {
 				return nil, nil, err
 			}
@@ -166,17 +169,23 @@ func (d *desk) write(ctx context.Context, writer int, ended <-chan struct{}) (ma
 }
 
 // TestAControlPlaneThatIsKilledWhileItWritesLeavesNothingHalfDone: no key
-// without its audit entry, no gap in the feed, and no second key of a request
-// that was repeated because its answer was lost.
+// without its audit entry, no gap in the feed, no second key of a request
+// that was repeated because its answer was lost, no event that is told to nobody.
 func TestAControlPlaneThatIsKilledWhileItWritesLeavesNothingHalfDone(t *testing.T) {
 	onEachDatabase(t, func(d *desk) {
 		ctx, cancel := context.WithCancel(d.Context())
 		defer cancel()
-		ended, made := make(chan struct{}), atomic.Int64{}
+		ended, made, told := make(chan struct{}), atomic.Int64{}, d.listen()
 		var writers sync.WaitGroup
 		for writer := range 4 {
 			writers.Go(func() { made.Add(int64(d.write(ctx, writer, ended))) })
 		}
+		d.must(harness.Until(ctx, harness.Patience, "a first event", func() error {
+			if told.count() == 0 {
+				return errors.New("none was told")
+			}
+			return nil
+		}))
 		for round := range 4 {
 			want := d.written.Load() + 10 + 3*int64(round)
 			d.must(harness.Until(ctx, harness.Patience, "writes", func() error { return atLeast(&d.written, want) }))
@@ -189,6 +198,7 @@ func TestAControlPlaneThatIsKilledWhileItWritesLeavesNothingHalfDone(t *testing.
 		writers.Wait()
 		d.must(d.process.Close())
 		d.whole(int(made.Load()))
+		d.toldOf(told)
 	})
 }
 
