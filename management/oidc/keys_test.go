@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,11 +28,13 @@ import (
 // when it is there.
 func TestTheBackgroundAsksLessOftenWhileAnIssuerIsAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		start, away := time.Now(), true
+		start := time.Now()
+		var away atomic.Bool
+		away.Store(true)
 		var asked []time.Duration
 		k := &keys{now: time.Now, fetch: func(context.Context) ([]jose.JSONWebKey, error) {
 			asked = append(asked, time.Since(start))
-			if away {
+			if away.Load() {
 				return nil, errors.New("away")
 			}
 			return []jose.JSONWebKey{{KeyID: "1"}}, nil
@@ -40,7 +43,7 @@ func TestTheBackgroundAsksLessOftenWhileAnIssuerIsAway(t *testing.T) {
 		ended := make(chan error)
 		go func() { ended <- k.run(ctx, func(error) {}) }()
 		<-time.After(20 * time.Minute) // of the bubble
-		away = false
+		away.Store(false)
 		<-time.After(40 * time.Minute)
 		stop()
 		if err := <-ended; err != nil {
