@@ -337,7 +337,7 @@ func (d *deployment) startControlPlane(w *work, l *listeners, service *managemen
 	w.back.Go(func() error { return denials.Run(w.lasting) })
 	w.front.Go(func() error { return api.Serve(w.ctx, listener, handler, d.config.ShutdownGrace, d.logger) })
 	w.front.Go(func() error { return hooks.runJobs(w.ctx, changes, failures, jobs.Handlers(service, changes)) })
-	watch, err := anomaly.New(anomaly.Options{Store: changes, Now: time.Now, Random: rand.Reader, Logger: d.logger})
+	watch, err := anomaly.New(anomaly.Options{Store: changes, Findings: service, Now: time.Now, Logger: d.logger})
 	if err != nil {
 		return extauthz.Part{}, err
 	}

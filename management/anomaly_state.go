@@ -42,7 +42,7 @@ func (s *Service) setAnomaly(ctx context.Context, a Actor, in AnomalyChange, act
 			return found, err
 		}
 		found.Version++
-		t.record(found.Namespace, action, "anomaly:"+found.ID, found.KeyID, details{
+		t.recordAnomaly(action, &found, details{
 			Before: facts{"state": was}, After: facts{"state": to, "note": note},
 		})
 		return found, nil

@@ -93,3 +93,20 @@ func (t *transaction) ruleHappened(action string, r *store.BlacklistRule) {
 	}
 	t.emit(event.BlacklistChanged, r.Namespace, e)
 }
+
+// anomalyHappened emits that something was found, or that a finding has ended.
+func (t *transaction) anomalyHappened(action string, a *store.Anomaly) {
+	kind := event.AnomalyOpened
+	switch action {
+	case "anomaly.open":
+	case "anomaly.resolve":
+		kind = event.AnomalyResolved
+	default:
+		return
+	}
+	t.emit(kind, a.Namespace, event.AnomalyChange{Anomaly: event.Anomaly{
+		AnomalyID: a.ID, Type: a.Type, Severity: string(a.Severity), State: string(a.State), Namespace: a.Namespace, KeyID: a.KeyID,
+		Subject: a.Subject, Message: a.Evidence.Message, Observed: a.Evidence.Observed, Expected: a.Evidence.Expected,
+		FirstAt: a.FirstAt, LastAt: a.LastAt,
+	}, Actor: t.actor.ID, Note: a.Note})
+}

@@ -27,7 +27,7 @@ type tenants struct {
 // settled is the image of tenants.
 var settled struct {
 	image
-	key, rule, admin, told, sent map[string]string
+	key, rule, admin, told, sent, found map[string]string
 }
 
 func newTenants(t *testing.T) *tenants {
@@ -41,7 +41,7 @@ func settle(t *testing.T) {
 	f := newFixture(t)
 	settled.key, settled.rule = map[string]string{"none": "key_none"}, map[string]string{"none": "blk_none"}
 	settled.admin, settled.told = map[string]string{"none": "tok_none"}, map[string]string{"none": "whk_none"}
-	settled.sent = map[string]string{"none": "dlv_none"}
+	settled.sent, settled.found = map[string]string{"none": "dlv_none"}, map[string]string{"none": "ano_none"}
 	for _, namespace := range []string{"a", "b"} {
 		f.policy(management.RoutePolicyCreate{Name: namespace, Namespaces: []string{namespace}, Hosts: []string{namespace + ".example.com"}})
 		for _, name := range []string{"shared", "unused"} {
@@ -50,11 +50,12 @@ func settle(t *testing.T) {
 		}
 		settled.key[namespace] = f.key(management.KeyCreate{Namespace: namespace, Name: "secret of " + namespace, Plan: "shared", Owner: "shared"}).Key.KeyID
 		settled.rule[namespace] = f.rule(management.BlacklistAdd{Namespace: namespace, Network: "192.0.2.1"}).ID
-		_, _, err := f.store.SeeAnomaly(t.Context(), store.Anomaly{
-			ID: "ano_" + namespace, Type: "rate_change", Severity: store.SeverityHigh, Namespace: namespace, KeyID: settled.key[namespace],
+		seen, _, err := f.AnomalySee(t.Context(), store.Anomaly{
+			Type: "rate_change", Severity: store.SeverityHigh, Namespace: namespace, KeyID: settled.key[namespace],
 			Subject: "key:" + settled.key[namespace], FirstAt: f.clock(), LastAt: f.clock(), Evidence: store.Evidence{Message: "much"},
 		})
 		must(t, err)
+		settled.found[namespace] = seen.ID
 		settled.told[namespace] = f.hook(namespace, "*").Webhook.ID
 		sent, err := f.WebhookTry(t.Context(), global, settled.told[namespace])
 		must(t, err)
@@ -436,7 +437,7 @@ func exportedEntries(export string) []string {
 }
 
 // finding is the id of the finding about the key of a namespace.
-func (w *tenants) finding(namespace string) string { return "ano_" + namespace }
+func (w *tenants) finding(namespace string) string { return settled.found[namespace] }
 
 // anonymous takes the names that the caller gave out of a text.
 func (w *tenants) anonymous(text string) string {

@@ -106,30 +106,26 @@ type AnomalyWriter interface {
 // SeeAnomaly writes down what a detector found, once while it lasts: it is
 // merged with an unresolved finding of the same type and subject, and what is
 // not younger than the resolution of the last one is known already. It answers
-// the finding and whether it is new. It is no change that an audit entry would
-// be about: nobody did anything.
-func (s *Store) SeeAnomaly(ctx context.Context, a Anomaly) (stored Anomaly, fresh bool, err error) {
-	err = s.Transact(ctx, func(ctx context.Context, w Writer) error {
-		last, err := w.LatestAnomaly(ctx, a.Type, a.Subject)
-		switch {
-		case err != nil && !errors.Is(err, ErrNotFound):
-			return err
-		case err == nil && last.State != AnomalyResolved:
-			merged, news := last.merge(&a)
-			stored = merged
-			if !news {
-				return nil
-			}
-			return w.UpdateAnomaly(ctx, merged)
-		case err == nil && !a.LastAt.After(last.StateAt):
-			stored = last
-			return nil
+// the finding and whether it is new. Only a new one is a change that wants an
+// audit entry: that something goes on is nobody's doing.
+func (tx *Tx) SeeAnomaly(ctx context.Context, a Anomaly) (stored Anomaly, fresh bool, err error) {
+	last, err := tx.LatestAnomaly(ctx, a.Type, a.Subject)
+	switch {
+	case err != nil && !errors.Is(err, ErrNotFound):
+		return Anomaly{}, false, err
+	case err == nil && last.State != AnomalyResolved:
+		merged, news := last.merge(&a)
+		if !news {
+			return merged, false, nil
 		}
-		a.State, a.CreatedAt, a.Version = AnomalyOpen, s.now().UTC().Truncate(time.Microsecond), 1
-		stored, fresh = a, true
-		return w.InsertAnomaly(ctx, a)
-	})
-	return stored, fresh, err
+		err := tx.w.UpdateAnomaly(ctx, merged)
+		merged.Version++
+		return merged, false, err
+	case err == nil && !a.LastAt.After(last.StateAt):
+		return last, false, nil
+	}
+	a.State, a.CreatedAt, a.Version = AnomalyOpen, tx.now, 1
+	return a, true, tx.changed(tx.w.InsertAnomaly(ctx, a), Change{})
 }
 
 // RemoveAnomalies removes a batch of findings that were resolved long ago.

@@ -17,7 +17,7 @@
 //
 // # The watch
 //
-// [Watch] reads what they need and writes findings down ([store.Store.SeeAnomaly]
+// [Watch] reads what they need and has findings written down ([store.Tx.SeeAnomaly]
 // merges what lasts). One leader runs it; running it twice does no harm. What
 // it reads is bounded; when there is more, the finding that would need the rest
 // is missed, and the pass says so. A pass that fails is tried again 5 seconds

@@ -4,14 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"time"
 
 	"credence/store"
 )
 
-// source is what the watch reads, and where it writes findings down.
+// source is what the watch reads, and where it removes what is old.
 // [store.Store] fulfils it.
 type source interface {
 	Key(ctx context.Context, keyID string) (store.Key, error)
@@ -20,8 +19,13 @@ type source interface {
 	FailingAddresses(ctx context.Context, from, until time.Time, limit int) ([]store.FailingAddress, error)
 	KeyNetworks(ctx context.Context, keyID string, from, until time.Time, limit int) ([]store.KeyNetwork, error)
 	UsageSums(ctx context.Context, q store.UsageQuery) ([]store.UsageSum, error)
-	SeeAnomaly(ctx context.Context, a store.Anomaly) (store.Anomaly, bool, error)
 	RemoveAnomalies(ctx context.Context, before time.Time) (int, error)
+}
+
+// desk is where findings are written down, and what a policy says is done
+// about them. management.Service fulfils it.
+type desk interface {
+	AnomalySee(ctx context.Context, a store.Anomaly) (stored store.Anomaly, fresh bool, err error)
 }
 
 const (
@@ -39,8 +43,8 @@ const (
 // Options are what a Watch needs.
 type Options struct {
 	Store      source
+	Findings   desk
 	Now        func() time.Time
-	Random     io.Reader
 	Logger     *slog.Logger
 	Thresholds Thresholds // the zero ones are the defaults
 }
@@ -59,8 +63,8 @@ func New(o Options) (*Watch, error) {
 		return nil, errors.New("anomaly watch: option Store is missing")
 	case o.Now == nil:
 		return nil, errors.New("anomaly watch: option Now is missing")
-	case o.Random == nil:
-		return nil, errors.New("anomaly watch: option Random is missing")
+	case o.Findings == nil:
+		return nil, errors.New("anomaly watch: option Findings is missing")
 	case o.Logger == nil:
 		return nil, errors.New("anomaly watch: option Logger is missing")
 	}
@@ -105,10 +109,7 @@ func (w *Watch) see(ctx context.Context, found []store.Anomaly, now time.Time) (
 			a.FirstAt = a.LastAt
 		}
 		a.FirstAt, a.LastAt = a.FirstAt.Truncate(time.Microsecond), a.LastAt.Truncate(time.Microsecond)
-		if a.ID, err = store.NewID(store.AnomalyIDPrefix, now, w.o.Random); err != nil {
-			return fresh, err
-		}
-		stored, is, err := w.o.Store.SeeAnomaly(ctx, a)
+		_, is, err := w.o.Findings.AnomalySee(ctx, a)
 		switch {
 		case errors.Is(err, store.ErrMissingReference): // of a key that nobody has
 			continue
@@ -116,8 +117,6 @@ func (w *Watch) see(ctx context.Context, found []store.Anomaly, now time.Time) (
 			return fresh, fmt.Errorf("write down %s of %s: %w", a.Type, a.Subject, err)
 		case is:
 			fresh++
-			w.o.Logger.WarnContext(ctx, "anomaly found", slog.String("anomaly", stored.ID), slog.String("type", a.Type),
-				slog.String("severity", string(a.Severity)), slog.String("subject", a.Subject), slog.String("message", a.Evidence.Message))
 		}
 	}
 	return fresh, nil

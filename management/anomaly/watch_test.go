@@ -40,9 +40,26 @@ func newDesk(t *testing.T) *desk {
 	must(t, err)
 	now := func() time.Time { return d.now }
 	d.store = store.New(sqlitetest.Open(t, now), keyset, now)
-	d.watch, err = anomaly.New(anomaly.Options{Store: d.store, Now: now, Random: rand.Reader, Logger: slog.New(slog.DiscardHandler)})
+	d.watch, err = anomaly.New(anomaly.Options{Store: d.store, Findings: findings{d.store}, Now: now, Logger: slog.New(slog.DiscardHandler)})
 	must(t, err)
 	return d
+}
+
+// findings writes findings down as the control plane does, and does nothing
+// about them.
+type findings struct{ store *store.Store }
+
+func (f findings) AnomalySee(ctx context.Context, a store.Anomaly) (stored store.Anomaly, fresh bool, err error) {
+	_, err = f.store.InTx(ctx, func(ctx context.Context, tx *store.Tx) (err error) {
+		if a.ID, err = store.NewID(store.AnomalyIDPrefix, tx.Now(), rand.Reader); err != nil {
+			return err
+		}
+		if stored, fresh, err = tx.SeeAnomaly(ctx, a); fresh {
+			tx.Audit(store.AuditRecord{Namespace: a.Namespace, Actor: "job:anomalies", Action: "anomaly.open", Object: "anomaly:" + a.ID})
+		}
+		return err
+	})
+	return stored, fresh && err == nil, err
 }
 
 func (d *desk) key(id string, kind store.KeyType, created time.Time) {
@@ -197,7 +214,7 @@ func TestAnErrorOfOnePartDoesNotKeepThePassFromTheOthers(t *testing.T) {
 		d.add(store.UsageBatch{Used: []store.KeyLastUse{{KeyID: "key_1", At: use.at, Networks: []netip.Addr{netip.MustParseAddr(use.network)}}}})
 	}
 	w, err := anomaly.New(anomaly.Options{
-		Store: brokenStore{d.store}, Now: func() time.Time { return d.now }, Random: rand.Reader, Logger: slog.New(slog.DiscardHandler),
+		Store: brokenStore{d.store}, Findings: findings{d.store}, Now: func() time.Time { return d.now }, Logger: slog.New(slog.DiscardHandler),
 	})
 	must(t, err)
 	if fresh, err := w.RunOnce(t.Context()); fresh != 1 || !errors.Is(err, errAway) {
@@ -209,9 +226,9 @@ func TestAnOptionThatIsMissingIsNamed(t *testing.T) {
 	d := newDesk(t)
 	for name, edit := range map[string]func(*anomaly.Options){
 		"Store": func(o *anomaly.Options) { o.Store = nil }, "Now": func(o *anomaly.Options) { o.Now = nil },
-		"Random": func(o *anomaly.Options) { o.Random = nil }, "Logger": func(o *anomaly.Options) { o.Logger = nil },
+		"Findings": func(o *anomaly.Options) { o.Findings = nil }, "Logger": func(o *anomaly.Options) { o.Logger = nil },
 	} {
-		o := anomaly.Options{Store: d.store, Now: time.Now, Random: rand.Reader, Logger: slog.New(slog.DiscardHandler)}
+		o := anomaly.Options{Store: d.store, Findings: findings{d.store}, Now: time.Now, Logger: slog.New(slog.DiscardHandler)}
 		edit(&o)
 		if _, err := anomaly.New(o); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"credence/management"
 	"credence/management/api"
 	"credence/management/client"
 	"credence/store"
@@ -15,8 +16,9 @@ import (
 type walk struct {
 	*client.Client
 
-	t     *testing.T
-	store *store.Store
+	t       *testing.T
+	store   *store.Store
+	service *management.Service
 }
 
 func ok[T any](w walk) func(T, error) T {
@@ -322,8 +324,8 @@ func aToken(w walk) (id, tag string) { return w.token("some").TokenID, "" }
 // anAnomaly is found by a job, not made by an operation.
 func anAnomaly(w walk) (id, tag string) {
 	at := newClock().now()
-	found, _, err := w.store.SeeAnomaly(w.t.Context(), store.Anomaly{
-		ID: store.AnomalyIDPrefix + "1", Type: "use_after_end", Severity: "high", State: "open", Namespace: "default", Subject: "address:192.0.2.1",
+	found, _, err := w.service.AnomalySee(w.t.Context(), store.Anomaly{
+		Type: "use_after_end", Severity: "high", State: "open", Namespace: "default", Subject: "address:192.0.2.1",
 		Evidence: store.Evidence{Observed: 1, Window: time.Minute, Message: "one"}, FirstAt: at, LastAt: at, CreatedAt: at,
 	})
 	must(w.t, err)
@@ -349,7 +351,7 @@ func TestEveryOperationThatChangesSomethingLeavesOneEntryOfItsAction(t *testing.
 		}
 		t.Run(op.ID, func(t *testing.T) {
 			d := deploy(t)
-			w := walk{d.client(t, d.admin), t, d.store}
+			w := walk{d.client(t, d.admin), t, d.store, d.service}
 			id, tag := "", ""
 			if row.ready != nil {
 				id, tag = row.ready(w)

@@ -18,6 +18,8 @@ const (
 	KeyPurged        Type = "key.purged"
 	PlanChanged      Type = "plan.changed"
 	BlacklistChanged Type = "blacklist.changed"
+	AnomalyOpened    Type = "anomaly.opened"
+	AnomalyResolved  Type = "anomaly.resolved"
 	WebhookDisabled  Type = "webhook.disabled"
 	WebhookTest      Type = "webhook.test"
 )
@@ -65,6 +67,12 @@ func Catalogue() []Definition {
 			RuleID: "blk_06f5x7c4h2m1v9s3w6n0p5t8qk", Namespace: "payments", Action: "added", Network: "203.0.113.0/24",
 			Reason: "key scan", EndsAt: exampleTime.Add(time.Hour), Actor: person,
 		}},
+		{AnomalyOpened, 1, "Use of a key or an address is not as it should be. While it lasts this is told once; findings about addresses are told to webhooks without a namespace.",
+			AnomalyChange{Anomaly: exampleAnomaly("open"), Actor: "job:anomalies"},
+		},
+		{AnomalyResolved, 1, "A person has ended a finding. When it goes on, there is a new one.", AnomalyChange{
+			Anomaly: exampleAnomaly("resolved"), Actor: person, Note: "load test",
+		}},
 		{WebhookDisabled, 1, "A webhook is no longer called, by decision of a person or because it failed for days. What it would have been told is kept for it.", WebhookChange{
 			WebhookID: "whk_06f5x8r6y0d4k2q7b1j9m3v5tz", Namespace: "payments",
 			Reason: "the receiver answered 410 Gone", Actor: "job:webhook_deliver",
@@ -76,6 +84,15 @@ func Catalogue() []Definition {
 }
 
 var exampleTime = time.Date(2026, 5, 4, 12, 30, 0, 0, time.UTC) //nolint:gochecknoglobals // the instant of every example
+
+func exampleAnomaly(state string) Anomaly {
+	key := exampleKey("active")
+	return Anomaly{
+		AnomalyID: "ano_06f5x9b2n7v4h0s8c3k6m1q5rw", Type: "rate_change", Severity: "high", State: state, Namespace: key.Namespace,
+		KeyID: key.KeyID, Subject: "key:" + key.KeyID, Message: "key " + key.KeyID + " made 5000 requests in the hour from 2026-05-04 11:00; in that hour of the week it made about 100, and never more than 130 in 28 days",
+		Observed: 5000, Expected: 100, FirstAt: exampleTime.Add(-90 * time.Minute), LastAt: exampleTime.Add(-30 * time.Minute),
+	}
+}
 
 func exampleKey(status string) Key {
 	return Key{

@@ -82,6 +82,29 @@ type BlacklistChange struct {
 	Actor     string    `json:"actor" doc:"Who did it, as the audit log names actors"`
 }
 
+// Anomaly is a finding as events show it.
+type Anomaly struct {
+	AnomalyID string    `json:"anomaly_id" doc:"Names the finding"`
+	Type      string    `json:"anomaly_type" doc:"What was found, e.g. brute_force"`
+	Severity  string    `json:"severity" doc:"low, medium, high or critical"`
+	State     string    `json:"state" doc:"open or resolved"`
+	Namespace string    `json:"namespace" doc:"Of the key; empty for what has none"`
+	KeyID     string    `json:"key_id,omitempty" doc:"Of the key that it is about; absent when it is about none"`
+	Subject   string    `json:"subject" doc:"key:, address: or network: and what it is about"`
+	Message   string    `json:"message" doc:"What was seen, in a sentence"`
+	Observed  float64   `json:"observed" doc:"The number that was seen"`
+	Expected  float64   `json:"expected" doc:"What is usual, or allowed at most"`
+	FirstAt   time.Time `json:"first_at" doc:"When it was seen first"`
+	LastAt    time.Time `json:"last_at" doc:"When it was seen last"`
+}
+
+// AnomalyChange is the data of [AnomalyOpened] and [AnomalyResolved].
+type AnomalyChange struct {
+	Anomaly Anomaly `json:"anomaly" doc:"The finding, after what happened"`
+	Actor   string  `json:"actor" doc:"Who did it, as the audit log names actors"`
+	Note    string  `json:"note,omitempty" doc:"Why, in the words of who resolved it"`
+}
+
 // WebhookChange is the data of [WebhookDisabled].
 type WebhookChange struct {
 	WebhookID string `json:"webhook_id" doc:"Names the webhook"`

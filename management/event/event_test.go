@@ -92,7 +92,7 @@ func described(t *testing.T, at string, value, schema any) {
 			described(t, at, item, s["items"])
 		}
 	default:
-		want := map[reflect.Kind][]any{reflect.String: {"string"}, reflect.Float64: {"integer"}, reflect.Bool: {"boolean"}}[reflect.TypeOf(v).Kind()]
+		want := map[reflect.Kind][]any{reflect.String: {"string"}, reflect.Float64: {"integer", "number"}, reflect.Bool: {"boolean"}}[reflect.TypeOf(v).Kind()]
 		if !slices.Contains(want, s["type"]) {
 			t.Errorf("%s: %v is described as %v", at, v, s["type"])
 		}

@@ -182,7 +182,14 @@ func anomalyList(f *fixture) {
 func anomalySeen(f *fixture) {
 	see := func(a store.Anomaly, wantID string, wantFresh bool) store.Anomaly {
 		f.Helper()
-		stored, fresh, err := f.store.SeeAnomaly(f.Context(), a)
+		var stored store.Anomaly
+		var fresh bool
+		_, err := f.store.InTx(f.Context(), func(ctx context.Context, tx *store.Tx) (err error) {
+			if stored, fresh, err = tx.SeeAnomaly(ctx, a); fresh {
+				tx.Audit(store.AuditRecord{Namespace: a.Namespace, Actor: "job:anomalies", Action: "anomaly.open", Object: "anomaly:" + a.ID})
+			}
+			return err
+		})
 		f.ok(err)
 		equal(f, stored.ID, wantID)
 		equal(f, fresh, wantFresh)
