@@ -18,6 +18,8 @@ const (
 	WebhookIDPrefix   = "whk_"
 	DeliveryIDPrefix  = "dlv_"
 	EventIDPrefix     = "evt_"
+
+	ConnectionIDPrefix = "con_"
 )
 
 var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding) //nolint:gochecknoglobals // immutable alphabet

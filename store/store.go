@@ -19,6 +19,7 @@ type Reader interface {
 	TokenReader
 	WebhookReader
 	DeliveryReader
+	ConnectionReader
 	AuditReader
 	CheckpointReader
 	AnchorReader
@@ -44,6 +45,7 @@ type Writer interface {
 	TokenWriter
 	WebhookWriter
 	DeliveryWriter
+	ConnectionWriter
 	IdempotencyWriter
 	JobWriter
 	AuditWriter

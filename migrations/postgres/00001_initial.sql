@@ -530,6 +530,36 @@ CREATE TABLE credence.webhook_deliveries (
 CREATE INDEX webhook_deliveries_due ON credence.webhook_deliveries (webhook_id, next_at, sequence) WHERE state = 'pending';
 CREATE INDEX webhook_deliveries_created_at ON credence.webhook_deliveries (created_at);
 
+-- The ways to other programs whose credentials are managed here. One without
+-- namespace is used by global actors only. The credential is sealed.
+CREATE TABLE credence.connections (
+    connection_id  text COLLATE "C" NOT NULL PRIMARY KEY CHECK (connection_id <> ''),
+    kind           text COLLATE "C" NOT NULL CHECK (kind IN ('gitea', 'n8n')),
+    name           text COLLATE "C" NOT NULL CHECK (name <> ''),
+    namespace      text COLLATE "C" REFERENCES credence.namespaces (name),
+    description    text        NOT NULL,
+    url            text        NOT NULL CHECK (url <> ''),
+    account        text        NOT NULL,
+    credential     bytea       NOT NULL,
+    ca             text        NOT NULL,
+    server_name    text        NOT NULL,
+    logins         text[]      NOT NULL,
+    scopes         text[]      NOT NULL,
+    settings       jsonb       NOT NULL,
+    state          text        NOT NULL CHECK (state IN ('active', 'paused')),
+    state_reason   text        NOT NULL,
+    state_at       timestamptz NOT NULL,
+    created_by     text        NOT NULL,
+    created_at     timestamptz NOT NULL,
+    updated_at     timestamptz NOT NULL,
+    version        bigint      NOT NULL CHECK (version >= 0),
+    seen_at        timestamptz,
+    server_version text        NOT NULL,
+    UNIQUE (kind, name)
+);
+
+CREATE INDEX connections_namespace ON credence.connections (namespace) WHERE namespace IS NOT NULL;
+
 CREATE TABLE credence.idempotency_keys (
     actor           text COLLATE "C" NOT NULL CHECK (actor <> ''),
     idempotency_key text COLLATE "C" NOT NULL CHECK (idempotency_key <> ''),

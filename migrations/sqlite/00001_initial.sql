@@ -518,6 +518,36 @@ CREATE TABLE webhook_deliveries (
 CREATE INDEX webhook_deliveries_due ON webhook_deliveries (webhook_id, next_at, sequence) WHERE state = 'pending';
 CREATE INDEX webhook_deliveries_created_at ON webhook_deliveries (created_at);
 
+-- The ways to other programs whose credentials are managed here. One without
+-- namespace is used by global actors only. The credential is sealed.
+CREATE TABLE connections (
+    connection_id  TEXT    NOT NULL PRIMARY KEY CHECK (connection_id <> ''),
+    kind           TEXT    NOT NULL CHECK (kind IN ('gitea', 'n8n')),
+    name           TEXT    NOT NULL CHECK (name <> ''),
+    namespace      TEXT    REFERENCES namespaces (name),
+    description    TEXT    NOT NULL,
+    url            TEXT    NOT NULL CHECK (url <> ''),
+    account        TEXT    NOT NULL,
+    credential     BLOB    NOT NULL,
+    ca             TEXT    NOT NULL,
+    server_name    TEXT    NOT NULL,
+    logins         TEXT    NOT NULL CHECK (json_type(logins) = 'array'),
+    scopes         TEXT    NOT NULL CHECK (json_type(scopes) = 'array'),
+    settings       TEXT    NOT NULL CHECK (json_type(settings) = 'object'),
+    state          TEXT    NOT NULL CHECK (state IN ('active', 'paused')),
+    state_reason   TEXT    NOT NULL,
+    state_at       INTEGER NOT NULL,
+    created_by     TEXT    NOT NULL,
+    created_at     INTEGER NOT NULL,
+    updated_at     INTEGER NOT NULL,
+    version        INTEGER NOT NULL CHECK (version >= 0),
+    seen_at        INTEGER,
+    server_version TEXT    NOT NULL,
+    UNIQUE (kind, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX connections_namespace ON connections (namespace) WHERE namespace IS NOT NULL;
+
 CREATE TABLE idempotency_keys (
     actor           TEXT    NOT NULL CHECK (actor <> ''),
     idempotency_key TEXT    NOT NULL CHECK (idempotency_key <> ''),

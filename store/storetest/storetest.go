@@ -66,6 +66,7 @@ func groups() []group {
 		{"webhook", webhookPromises()},
 		{"delivery", deliveryPromises()},
 		{"webhook_turn", turnPromises()},
+		{"connection", connectionPromises()},
 		{"audit", auditPromises()},
 		{"audit_checkpoint", checkpointPromises()},
 		{"quota", quotaPromises()},
