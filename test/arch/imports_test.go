@@ -57,6 +57,8 @@ var mayImport = map[string][]string{
 	"management/event/generate": {"management/event"},
 	"management/signature":      {},
 	"management/webhook":        {"management/outgoing", "management/signature", "store"},
+	// What the clients of other programs have in common.
+	"management/remote": {"management/outgoing", "store/credential"},
 
 	// Tokens of identity providers, beside admin tokens.
 	"management/oidc": {"management", "store"},
@@ -140,7 +142,7 @@ var mayImport = map[string][]string{
 var livesIn = map[string][]string{
 	// The standard library's doors to the world.
 	"database/sql": {"store/sqlite"},
-	"net/http":     {".", "extauthz", "extauthz/doctor", "extauthz/drill", "extauthz/forward", "management/anchor", "management/api", "management/client", "management/oidc", "management/outgoing", "management/signature", "management/webhook"},
+	"net/http":     {".", "extauthz", "extauthz/doctor", "extauthz/drill", "extauthz/forward", "management/anchor", "management/api", "management/client", "management/oidc", "management/outgoing", "management/remote", "management/signature", "management/webhook"},
 	"os/exec":      {},
 
 	// Envoy's types and the transport stop in the data plane's root package;
@@ -180,7 +182,7 @@ var livesIn = map[string][]string{
 	"github.com/prometheus/client_golang": {".", "extauthz", "extauthz/forward", "management/api", "management/jobs", "management/oidc", "management/webhook", "store/certfile", "store/redis"},
 	"golang.org/x/net/http2/hpack":        {"extauthz/unary"},
 	"golang.org/x/sync":                   {".", "extauthz", "management/oidc", "store/storetest"},
-	"go.uber.org/ratelimit":               {"management/webhook"},
+	"go.uber.org/ratelimit":               {"management/remote", "management/webhook"},
 	"github.com/google/go-cmp":            {"store/storetest"},
 }
 
