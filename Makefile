@@ -30,13 +30,18 @@ RACE := -race -gcflags=modernc.org/sqlite/lib=-race=false -gcflags=modernc.org/l
 # All packages but those whose tests start a real Envoy.
 WITHOUT_ENVOY = $$(go list ./... | grep -Ev '/test/(e2e|chaos|demo|fleet|forward|gateways|outage)$$')
 
-# All packages but the long run while everything fails, which test-all makes.
-TESTED = $$(go list ./... | grep -v '/test/chaos$$')
+# The packages whose tests start the program and look at it from outside. What
+# they do at the same time happens in processes of their own, which test-race
+# builds with the race detector; with it they take two to three times as long.
+DRIVEN = . $(addprefix ./test/,demo e2e fleet forward gateways outage receipt)
+
+# All others but the long run while everything fails, which test-all makes.
+WATCHED = $$(go list ./... | grep -Ev '^credence$$|/test/(chaos|demo|e2e|fleet|forward|gateways|outage|receipt)$$')
 
 # All packages but those whose tests start any other program.
 ALONE = $$(go list ./... | grep -Ev '/(test/(audit|e2e|chaos|demo|fleet|forward|gateways|outage|pgserver|redisserver)|store/postgres|store/redis)$$')
 
-.PHONY: help demo run build test test-short test-all test-chaos test-envoy-matrix test-gateways lint bench bench-stages bench-revocation bench-limits bench-import bench-start bench-audit bench-anomaly fuzz tools generate verify tools-test tools-store tools-lint tools-proxies tools-gateways
+.PHONY: help demo run build test test-short test-race test-all test-chaos test-envoy-matrix test-gateways lint bench bench-stages bench-revocation bench-limits bench-import bench-start bench-audit bench-anomaly fuzz tools generate verify tools-test tools-store tools-lint tools-proxies tools-gateways
 
 help: ## list what can be made
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z][a-z-]*:.*## / { printf "  %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,12 +59,16 @@ build: ## build the binary ./credence
 # Without the cache of results: it does not see that the program changed which
 # the tests build and start.
 test: tools-test tools-store tools-proxies ## all tests, with -race, a real Envoy, PostgreSQL and Redis (under 10 minutes on 2 cores)
-	go test $(RACE) -count=1 -p 3 -timeout 10m $(TESTED)
+	go test $(RACE) -count=1 -p 3 -timeout 10m $(WATCHED)
+	go test -count=1 -p 3 -timeout 10m $(DRIVEN)
+
+test-race: tools-test tools-store tools-proxies ## the tests that start the program, the program built with -race
+	go test $(RACE) -count=1 -p 2 -timeout 20m $(DRIVEN)
 
 test-short: ## the tests that need no Envoy, PostgreSQL or Redis, without -race
 	go test -timeout 5m $(ALONE)
 
-test-all: tools-store test-envoy-matrix ## what make test leaves out: the Envoy matrix, fuzzers on inputs that are always the same, benchmarks once
+test-all: tools-store test-envoy-matrix test-race ## what make test leaves out: the Envoy matrix, the program with -race, fuzzers on inputs that are always the same, benchmarks once
 	@if test/tools/gateways.sh --built; then $(MAKE) --no-print-directory test-gateways; \
 	  else echo "test-gateways is left out: its programs are not built (make tools-gateways, half an hour or more)"; fi
 	test/tools/fuzz.sh --same 2000
