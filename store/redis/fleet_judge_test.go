@@ -14,6 +14,7 @@ type request struct {
 	plane   *plane
 	digest  int
 	at      instants
+	from    instants       // when the read began that it waits for
 	read    instants       // before the last read of the feed
 	applied store.Position // zero while the plane knows nothing
 	head    store.Revision
@@ -36,7 +37,7 @@ type reply struct {
 func (f *fleet) begin(p *plane, i int, h *hold) *request {
 	f.ledger.mu.Lock()
 	r := &request{
-		plane: p, digest: i, at: p.clock.read(), read: p.lastRead, applied: p.follower.Applied(),
+		plane: p, digest: i, at: p.clock.read(), from: p.clock.read(), read: p.lastRead, applied: p.follower.Applied(),
 		head: f.ledger.now.head().Revision, sealed: f.sealed, first: p.asked[i] != p.loads || p.loads == 0,
 		away: p.away() != nil, before: p.answered[i], lost: p.lost, hold: h, answer: make(chan reply, 1),
 	}
@@ -79,6 +80,8 @@ func (f *fleet) done(r *request) bool {
 // judge holds an answer against the promises.
 func (f *fleet) judge(r *request, got reply) {
 	p, age := r.plane, r.at.since(r.read)
+	f.ledger.mu.Lock()
+	defer f.ledger.mu.Unlock()
 	if got.err != nil {
 		if !errors.Is(got.err, store.ErrUnavailable) {
 			f.Fatalf("find: %v", got.err)
@@ -86,8 +89,6 @@ func (f *fleet) judge(r *request, got reply) {
 		f.mustNotFail(r)
 		return
 	}
-	f.ledger.mu.Lock()
-	defer f.ledger.mu.Unlock()
 	if age >= fleetCeiling {
 		f.Fatalf("answered %+v although the feed was last read %s ago", got, age)
 	}
@@ -101,7 +102,7 @@ func (f *fleet) judge(r *request, got reply) {
 	f.counts.answers++
 	p.asked[r.digest] = p.loads     // it may have been read again after a new beginning
 	if got.stamp != "" && !r.away { // within its TTL, then
-		p.answered[r.digest] = answered{at: r.at, applied: r.applied, load: p.loads, stamp: got.stamp}
+		p.answered[r.digest] = answered{at: r.from, applied: r.applied, load: p.loads, stamp: got.stamp}
 	}
 }
 
@@ -128,12 +129,13 @@ func (f *fleet) allowed(r *request, stamp string) []string {
 }
 
 // mustNotFail complains of an error where the key was known and the feed has
-// been read within the ceiling.
+// been read within the ceiling. The caller holds the ledger's mutex.
 func (f *fleet) mustNotFail(r *request) {
 	known := r.before
 	switch {
 	case f.size < digests, known.stamp == "", known.load != r.plane.loads, known.applied != r.applied: // may have been dropped
 	case r.hold != nil, r.plane.clock.read() != r.at: // much may have happened meanwhile
+	case slices.Contains(f.ledger.now.between(r.digest, r.applied.Revision), ""): // purged, and a read ahead of time knows
 	case r.counted >= fleetCeiling || r.at.since(known.at) >= fleetCeiling: // has to end
 	case r.applied == (store.Position{}) || r.applied != r.plane.follower.Applied():
 	default:

@@ -128,10 +128,13 @@ func (f *fleet) anyPlane() *plane {
 func anyDigest(t *rapid.T) int { return rapid.IntRange(0, digests-1).Draw(t, "digest") }
 
 // locked runs a change of the ledger, and lets everybody come to rest.
+// A change may draw, and a draw may end the run: it leaves nothing locked.
 func (f *fleet) locked(change func()) {
-	f.ledger.mu.Lock()
-	change()
-	f.ledger.mu.Unlock()
+	func() {
+		f.ledger.mu.Lock()
+		defer f.ledger.mu.Unlock()
+		change()
+	}()
 	synctest.Wait()
 }
 
@@ -152,18 +155,19 @@ func (f *fleet) change(t *rapid.T) {
 	})
 }
 
-func heldAt(p *plane, i int) bool {
+// heldAt answers the request of the digest whose read is held; nil if none is.
+func heldAt(p *plane, i int) *request {
 	for _, r := range p.held {
 		if r.digest == i {
-			return true
+			return r
 		}
 	}
-	return false
+	return nil
 }
 
 func (f *fleet) find(t *rapid.T) {
 	p, i := f.anyPlane(), anyDigest(t)
-	if heldAt(p, i) {
+	if heldAt(p, i) != nil {
 		return // it would wait
 	}
 	r := f.begin(p, i, nil)
@@ -179,8 +183,10 @@ func (f *fleet) find(t *rapid.T) {
 // and the cache, if it needs one.
 func (f *fleet) findAndHold(t *rapid.T) {
 	p, i := f.anyPlane(), anyDigest(t)
-	if heldAt(p, i) {
-		p.held = append(p.held, f.begin(p, i, nil)) // joins
+	if first := heldAt(p, i); first != nil { // joins, and gets what is as old as the first one's
+		r := f.begin(p, i, nil)
+		r.from = first.from
+		p.held = append(p.held, r)
 		return
 	}
 	f.ledger.mu.Lock()

@@ -153,11 +153,13 @@ func (g *KeyGuard) position() (store.Position, bool) {
 }
 
 // settled reports whether the record, read between the positions, is still
-// true as far as this replica has followed the feed.
+// true as far as this replica has followed the feed. A head that lies before
+// what the reader had applied is that of a restored backup, which the reader
+// had not noticed: the record belongs to neither history.
 func (g *KeyGuard) settled(k *store.KeyRecord, before, after store.Position) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if !g.passed(before) || !g.passed(after) {
+	if after.Revision < before.Revision || !g.passed(before) || !g.passed(after) {
 		return false
 	}
 	for _, about := range [...]subject{
