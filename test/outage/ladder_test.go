@@ -114,7 +114,7 @@ func TestAReplicaOnItsSnapshotStopsAtTheCeilingOfTheProcessBeforeIt(t *testing.T
 	r.gets(text, http.StatusOK)
 	r.replica.Kill()
 	r.again()
-	r.stopsBy(r.prober(r.replica), text, stops, receipt.Silent[0].StopsAt)
+	r.stopped(r.lastAccepted(r.prober(r.replica), text), stops, receipt.Silent[0].StopsAt)
 	r.gets(text, http.StatusServiceUnavailable)
 	r.line.Mend()
 	r.gets(text, http.StatusUnauthorized)

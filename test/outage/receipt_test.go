@@ -149,22 +149,31 @@ func TestAReplicaThatIsCutOffFromPostgreSQLStopsAtItsCeiling(t *testing.T) {
 		probers = append(probers, w.prober(w.replica(own, "--ceiling", ceiling.String(), "--cache-ttl", "5s")))
 	}
 	id, text := w.key()
+	// Both have applied what made the key: what they look up now, they keep.
+	other, _ := w.key()
+	if receipt := w.revoke(other, "30s"); receipt.State != client.ReceiptComplete || receipt.Replicas < len(probers) {
+		t.Fatalf("receipt %+v, want a complete one of both replicas", receipt)
+	}
 	for _, p := range probers {
 		w.answers(p, text, http.StatusOK)
 	}
 	cut.Cut()
 	silent.Hold()
 	stops := time.Now().Add(ceiling) // reads count from before now
+	// They are asked from before the revocation on, however long that takes.
+	last := make([]time.Time, len(probers))
+	var waiting sync.WaitGroup
+	for i, p := range probers {
+		waiting.Go(func() { last[i] = w.lastAccepted(p, text) })
+	}
 	receipt := w.revoke(id, "100ms")
+	waiting.Wait()
 	if receipt.State != client.ReceiptPartial || len(receipt.Silent) != len(probers) {
 		t.Fatalf("receipt %+v, want a partial one that names both replicas", receipt)
 	}
-	var waiting sync.WaitGroup
-	for i, p := range probers {
-		told := receipt.Silent[i].StopsAt
-		waiting.Go(func() { w.stopsBy(p, text, stops, told) })
+	for i, at := range last {
+		w.stopped(at, stops, receipt.Silent[i].StopsAt)
 	}
-	waiting.Wait()
 	cut.Mend()
 	silent.Mend()
 	for _, p := range probers {
@@ -172,10 +181,9 @@ func TestAReplicaThatIsCutOffFromPostgreSQLStopsAtItsCeiling(t *testing.T) {
 	}
 }
 
-// stopsBy waits until the replica answers 503 and complains of a key that it
-// accepts after either instant.
-func (w *world) stopsBy(p *stage.Prober, text string, ceiling, told time.Time) {
-	accepted := 0
+// lastAccepted waits until the replica answers 503 and answers when the last
+// Check began that it accepted.
+func (w *world) lastAccepted(p *stage.Prober, text string) (at time.Time) {
 	err := harness.Until(w.Context(), harness.Patience, "the replica stops", func() error {
 		begun := time.Now()
 		got, err := p.Check(w.Context(), text)
@@ -186,16 +194,22 @@ func (w *world) stopsBy(p *stage.Prober, text string, ceiling, told time.Time) {
 			return nil
 		case got.Status != http.StatusOK:
 			w.Errorf("answered %+v while it could not read the feed", got)
-		case begun.After(told), begun.After(ceiling):
-			w.Errorf("accepted %s after the ceiling, %s after what the receipt says", begun.Sub(ceiling), begun.Sub(told))
 		}
-		accepted++
+		at = begun
 		return errStillAccepted
 	})
 	if err != nil {
 		w.Error(err)
 	}
-	if accepted == 0 {
+	if at.IsZero() {
 		w.Error("it stopped at once: the test shows nothing")
+	}
+	return at
+}
+
+// stopped complains of a Check that was accepted after either instant.
+func (w *world) stopped(at, ceiling, told time.Time) {
+	if at.After(told) || at.After(ceiling) {
+		w.Errorf("accepted %s after the ceiling, %s after what the receipt says", at.Sub(ceiling), at.Sub(told))
 	}
 }
