@@ -28,6 +28,7 @@ const (
 	CodeKeyNotPurgeable      Code = "key_not_purgeable"             // neither revoked nor expired
 	CodeIdempotencyKeyReused Code = "idempotency_key_reused"        // with another request
 	CodeIdentityProvider     Code = "identity_provider_unavailable" // nobody can say whether its token is usable
+	CodeRemote               Code = "remote_failed"                 // another program did not do its part
 	CodeUnavailable          Code = "unavailable"                   // try again
 	CodeInternal             Code = "internal"                      // a fault of ours
 )
@@ -36,7 +37,7 @@ const (
 func Codes() []Code {
 	return []Code{
 		CodeInvalidInput, CodeNotFound, CodeConflict, CodeStaleVersion, CodePreconditionRequired, CodeForbidden,
-		CodeUnauthorized, CodeInUse, CodeKeyRevoked, CodeKeyExpired, CodeKeyRotated, CodeKeyNotPurgeable, CodeIdempotencyKeyReused, CodeIdentityProvider, CodeUnavailable,
+		CodeUnauthorized, CodeInUse, CodeKeyRevoked, CodeKeyExpired, CodeKeyRotated, CodeKeyNotPurgeable, CodeIdempotencyKeyReused, CodeIdentityProvider, CodeRemote, CodeUnavailable,
 		CodeInternal,
 	}
 }

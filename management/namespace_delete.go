@@ -41,7 +41,7 @@ func (s *Service) NamespaceDelete(ctx context.Context, a Actor, in NamespaceDele
 			return store.Namespace{}, err
 		}
 		if err := t.DeleteNamespace(ctx, n.Name, n.Version); errors.Is(err, store.ErrReferenced) {
-			return store.Namespace{}, refuse(CodeInUse, "%s: still in use: keys, owners, plans, key policies or blacklist rules live in it; remove them first", what)
+			return store.Namespace{}, refuse(CodeInUse, "%s: still in use: keys, owners, plans, key policies, blacklist rules or connections live in it; remove them first", what)
 		} else if err != nil {
 			return store.Namespace{}, err
 		}

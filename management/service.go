@@ -32,6 +32,10 @@ type Options struct {
 	// ProtectedNetworks are what no blacklist rule may touch, unless forced: the
 	// platform's own addresses.
 	ProtectedNetworks []netip.Prefix
+	// Gitea and N8N are the programs whose credentials are managed; nil for none:
+	// their connections cannot be made then.
+	Gitea System
+	N8N   System
 }
 
 // Service is the use-cases of the control plane. It keeps no state of its own
@@ -48,6 +52,7 @@ type Service struct {
 	acceptsForeign bool
 	outgoing       outgoing.Options
 	protected      []netip.Prefix
+	systems        map[store.ConnectionKind]System // nil: no client
 }
 
 // New makes a Service. It answers an error that names the option that is
@@ -68,5 +73,6 @@ func New(o Options) (*Service, error) {
 	return &Service{
 		store: o.Store, secrets: o.Secrets, random: o.Random, now: o.Now, logger: o.Logger,
 		retention: o.Retention, anchors: o.Anchors, acceptsForeign: o.AcceptForeignKeys, outgoing: o.Outgoing, protected: o.ProtectedNetworks,
+		systems: map[store.ConnectionKind]System{store.ConnectionGitea: o.Gitea, store.ConnectionN8N: o.N8N},
 	}, nil
 }

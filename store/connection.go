@@ -124,7 +124,7 @@ func (tx *Tx) DeleteConnection(ctx context.Context, id string, version int64) er
 	return tx.changed(tx.w.DeleteConnection(ctx, id, version), Change{})
 }
 
-// SetConnectionSeen notes what a check saw, outside of any change.
-func (s *Store) SetConnectionSeen(ctx context.Context, id string, seen ConnectionSeen) error {
-	return s.Transact(ctx, func(ctx context.Context, w Writer) error { return w.SetConnectionSeen(ctx, id, seen) })
+// SetConnectionSeen notes what a check saw. The data plane need not know.
+func (tx *Tx) SetConnectionSeen(ctx context.Context, id string, seen ConnectionSeen) error {
+	return tx.changed(tx.w.SetConnectionSeen(ctx, id, seen), Change{})
 }

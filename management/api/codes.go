@@ -42,6 +42,7 @@ func codeMeanings() []codeMeaning {
 		of(management.CodePreconditionRequired, "A change without If-Match.", "Read the object and send its ETag as If-Match."),
 		{codeTooManyFailures, http.StatusTooManyRequests, "The address has sent too many tokens that are not usable.", "Wait as long as Retry-After says."},
 		of(management.CodeInternal, "A fault of the server.", "Report request_id to who runs it."),
+		of(management.CodeRemote, "Another program (Gitea, n8n) did not do its part; errors says why.", "Do what errors says; what it was told is mended by itself."),
 		of(management.CodeIdentityProvider, "The identity provider of the token cannot be asked now.", "Try again after Retry-After, or use an admin token."),
 		of(management.CodeUnavailable, "The server cannot do it now; nothing was changed, or the answer alone was lost.", "Try again after Retry-After, with the same Idempotency-Key."),
 	}

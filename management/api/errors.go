@@ -41,6 +41,8 @@ func statusOf(code management.Code) int {
 		return http.StatusUnauthorized
 	case management.CodeIdentityProvider, management.CodeUnavailable:
 		return http.StatusServiceUnavailable
+	case management.CodeRemote:
+		return http.StatusBadGateway
 	case management.CodeInternal:
 		return http.StatusInternalServerError
 	}

@@ -35,7 +35,7 @@ type exitRow struct {
 func exitTable() []exitRow {
 	return []exitRow{
 		{ExitOK, "done", nil},
-		{ExitFailure, "anything else", []string{"internal", "unexpected_answer", "misdirected_request", "no_such_path", "method_not_allowed", "unsupported_media_type"}},
+		{ExitFailure, "anything else", []string{"internal", "unexpected_answer", "misdirected_request", "no_such_path", "method_not_allowed", "unsupported_media_type", "remote_failed"}},
 		{ExitUsage, "a flag, argument or value is wrong", []string{"invalid_input", "malformed_request", "payload_too_large", "precondition_required", "idempotency_key_reused"}},
 		{ExitNotFound, "no such object", []string{"not_found"}},
 		{ExitConflict, "the name is taken, the object changed meanwhile, is in use, or its state forbids it", []string{"conflict", "stale_version", "in_use", "key_revoked", "key_expired", "key_rotated", "key_not_purgeable"}},

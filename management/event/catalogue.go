@@ -7,21 +7,23 @@ type Type string
 
 // The types.
 const (
-	KeyCreated       Type = "key.created"
-	KeyUpdated       Type = "key.updated"
-	KeyRotated       Type = "key.rotated"
-	KeyRevoked       Type = "key.revoked"
-	KeyDisabled      Type = "key.disabled"
-	KeyEnabled       Type = "key.enabled"
-	KeySuspended     Type = "key.suspended"
-	KeyExpired       Type = "key.expired"
-	KeyPurged        Type = "key.purged"
-	PlanChanged      Type = "plan.changed"
-	BlacklistChanged Type = "blacklist.changed"
-	AnomalyOpened    Type = "anomaly.opened"
-	AnomalyResolved  Type = "anomaly.resolved"
-	WebhookDisabled  Type = "webhook.disabled"
-	WebhookTest      Type = "webhook.test"
+	KeyCreated        Type = "key.created"
+	KeyUpdated        Type = "key.updated"
+	KeyRotated        Type = "key.rotated"
+	KeyRevoked        Type = "key.revoked"
+	KeyDisabled       Type = "key.disabled"
+	KeyEnabled        Type = "key.enabled"
+	KeySuspended      Type = "key.suspended"
+	KeyExpired        Type = "key.expired"
+	KeyPurged         Type = "key.purged"
+	PlanChanged       Type = "plan.changed"
+	BlacklistChanged  Type = "blacklist.changed"
+	AnomalyOpened     Type = "anomaly.opened"
+	AnomalyResolved   Type = "anomaly.resolved"
+	ConnectionPaused  Type = "connection.paused"
+	ConnectionResumed Type = "connection.resumed"
+	WebhookDisabled   Type = "webhook.disabled"
+	WebhookTest       Type = "webhook.test"
 )
 
 // Definition is a row of the catalogue.
@@ -72,6 +74,12 @@ func Catalogue() []Definition {
 		},
 		{AnomalyResolved, 1, "A person has ended a finding. When it goes on, there is a new one.", AnomalyChange{
 			Anomaly: exampleAnomaly("resolved"), Actor: person, Note: "load test",
+		}},
+		{ConnectionPaused, 1, "A connection to another program is not used until it is mended: its credential was not accepted there, or a person said so.", ConnectionChange{
+			Kind: "gitea", Name: "main", Namespace: "payments", Reason: "credential_rejected", Actor: "system",
+		}},
+		{ConnectionResumed, 1, "A connection to another program is used again.", ConnectionChange{
+			Kind: "gitea", Name: "main", Namespace: "payments", Actor: person,
 		}},
 		{WebhookDisabled, 1, "A webhook is no longer called, by decision of a person or because it failed for days. What it would have been told is kept for it.", WebhookChange{
 			WebhookID: "whk_06f5x8r6y0d4k2q7b1j9m3v5tz", Namespace: "payments",

@@ -105,6 +105,15 @@ type AnomalyChange struct {
 	Note    string  `json:"note,omitempty" doc:"Why, in the words of who resolved it"`
 }
 
+// ConnectionChange is the data of [ConnectionPaused] and [ConnectionResumed].
+type ConnectionChange struct {
+	Kind      string `json:"kind" doc:"The program: gitea or n8n"`
+	Name      string `json:"name" doc:"Name of the connection"`
+	Namespace string `json:"namespace" doc:"Who may use it; empty for those who are not limited to namespaces"`
+	Reason    string `json:"reason,omitempty" doc:"Why it is paused: credential_rejected or by_person"`
+	Actor     string `json:"actor" doc:"Who did it, as the audit log names actors; system when the credential was rejected"`
+}
+
 // WebhookChange is the data of [WebhookDisabled].
 type WebhookChange struct {
 	WebhookID string `json:"webhook_id" doc:"Names the webhook"`

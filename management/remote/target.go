@@ -17,6 +17,9 @@ type Target struct {
 	CA         string          // authorities to trust, PEM; "": those of the process
 	ServerName string          // that the certificate must bear; "": the host of URL
 	Settings   map[string]string
+	// What it may be used for, for a check of whether it can be.
+	Logins []string
+	Scopes []string
 }
 
 // Fail is the error for an answer that the program gave. Message is its own

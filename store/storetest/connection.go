@@ -81,13 +81,15 @@ func connectionPromises() []promise {
 			f.insertConnections(f.sampleConnection(1, ""))
 			want := f.sampleConnection(1, "")
 			for _, seen := range []store.ConnectionSeen{{At: f.clock.now(), ServerVersion: "9.9.9"}, {}} {
-				f.ok(f.store.SetConnectionSeen(f.Context(), connectionID(1), seen))
+				f.do(func(ctx context.Context, tx *store.Tx) error { return tx.SetConnectionSeen(ctx, connectionID(1), seen) })
 				want.Seen = seen
 				equal(f, f.storedConnection(1), want)
 			}
 		}},
 		{"SetConnectionSeen", "answers nil for a connection that is gone", func(f *fixture) {
-			f.ok(f.store.SetConnectionSeen(f.Context(), connectionID(1), store.ConnectionSeen{At: f.clock.now()}))
+			f.do(func(ctx context.Context, tx *store.Tx) error {
+				return tx.SetConnectionSeen(ctx, connectionID(1), store.ConnectionSeen{At: f.clock.now()})
+			})
 		}},
 		{"DeleteConnection", "answers ErrNotFound when there is none and ErrStale on another version", func(f *fixture) {
 			remove := func(version int64) error {

@@ -40,8 +40,8 @@ var mayImport = map[string][]string{
 	// Control plane. The CLI is a client of the HTTP API and nothing else.
 	// To count the different addresses that still use a rotated key.
 	// To judge where a webhook may point before it is called, to make its secret,
-	// and to name what happened.
-	"management":       {"management/audit", "management/event", "management/outgoing", "management/signature", "store", "store/credential", "store/limit", "store/route", "store/sketch"},
+	// and to name what happened. What calls of other programs answer.
+	"management":       {"management/audit", "management/event", "management/gitea", "management/outgoing", "management/remote", "management/signature", "store", "store/credential", "store/limit", "store/route", "store/sketch"},
 	"management/audit": {"store"},
 	"management/jobs":  {"store"},
 	// The places outside that keep checkpoints; management declares what they fulfil.
@@ -59,6 +59,8 @@ var mayImport = map[string][]string{
 	"management/webhook":        {"management/outgoing", "management/signature", "store"},
 	// What the clients of other programs have in common.
 	"management/remote": {"management/outgoing", "store/credential"},
+	// The clients themselves. They keep no record; they judge the form of one.
+	"management/gitea": {"management/remote", "store", "store/credential"},
 
 	// Tokens of identity providers, beside admin tokens.
 	"management/oidc": {"management", "store"},
@@ -103,6 +105,8 @@ var mayImport = map[string][]string{
 	"test/pgserver": {},
 	// A real Redis, likewise.
 	"test/redisserver": {},
+	// What answers like Gitea, and the real one that a test is to use.
+	"test/fakegitea": {"management/outgoing"},
 	"test/fleet":       {"*"},
 	"test/outage":      {"*"},
 	// The same, with everything failing at once.
@@ -142,7 +146,7 @@ var mayImport = map[string][]string{
 var livesIn = map[string][]string{
 	// The standard library's doors to the world.
 	"database/sql": {"store/sqlite"},
-	"net/http":     {".", "extauthz", "extauthz/doctor", "extauthz/drill", "extauthz/forward", "management/anchor", "management/api", "management/client", "management/oidc", "management/outgoing", "management/remote", "management/signature", "management/webhook"},
+	"net/http":     {".", "extauthz", "extauthz/doctor", "extauthz/drill", "extauthz/forward", "management/anchor", "management/api", "management/client", "management/gitea", "management/oidc", "management/outgoing", "management/remote", "management/signature", "management/webhook"},
 	"os/exec":      {},
 
 	// Envoy's types and the transport stop in the data plane's root package;

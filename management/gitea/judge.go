@@ -1,0 +1,81 @@
+package gitea
+
+import (
+	"net/http"
+	"strings"
+
+	"credence/management/remote"
+)
+
+// row is one line of the table of refusals: the first that fits counts. Gitea
+// gives no codes, so the text decides among those of one status.
+type row struct {
+	status int
+	says   string // part of the message
+	kind   remote.Kind
+}
+
+func refusals() []row {
+	return []row{
+		{http.StatusUnauthorized, "token is required", remote.UnexpectedAnswer}, // our header did not arrive
+		{http.StatusUnauthorized, "", remote.CredentialRejected},
+		{http.StatusForbidden, "prohibited from signing in", remote.AccountBlocked},
+		{http.StatusForbidden, "must change your password", remote.AccountBlocked},
+		{http.StatusForbidden, "not activated", remote.AccountBlocked},
+		{http.StatusForbidden, "", remote.Forbidden},
+		{http.StatusBadRequest, "has been used already", remote.NameConflict},
+		{http.StatusBadRequest, "invalid access token scope", remote.ScopeInvalid},
+		{http.StatusBadRequest, "must have a scope", remote.ScopeInvalid},
+		{http.StatusBadRequest, "", remote.RequestInvalid},
+		{http.StatusUnprocessableEntity, "", remote.RequestInvalid},
+		{http.StatusNotFound, "", remote.NotFound},
+		{http.StatusMethodNotAllowed, "", remote.EndpointMissing},
+	}
+}
+
+// judge is nil for a success, else the error that the answer is. Only JSON is
+// Gitea's own word: other answers are those of a proxy, of a server that starts,
+// or of another program.
+func judge(t *remote.Target, a *remote.Answer, method string) error {
+	switch {
+	case a.OK():
+		return nil
+	case a.Status == http.StatusTooManyRequests:
+		return t.Fail(remote.RateLimited, a.Status, a.Words())
+	case a.Status >= http.StatusInternalServerError:
+		e := t.Fail(remote.Unavailable, a.Status, message(a))
+		e.Uncertain = method == http.MethodPost
+		return e
+	case a.Form != remote.JSON && (a.Status == http.StatusNotFound || a.Status == http.StatusMethodNotAllowed):
+		return t.Fail(remote.EndpointMissing, a.Status, a.Words())
+	case a.Form != remote.JSON:
+		return t.Fail(remote.UnexpectedAnswer, a.Status, "something else than Gitea answers: "+a.Words())
+	}
+	said := message(a)
+	for _, r := range refusals() {
+		if r.status == a.Status && strings.Contains(said, r.says) {
+			return t.Fail(r.kind, a.Status, hinted(a.Status, said))
+		}
+	}
+	return t.Fail(remote.UnexpectedAnswer, a.Status, said)
+}
+
+func message(a *remote.Answer) string {
+	if said := a.Field("message"); said != "" {
+		return said
+	}
+	return a.Words()
+}
+
+// hinted adds what a message does not tell.
+func hinted(status int, said string) string {
+	switch {
+	case strings.Contains(said, "token is required"):
+		return said + " (the Authorization header did not arrive: a proxy removes it)"
+	case strings.Contains(said, "invalid username, password or token"):
+		return said + " (so it is, too, when the account has a second factor: use an access token of it)"
+	case status == http.StatusForbidden && strings.Contains(said, "doer should be"):
+		return said + " (the account is no site administrator, or the Authorization header did not arrive)"
+	}
+	return said
+}
