@@ -13,6 +13,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"credence/test/fakegitea"
 	"credence/test/issuer"
 )
 
@@ -30,7 +31,8 @@ func TestMain(m *testing.M) {
 // address; `overwrite FILE TEXT` replaces a file's first bytes; `replace FILE
 // OLD NEW` replaces a text in it; `issuer` runs an identity provider and sets
 // ISSUER and ISSUER_CA, `jwt FILE SUBJECT GROUP...` gets a token from it,
-// `issuer-stop` takes it down; `capture NAME PATTERN` sets NAME to what the
+// `issuer-stop` takes it down; `gitea VERSION` runs what answers like Gitea, with a
+// user alice, and sets GITEA; `capture NAME PATTERN` sets NAME to what the
 // pattern finds in the standard output of the command before.
 func TestScripts(t *testing.T) {
 	providers := &scriptIssuers{tb: t, running: map[*testscript.TestScript]*issuer.Issuer{}}
@@ -53,8 +55,20 @@ func TestScripts(t *testing.T) {
 			"issuer":      providers.start,
 			"issuer-stop": providers.stop,
 			"jwt":         providers.token,
+			"gitea":       scriptGitea(t),
 		},
 	})
+}
+
+func scriptGitea(t *testing.T) func(*testscript.TestScript, bool, []string) {
+	return func(ts *testscript.TestScript, neg bool, args []string) {
+		if neg || len(args) != 1 {
+			ts.Fatalf("usage: gitea VERSION")
+		}
+		s := fakegitea.New(t, args[0])
+		s.AddUser(fakegitea.User{Login: "alice"})
+		ts.Setenv("GITEA", s.URL)
+	}
 }
 
 func scriptReady(ts *testscript.TestScript, neg bool, args []string) {

@@ -21,7 +21,9 @@ import (
 	"credence/management"
 	"credence/management/anomaly"
 	"credence/management/api"
+	"credence/management/gitea"
 	"credence/management/jobs"
+	"credence/management/remote"
 	"credence/store"
 	"credence/store/certfile"
 	"credence/store/credential"
@@ -199,12 +201,17 @@ func (d *deployment) newService() (*management.Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	forge, err := gitea.New(remote.Options{Outgoing: reach, Now: time.Now, Version: version()})
+	if err != nil {
+		return nil, err
+	}
 	return management.New(management.Options{
 		Store: d.store(), Secrets: d.secrets, Random: rand.Reader, Now: time.Now, Logger: d.logger,
 		Retention: d.config.Retention, Anchors: anchors,
 		ProtectedNetworks: d.config.ProtectedNetworks,
 		AcceptForeignKeys: d.config.AcceptForeignKeys,
 		Outgoing:          reach,
+		Gitea:             forge,
 	})
 }
 

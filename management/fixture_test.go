@@ -2,6 +2,7 @@ package management_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"database/sql" //nolint:depguard // reads every table raw, which no role of store can, to prove that nothing was written
 	"encoding/json"
@@ -23,14 +24,23 @@ import (
 
 	"credence/management"
 	"credence/management/audit"
+	"credence/management/gitea"
+	"credence/management/outgoing"
+	"credence/management/remote"
 	"credence/store"
 	"credence/store/credential"
 	"credence/store/seal"
 	"credence/store/sqlite"
 	"credence/store/sqlite/sqlitetest"
+	"credence/test/fakegitea"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// unpaced lets everybody through.
+type unpaced struct{}
+
+func (unpaced) Take() time.Time { return time.Time{} }
 
 // start is the instant at which every fixture's clock begins.
 var start = time.Date(2026, 11, 3, 12, 0, 0, 0, time.UTC)
@@ -130,10 +140,22 @@ func (f *fixture) with(change func(*management.Options)) *management.Service {
 		Store: f.store, Secrets: f.secrets, Random: rand.Reader, Now: f.clock,
 		Logger: slog.New(slog.NewJSONHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
+	o.Gitea = f.forge()
 	change(&o)
 	service, err := management.New(o)
 	must(f.t, err)
 	return service
+}
+
+// forge is the client for Gitea servers, which goes with the test.
+func (f *fixture) forge() *gitea.Client { return f.forgeAt(fakegitea.Reach()) }
+
+func (f *fixture) forgeAt(reach outgoing.Options) *gitea.Client {
+	f.t.Helper()
+	forge, err := gitea.New(remote.Options{Outgoing: reach, Now: f.clock, Pace: func(int) remote.Pacer { return unpaced{} }, Wait: func(context.Context, time.Duration) error { return nil }})
+	must(f.t, err)
+	f.t.Cleanup(forge.Close)
+	return forge
 }
 
 func (f *fixture) clock() time.Time {

@@ -56,6 +56,8 @@ func settle(t *testing.T) {
 		})
 		must(t, err)
 		settled.found[namespace] = seen.ID
+		_, err = f.ConnectionCreate(t.Context(), global, connectionTo("https://git.example.com", namespace, namespace))
+		must(t, err)
 		settled.told[namespace] = f.hook(namespace, "*").Webhook.ID
 		sent, err := f.WebhookTry(t.Context(), global, settled.told[namespace])
 		must(t, err)
@@ -71,10 +73,23 @@ type attempt func(ctx context.Context, w *tenants, namespace string) (answer any
 
 // attempts holds every method of Service that takes an actor. refusal is the
 // code of the answer to a foreign object; "" for lists, which answer nothing.
-var attempts = map[string]struct {
+var attempts = merged(insideAttempts, outsideAttempts)
+
+// attempted is an attempt and what it is answered.
+type attempted struct {
 	refusal management.Code
 	try     attempt
-}{
+}
+
+func merged(parts ...map[string]attempted) map[string]attempted {
+	all := map[string]attempted{}
+	for _, part := range parts {
+		maps.Copy(all, part)
+	}
+	return all
+}
+
+var insideAttempts = map[string]attempted{
 	"KeyCreate": {management.CodeInvalidInput, func(ctx context.Context, w *tenants, ns string) (any, error) {
 		return w.KeyCreate(ctx, onlyA, management.KeyCreate{Name: "x", Namespace: ns, Plan: "shared", Owner: "shared"})
 	}},
@@ -305,45 +320,6 @@ var attempts = map[string]struct {
 	}},
 	"TokenRotate": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
 		return w.TokenRotate(ctx, onlyA, management.TokenRotate{ID: w.admin[ns]})
-	}},
-	"WebhookCreate": {management.CodeInvalidInput, func(ctx context.Context, w *tenants, ns string) (any, error) {
-		return w.WebhookCreate(ctx, onlyA, management.WebhookCreate{Namespace: ns, URL: "https://example.com/", Events: []string{"*"}})
-	}},
-	"WebhookList": {"", func(ctx context.Context, w *tenants, ns string) (any, error) {
-		return w.WebhookList(ctx, onlyA, management.WebhookList{Namespace: ns})
-	}},
-	"WebhookRead": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
-		return w.WebhookRead(ctx, onlyA, w.told[ns])
-	}},
-	"WebhookUpdate": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
-		return w.WebhookUpdate(ctx, onlyA, management.WebhookUpdate{ID: w.told[ns], Version: 1, Rate: management.Set(3)})
-	}},
-	"WebhookDisable": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
-		return w.WebhookDisable(ctx, onlyA, management.WebhookDisable{ID: w.told[ns], Reason: "mine"})
-	}},
-	"WebhookEnable": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
-		return w.WebhookEnable(ctx, onlyA, w.told[ns])
-	}},
-	"WebhookRotateSecret": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
-		return w.WebhookRotateSecret(ctx, onlyA, management.WebhookRotateSecret{ID: w.told[ns]})
-	}},
-	"WebhookTry": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
-		return w.WebhookTry(ctx, onlyA, w.told[ns])
-	}},
-	"WebhookDeliveries": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
-		return w.WebhookDeliveries(ctx, onlyA, management.WebhookDeliveries{WebhookID: w.told[ns]})
-	}},
-	"WebhookDelivery": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
-		return w.WebhookDelivery(ctx, onlyA, w.told[ns], w.sent[ns])
-	}},
-	"WebhookRedeliver": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
-		return w.WebhookRedeliver(ctx, onlyA, management.WebhookRedeliver{WebhookID: w.told[ns], DeliveryID: w.sent[ns]})
-	}},
-	"WebhookReplay": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
-		return w.WebhookReplay(ctx, onlyA, management.WebhookReplay{WebhookID: w.told[ns], Since: start})
-	}},
-	"WebhookDelete": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
-		return nil, w.WebhookDelete(ctx, onlyA, management.WebhookDelete{ID: w.told[ns]})
 	}},
 	"AuditCheckpoint": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
 		return w.AuditCheckpoint(ctx, onlyA, ns)

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"time"
 
+	"credence/management/gitea"
 	"credence/management/outgoing"
 	"credence/store"
 	"credence/store/credential"
@@ -34,7 +35,7 @@ type Options struct {
 	ProtectedNetworks []netip.Prefix
 	// Gitea and N8N are the programs whose credentials are managed; nil for none:
 	// their connections cannot be made then.
-	Gitea System
+	Gitea *gitea.Client
 	N8N   System
 }
 
@@ -73,6 +74,18 @@ func New(o Options) (*Service, error) {
 	return &Service{
 		store: o.Store, secrets: o.Secrets, random: o.Random, now: o.Now, logger: o.Logger,
 		retention: o.Retention, anchors: o.Anchors, acceptsForeign: o.AcceptForeignKeys, outgoing: o.Outgoing, protected: o.ProtectedNetworks,
-		systems: map[store.ConnectionKind]System{store.ConnectionGitea: o.Gitea, store.ConnectionN8N: o.N8N},
+		systems: o.systems(),
 	}, nil
+}
+
+// systems are the programs that there is a client for.
+func (o *Options) systems() map[store.ConnectionKind]System {
+	all := map[store.ConnectionKind]System{}
+	if o.Gitea != nil {
+		all[store.ConnectionGitea] = o.Gitea
+	}
+	if o.N8N != nil {
+		all[store.ConnectionN8N] = o.N8N
+	}
+	return all
 }

@@ -10,6 +10,7 @@ import (
 	"credence/management/api"
 	"credence/management/client"
 	"credence/store"
+	"credence/test/fakegitea"
 )
 
 // walk is a deployment in which every operation can succeed once.
@@ -242,6 +243,21 @@ var audited = map[string]leaves{
 		_, err := w.RoutePolicyDelete(w.t.Context(), client.RoutePolicyDeleteInput{Name: name, IfMatch: tag})
 		return err
 	}},
+	"GiteaConnectionCreate": {"connection.create", nil, func(w walk, _, _ string) error {
+		aConnection(w)
+		return nil
+	}},
+	"GiteaConnectionUpdate": {"connection.update", aConnection, func(w walk, id, tag string) error {
+		_, err := w.GiteaConnectionUpdate(w.t.Context(), client.ConnectionUpdateInput{Name: id, IfMatch: tag, Body: client.ConnectionUpdate{Paused: client.Set(true)}})
+		return err
+	}},
+	"GiteaConnectionDelete": {"connection.delete", aConnection, func(w walk, id, tag string) error {
+		return w.GiteaConnectionDelete(w.t.Context(), client.ConnectionDeleteInput{Name: id, IfMatch: tag})
+	}},
+	"GiteaConnectionCheck": {"connection.check", aConnection, func(w walk, id, _ string) error {
+		_, err := w.GiteaConnectionCheck(w.t.Context(), client.ConnectionInput{Name: id})
+		return err
+	}},
 	"WebhookCreate": {"webhook.create", nil, func(w walk, _, _ string) error {
 		w.webhook()
 		return nil
@@ -317,6 +333,15 @@ func aFailedDelivery(w walk) (webhook, delivery string) {
 	stored.State, stored.NextAt, stored.EndedAt = store.DeliveryFailed, time.Time{}, stored.CreatedAt
 	must(w.t, w.store.RecordTry(w.t.Context(), stored, func(*store.Webhook) {}))
 	return made.WebhookID, d.DeliveryID
+}
+
+// aConnection leads to a server that answers like Gitea.
+func aConnection(w walk) (name, tag string) {
+	made := ok[client.Connection](w)(w.GiteaConnectionCreate(w.t.Context(), client.ConnectionCreateInput{Body: client.ConnectionCreate{
+		Name: "main", URL: fakegitea.New(w.t, "1.27.3").URL, Account: fakegitea.Admin, Credential: fakegitea.Password,
+		Logins: []string{"*"}, Scopes: []string{"write:repository"},
+	}}))
+	return made.Name, made.ETag()
 }
 
 func aToken(w walk) (id, tag string) { return w.token("some").TokenID, "" }

@@ -20,6 +20,7 @@ import (
 func documentConfig(version string) huma.Config {
 	registry := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
 	// On the wire a field of a merge patch is its value or null.
+	patched[client.KeyText](registry)
 	patched[string](registry)
 	patched[bool](registry)
 	patched[[]string](registry)
@@ -27,6 +28,7 @@ func documentConfig(version string) huma.Config {
 	patched[time.Time](registry)
 	patched[[]client.Limit](registry)
 	patched[[]client.Quota](registry)
+	patched[map[string]string](registry)
 	patched[map[string]*string](registry)
 	format := huma.Format{Marshal: encode, Unmarshal: json.Unmarshal}
 	return huma.Config{

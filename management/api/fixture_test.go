@@ -21,10 +21,13 @@ import (
 	"credence/management"
 	"credence/management/api"
 	"credence/management/client"
+	"credence/management/gitea"
+	"credence/management/remote"
 	"credence/store"
 	"credence/store/credential"
 	"credence/store/seal"
 	"credence/store/sqlite/sqlitetest"
+	"credence/test/fakegitea"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -90,7 +93,10 @@ func deploy(tb testing.TB, change ...func(*api.Options)) *deployment {
 	secrets, err := credential.NewSecrets(rand.Reader)
 	must(tb, err)
 	d.store = store.New(db, keyset, d.clock.now)
-	d.service, err = management.New(management.Options{Store: d.store, Secrets: secrets, Random: rand.Reader, Now: d.clock.now, Logger: logger})
+	forge, err := gitea.New(remote.Options{Outgoing: fakegitea.Reach(), Now: d.clock.now})
+	must(tb, err)
+	tb.Cleanup(forge.Close)
+	d.service, err = management.New(management.Options{Store: d.store, Secrets: secrets, Random: rand.Reader, Now: d.clock.now, Logger: logger, Outgoing: fakegitea.Reach(), Gitea: forge})
 	must(tb, err)
 	first, err := d.service.TokenBootstrap(tb.Context(), management.TokenBootstrap{})
 	must(tb, err)

@@ -42,6 +42,7 @@ func Operations() []Operation {
 		tokenOperations(),
 		webhookOperations(),
 		deliveryOperations(),
+		connectionOperations(),
 		auditOperations(),
 		usageOperations(),
 		cleanupOperations(),

@@ -130,7 +130,7 @@ func TestEveryCodeOfTheUseCasesIsKnownToTheTableOfStatuses(t *testing.T) {
 		management.CodeUnauthorized: 401, management.CodeInUse: 409, management.CodeKeyRevoked: 409,
 		management.CodeKeyExpired: 409, management.CodeKeyRotated: 409,
 		management.CodeKeyNotPurgeable: 409, management.CodeIdempotencyKeyReused: 422, management.CodeUnavailable: 503,
-		management.CodeIdentityProvider: 503, management.CodeInternal: 500,
+		management.CodeIdentityProvider: 503, management.CodeRemote: 502, management.CodeInternal: 500,
 	}
 	for _, code := range management.Codes() {
 		if got := api.StatusOf(code); got != want[code] {

@@ -98,6 +98,7 @@ func Commands(o Options) []*cobra.Command {
 		noun(o, "webhooks", "addresses outside that are told of events", webhookExamples,
 			webhookCreate, webhookList, webhookShow, webhookUpdate, webhookDelete, webhookEnable, webhookDisable, webhookRotateSecret,
 			webhookTest, webhookDeliveries, webhookRedeliver, webhookReplay, webhookListen),
+		noun(o, "gitea", "access tokens of Gitea users", giteaExamples, giteaConnections().connections),
 		export(o),
 		usageNoun(o),
 		noun(o, "anomalies", "use of keys and addresses that is not as it should be", anomalyExamples,
@@ -141,6 +142,8 @@ const (
 	webhookExamples = `  credence webhooks create https://hooks.example.com/credence --event "key.*" --namespace payments
   credence webhooks test WEBHOOK_ID
   credence webhooks deliveries WEBHOOK_ID --state failed`
+	giteaExamples = `  credence gitea connections create main --url https://git.example.com --account credence --login 'ci-*' --scope write:repository
+  credence gitea connections check main`
 	tokenExamples = `  credence tokens create --name ci --role operator --namespace payments --save-to ci.token
   credence tokens list`
 )

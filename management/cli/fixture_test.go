@@ -24,10 +24,13 @@ import (
 	"credence/management"
 	"credence/management/api"
 	"credence/management/cli"
+	"credence/management/gitea"
+	"credence/management/remote"
 	"credence/store"
 	"credence/store/credential"
 	"credence/store/seal"
 	"credence/store/sqlite/sqlitetest"
+	"credence/test/fakegitea"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -53,8 +56,11 @@ func open(t *testing.T) *office {
 	must(t, err)
 	secrets, err := credential.NewSecrets(rand.Reader)
 	must(t, err)
+	forge, err := gitea.New(remote.Options{Outgoing: fakegitea.Reach(), Now: now})
+	must(t, err)
+	t.Cleanup(forge.Close)
 	service, err := management.New(management.Options{
-		Store: store.New(db, keyset, now), Secrets: secrets, Random: rand.Reader, Now: now, Logger: logger,
+		Store: store.New(db, keyset, now), Secrets: secrets, Random: rand.Reader, Now: now, Logger: logger, Outgoing: fakegitea.Reach(), Gitea: forge,
 	})
 	must(t, err)
 	first, err := service.TokenBootstrap(t.Context(), management.TokenBootstrap{})

@@ -355,6 +355,43 @@ func (c *Client) WebhookReplay(ctx context.Context, in WebhookReplayInput) (Webh
 	return call[WebhookReplayed](ctx, c, http.MethodPost, "/v1/webhooks/{webhook_id}/replay", in)
 }
 
+// GiteaConnectionCreate: Make a connection to Gitea.
+// POST /v1/gitea/connections, role admin.
+func (c *Client) GiteaConnectionCreate(ctx context.Context, in ConnectionCreateInput) (Connection, error) {
+	return call[Connection](ctx, c, http.MethodPost, "/v1/gitea/connections", in)
+}
+
+// GiteaConnectionList: List connections to Gitea, by name.
+// GET /v1/gitea/connections, role viewer.
+func (c *Client) GiteaConnectionList(ctx context.Context, in ConnectionListInput) (List[Connection], error) {
+	return call[List[Connection]](ctx, c, http.MethodGet, "/v1/gitea/connections", in)
+}
+
+// GiteaConnectionShow: Show a connection to Gitea.
+// GET /v1/gitea/connections/{name}, role viewer.
+func (c *Client) GiteaConnectionShow(ctx context.Context, in ConnectionInput) (Connection, error) {
+	return call[Connection](ctx, c, http.MethodGet, "/v1/gitea/connections/{name}", in)
+}
+
+// GiteaConnectionUpdate: Change a connection to Gitea (JSON merge patch).
+// PATCH /v1/gitea/connections/{name}, role admin.
+func (c *Client) GiteaConnectionUpdate(ctx context.Context, in ConnectionUpdateInput) (Connection, error) {
+	return call[Connection](ctx, c, http.MethodPatch, "/v1/gitea/connections/{name}", in)
+}
+
+// GiteaConnectionDelete: Delete a connection to Gitea.
+// DELETE /v1/gitea/connections/{name}, role admin.
+func (c *Client) GiteaConnectionDelete(ctx context.Context, in ConnectionDeleteInput) error {
+	_, err := call[Nothing](ctx, c, http.MethodDelete, "/v1/gitea/connections/{name}", in)
+	return err
+}
+
+// GiteaConnectionCheck: Call Gitea and say its version, what the connection may do there and what it lacks.
+// POST /v1/gitea/connections/{name}/check, role admin.
+func (c *Client) GiteaConnectionCheck(ctx context.Context, in ConnectionInput) (ConnectionChecked, error) {
+	return call[ConnectionChecked](ctx, c, http.MethodPost, "/v1/gitea/connections/{name}/check", in)
+}
+
 // AuditList: List audit entries, newest first.
 // GET /v1/audit, role auditor.
 func (c *Client) AuditList(ctx context.Context, in AuditListInput) (List[AuditEntry], error) {

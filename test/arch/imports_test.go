@@ -48,7 +48,7 @@ var mayImport = map[string][]string{
 	"management/anchor": {},
 	// Detectors over what was counted.
 	"management/anomaly": {"store", "store/sketch"},
-	"management/api":     {"management", "management/client", "store", "store/credential", "store/limit", "store/route"},
+	"management/api":     {"management", "management/client", "management/remote", "store", "store/credential", "store/limit", "store/route"},
 	"management/client":  {"store/certfile", "store/credential"},
 	// The one way out, for whoever calls addresses that others have named.
 	"management/outgoing": {},
@@ -107,8 +107,8 @@ var mayImport = map[string][]string{
 	"test/redisserver": {},
 	// What answers like Gitea, and the real one that a test is to use.
 	"test/fakegitea": {"management/outgoing"},
-	"test/fleet":       {"*"},
-	"test/outage":      {"*"},
+	"test/fleet":     {"*"},
+	"test/outage":    {"*"},
 	// The same, with everything failing at once.
 	"test/chaos": {"*"},
 	// Real proxies that ask over HTTP.
