@@ -22,6 +22,7 @@ func recordSettings() []setting {
 		{inControl, "usage-days-retention", "duration", "17520h", "how long usage by the day is kept, and the networks that a key was used from", duration(func(c *config) *time.Duration { return &c.Retention.UsageDays }, 24*time.Hour, 7300*24*time.Hour)},
 		{inControl, "idempotency-retention", "duration", "24h", "how long a repeated create answers what the first one made", duration(func(c *config) *time.Duration { return &c.Retention.Idempotency }, time.Hour, 30*24*time.Hour)},
 		{inControl, "changes-retention", "duration", "72h", "how long rows of the change feed are kept", duration(func(c *config) *time.Duration { return &c.Retention.Changes }, 2*time.Hour, 365*24*time.Hour)},
+		{inControl, "reports-retention", "duration", "9600h", "how long reports are kept; 0 for ever", retention(func(c *config) *time.Duration { return &c.Retention.Reports })},
 		{inControl, "audit-retention", "duration", "0s", "how long audit entries are kept; what is older is removed up to a checkpoint that every anchor holds; 0 for ever", retention(func(c *config) *time.Duration { return &c.Retention.Audit })},
 		{inControl, "audit-checkpoint-every", "duration", "10m", "how often it is signed where the audit log stands, and anchors are told", duration(func(c *config) *time.Duration { return &c.AuditCheckpointEvery }, 10*time.Second, 7*24*time.Hour)},
 		{inControl, "audit-anchors", "list", "", "places outside that are told of every checkpoint: file:/PATH or https://HOST/PATH (a POST of JSON lines); private addresses need outgoing-allow", list(func(c *config) *[]string { return &c.AuditAnchors })},
@@ -77,7 +78,7 @@ func (d *deployment) passes(service *management.Service, changes *store.Store, f
 		return nil, err
 	}
 	var work []func(context.Context) error
-	for _, p := range append(jobs.Cleanups(service), jobs.Audit(service, d.config.AuditCheckpointEvery), usages) {
+	for _, p := range append(jobs.Cleanups(service), jobs.Audit(service, d.config.AuditCheckpointEvery), jobs.LateReports(service), usages) {
 		work = append(work, p.Work(d.logger, failures))
 	}
 	return work, nil

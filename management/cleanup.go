@@ -60,6 +60,10 @@ func (s *Service) cleanups() []cleanup {
 			name: "replicas", about: "replicas that were not heard of", every: 10 * time.Minute,
 			aged: true, keep: keepReplicas, most: 20, run: rows(store.OldReplicas, s.store.RemoveReplicas),
 		},
+		{
+			name: "reports", about: "reports, kept for those who look back", every: time.Hour,
+			aged: true, keep: s.retention.Reports, most: 20, run: rows(store.OldReports, s.store.RemoveReports),
+		},
 		oldAudit(s.retention.Audit),
 	}
 }

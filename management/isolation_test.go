@@ -22,18 +22,20 @@ type tenants struct {
 	admin map[string]string // admin token id by namespace
 	told  map[string]string // webhook id by namespace
 	sent  map[string]string // delivery id by namespace
+	said  map[string]string // report id by namespace
+	due   map[string]string // report schedule id by namespace
 }
 
 // settled is the image of tenants.
 var settled struct {
 	image
-	key, rule, admin, told, sent, found map[string]string
+	key, rule, admin, told, sent, found, said, due map[string]string
 }
 
 func newTenants(t *testing.T) *tenants {
 	t.Helper()
 	settled.once.Do(func() { settle(t) })
-	return &tenants{fixture: settled.open(t), key: maps.Clone(settled.key), rule: maps.Clone(settled.rule), admin: maps.Clone(settled.admin), told: maps.Clone(settled.told), sent: settled.sent}
+	return &tenants{fixture: settled.open(t), key: maps.Clone(settled.key), rule: maps.Clone(settled.rule), admin: maps.Clone(settled.admin), told: maps.Clone(settled.told), sent: settled.sent, said: settled.said, due: settled.due}
 }
 
 func settle(t *testing.T) {
@@ -42,6 +44,7 @@ func settle(t *testing.T) {
 	settled.key, settled.rule = map[string]string{"none": "key_none"}, map[string]string{"none": "blk_none"}
 	settled.admin, settled.told = map[string]string{"none": "tok_none"}, map[string]string{"none": "whk_none"}
 	settled.sent, settled.found = map[string]string{"none": "dlv_none"}, map[string]string{"none": "ano_none"}
+	settled.said, settled.due = map[string]string{"none": "rpt_none"}, map[string]string{"none": "rsc_none"}
 	for _, namespace := range []string{"a", "b"} {
 		f.policy(management.RoutePolicyCreate{Name: namespace, Namespaces: []string{namespace}, Hosts: []string{namespace + ".example.com"}})
 		for _, name := range []string{"shared", "unused"} {
@@ -62,6 +65,12 @@ func settle(t *testing.T) {
 		sent, err := f.WebhookTry(t.Context(), global, settled.told[namespace])
 		must(t, err)
 		settled.sent[namespace] = sent.ID
+		said, err := f.ReportCreate(t.Context(), global, management.ReportCreate{Namespace: namespace})
+		must(t, err)
+		settled.said[namespace] = said.Report.ID
+		due, err := f.ReportScheduleCreate(t.Context(), global, management.ReportScheduleCreate{Namespace: namespace, Every: "daily"})
+		must(t, err)
+		settled.due[namespace] = due.Schedule.ID
 		settled.admin[namespace] = f.admin(management.TokenCreate{Role: "operator", Namespaces: []string{namespace}}).Token.ID
 	}
 	settled.keyset, settled.secrets, settled.content = f.keyset, f.secrets, f.closed()
@@ -73,7 +82,7 @@ type attempt func(ctx context.Context, w *tenants, namespace string) (answer any
 
 // attempts holds every method of Service that takes an actor. refusal is the
 // code of the answer to a foreign object; "" for lists, which answer nothing.
-var attempts = merged(insideAttempts, outsideAttempts)
+var attempts = merged(insideAttempts, outsideAttempts, reportAttempts)
 
 // attempted is an attempt and what it is answered.
 type attempted struct {
@@ -417,80 +426,8 @@ func (w *tenants) finding(namespace string) string { return settled.found[namesp
 
 // anonymous takes the names that the caller gave out of a text.
 func (w *tenants) anonymous(text string) string {
-	for _, given := range []string{w.key["b"], w.key["none"], w.rule["b"], w.rule["none"], w.admin["b"], w.admin["none"], w.told["b"], w.told["none"], w.finding("b"), w.finding("none"), `"b"`, `"none"`, `"b:1"`, `"none:1"`} {
+	for _, given := range []string{w.key["b"], w.key["none"], w.rule["b"], w.rule["none"], w.admin["b"], w.admin["none"], w.told["b"], w.told["none"], w.said["b"], w.said["none"], w.due["b"], w.due["none"], w.finding("b"), w.finding("none"), `"b"`, `"none"`, `"b:1"`, `"none:1"`} {
 		text = strings.ReplaceAll(text, given, "GIVEN")
 	}
 	return text
-}
-
-func TestListsOfALimitedActorHoldOnlyItsNamespaces(t *testing.T) {
-	w := newTenants(t)
-	w.rule["global"] = w.fixture.rule(management.BlacklistAdd{Network: "198.51.100.1"}).ID
-	keys, err := w.KeyList(t.Context(), onlyA, management.KeyList{})
-	must(t, err)
-	for _, k := range keys.Items {
-		if k.Namespace != "a" {
-			t.Errorf("key of %q", k.Namespace)
-		}
-	}
-	plans, err := w.PlanList(t.Context(), onlyA, management.PlanList{})
-	must(t, err)
-	for _, p := range plans.Items {
-		if p.Namespace != "a" {
-			t.Errorf("plan of %q", p.Namespace)
-		}
-	}
-	owners, err := w.OwnerList(t.Context(), onlyA, management.OwnerList{})
-	must(t, err)
-	for _, o := range owners.Items {
-		if o.Namespace != "a" {
-			t.Errorf("owner of %q", o.Namespace)
-		}
-	}
-	rules, err := w.BlacklistList(t.Context(), onlyA, management.BlacklistList{})
-	must(t, err)
-	for _, r := range rules.Items {
-		if r.Namespace != "a" {
-			t.Errorf("rule of %q", r.Namespace)
-		}
-	}
-	spaces, err := w.NamespaceList(t.Context(), onlyA, management.NamespaceList{})
-	must(t, err)
-	if len(keys.Items) != 1 || len(plans.Items) != 2 || len(owners.Items) != 2 || len(rules.Items) != 1 ||
-		len(spaces.Items) != 1 || spaces.Items[0].Name != "a" {
-		t.Errorf("got %d keys, %d plans, %d owners, %d rules, namespaces %v",
-			len(keys.Items), len(plans.Items), len(owners.Items), len(rules.Items), spaces.Items)
-	}
-}
-
-func TestAnActorWithoutAnIDMayNothing(t *testing.T) {
-	w := newTenants(t)
-	nobody := management.Actor{Role: store.RoleAdmin}
-	if nobody.Global() || nobody.May("a") {
-		t.Error("the zero Actor may act")
-	}
-	_, err := w.KeyRead(t.Context(), nobody, w.key["a"])
-	refused(t, err, management.CodeNotFound)
-	keys, err := w.KeyList(t.Context(), nobody, management.KeyList{})
-	must(t, err)
-	rules, err := w.BlacklistList(t.Context(), nobody, management.BlacklistList{})
-	must(t, err)
-	spaces, err := w.NamespaceList(t.Context(), nobody, management.NamespaceList{})
-	must(t, err)
-	if len(keys.Items)+len(rules.Items)+len(spaces.Items) != 0 {
-		t.Error("the zero Actor sees something")
-	}
-	_, err = w.NamespaceCreate(t.Context(), nobody, management.NamespaceCreate{Name: "mine"})
-	refused(t, err, management.CodeForbidden)
-}
-
-func TestARepeatedCreateDoesNotShowWhatTheActorMayNotSeeAnyMore(t *testing.T) {
-	f := newFixture(t)
-	moved := management.Actor{ID: "token:tok_moved", Role: store.RoleAdmin, Namespaces: []string{"b"}}
-	in := management.KeyCreate{Name: "x", Namespace: "b", Idempotency: management.Idempotency{Key: "k", RequestHash: [32]byte{1}}}
-	_, err := f.KeyCreate(t.Context(), moved, in)
-	must(t, err)
-	moved.Namespaces = []string{"a"}
-	_, err = f.KeyCreate(t.Context(), moved, in)
-	refused(t, err, management.CodeNotFound)
 }

@@ -40,6 +40,9 @@ func (s *Service) NamespaceDelete(ctx context.Context, a Actor, in NamespaceDele
 		if err := t.untold(ctx, what, n.Name); err != nil {
 			return store.Namespace{}, err
 		}
+		if err := t.unreported(ctx, what, n.Name); err != nil {
+			return store.Namespace{}, err
+		}
 		if err := t.DeleteNamespace(ctx, n.Name, n.Version); errors.Is(err, store.ErrReferenced) {
 			return store.Namespace{}, refuse(CodeInUse, "%s: still in use: keys, owners, plans, key policies, blacklist rules or connections live in it; remove them first", what)
 		} else if err != nil {

@@ -10,6 +10,7 @@ type Retention struct {
 	UsageDays   time.Duration // by the day, and the networks that a key was used from
 	Idempotency time.Duration // a create repeated later is a new one
 	Changes     time.Duration // a replica that was away longer starts anew
+	Reports     time.Duration // since they were made
 	Audit       time.Duration // as far as a checkpoint, and every anchor, goes
 }
 

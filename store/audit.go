@@ -84,6 +84,12 @@ type AuditFilter struct {
 	Until  time.Time // before
 }
 
+// AuditCount is how many entries there are of an action.
+type AuditCount struct {
+	Action  string
+	Entries int64
+}
+
 // AuditReader reads audit entries.
 type AuditReader interface {
 	// AuditEntries MUST answer entries of one namespace after the sequence,
@@ -96,6 +102,9 @@ type AuditReader interface {
 	// newest first, each once also when others are written meanwhile. A cursor
 	// that is not one of its own is the start.
 	AuditLog(ctx context.Context, of AuditFilter, page Page) ([]AuditEntry, Cursor, error)
+	// AuditCounts MUST answer how many entries fit all of the filter, by action,
+	// the most first and then by action, at most limit actions.
+	AuditCounts(ctx context.Context, of AuditFilter, limit int) ([]AuditCount, error)
 	// AuditHeads MUST answer pages of where the chains end, ordered by
 	// namespace.
 	AuditHeads(ctx context.Context, page Page) ([]AuditHead, Cursor, error)

@@ -15,6 +15,7 @@ const (
 	OldIdempotency Old = "idempotency" // RemoveIdempotency
 	OldQuotas      Old = "quotas"      // RemoveQuotas
 	OldReplicas    Old = "replicas"    // RemoveReplicas
+	OldReports     Old = "reports"     // RemoveReports
 	OldUsage       Old = "usage"       // RemoveUsage
 	OldUsageHours  Old = "usage-hours" // RemoveUsageSums of hours
 	OldUsageDays   Old = "usage-days"  // RemoveUsageSums of days
@@ -22,7 +23,7 @@ const (
 
 // Olds lists what gets old.
 func Olds() []Old {
-	return []Old{OldChanges, OldIdempotency, OldQuotas, OldReplicas, OldUsage, OldUsageHours, OldUsageDays}
+	return []Old{OldChanges, OldIdempotency, OldQuotas, OldReplicas, OldReports, OldUsage, OldUsageHours, OldUsageDays}
 }
 
 // OldCounter says what removals would take away.

@@ -20,6 +20,7 @@ type Reader interface {
 	WebhookReader
 	DeliveryReader
 	ConnectionReader
+	ReportReader
 	AuditReader
 	CheckpointReader
 	AnchorReader
@@ -46,6 +47,7 @@ type Writer interface {
 	WebhookWriter
 	DeliveryWriter
 	ConnectionWriter
+	ReportWriter
 	IdempotencyWriter
 	JobWriter
 	AuditWriter

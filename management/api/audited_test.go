@@ -258,6 +258,25 @@ var audited = map[string]leaves{
 		_, err := w.GiteaConnectionCheck(w.t.Context(), client.ConnectionInput{Name: id})
 		return err
 	}},
+	"ReportCreate": {"report.create", nil, func(w walk, _, _ string) error {
+		_, err := w.ReportCreate(w.t.Context(), client.ReportCreateInput{})
+		return err
+	}},
+	"ReportDelete": {"report.delete", func(w walk) (string, string) {
+		return ok[client.Report](w)(w.ReportCreate(w.t.Context(), client.ReportCreateInput{})).ReportID, ""
+	}, func(w walk, id, _ string) error {
+		return w.ReportDelete(w.t.Context(), client.ReportInput{ReportID: id})
+	}},
+	"ReportScheduleCreate": {"report_schedule.create", nil, func(w walk, _, _ string) error {
+		_, err := w.ReportScheduleCreate(w.t.Context(), client.ReportScheduleCreateInput{Body: client.ReportScheduleCreate{Every: "daily"}})
+		return err
+	}},
+	"ReportScheduleDelete": {"report_schedule.delete", func(w walk) (string, string) {
+		made := ok[client.ReportSchedule](w)(w.ReportScheduleCreate(w.t.Context(), client.ReportScheduleCreateInput{Body: client.ReportScheduleCreate{Every: "daily"}}))
+		return made.ScheduleID, ""
+	}, func(w walk, id, _ string) error {
+		return w.ReportScheduleDelete(w.t.Context(), client.ReportScheduleInput{ScheduleID: id})
+	}},
 	"WebhookCreate": {"webhook.create", nil, func(w walk, _, _ string) error {
 		w.webhook()
 		return nil

@@ -45,6 +45,7 @@ func Operations() []Operation {
 		connectionOperations(),
 		auditOperations(),
 		usageOperations(),
+		reportOperations(),
 		cleanupOperations(),
 		anomalyOperations(),
 		processOperations(),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"mime"
 	"net/http"
 	"reflect"
 	"time"
@@ -27,18 +28,38 @@ type writes func(ctx context.Context, w io.Writer) error
 
 // stream ties a row whose answer is lines of JSON of any number.
 func stream[I any](op Operation, f func(context.Context, call, *I) (writes, error)) Operation {
+	return streamed(op, "lines of JSON", jsonLines, func(ctx context.Context, c call, in *I) (file, error) {
+		write, err := f(ctx, c, in)
+		return file{contentType: jsonLines, write: write}, err
+	})
+}
+
+// file is an answer to be saved.
+type file struct {
+	contentType string
+	name        string // "" for none
+	policy      string // what a browser may do with it; "" for nothing
+	write       writes
+}
+
+// download ties a row whose answer is a file of a type that the request says.
+func download[I any](op Operation, f func(context.Context, call, *I) (file, error)) Operation {
+	return streamed(op, "a file, to be saved", "application/octet-stream", f)
+}
+
+func streamed[I any](op Operation, description, contentType string, f func(context.Context, call, *I) (file, error)) Operation {
 	op.Input, op.Output, op.Status = reflect.TypeFor[I](), reflect.TypeFor[client.Stream](), http.StatusOK
 	op.register = func(s *server, op Operation) {
 		d := s.describe(op)
 		huma.Register(s.huma, d, func(ctx context.Context, in *I) (*huma.StreamResponse, error) {
-			write, err := f(ctx, callOf(ctx), in)
+			answer, err := f(ctx, callOf(ctx), in)
 			if err != nil {
 				return nil, s.refuse(ctx, err)
 			}
-			return &huma.StreamResponse{Body: func(hc huma.Context) { s.send(hc, write) }}, nil //nolint:contextcheck // hc carries the context
+			return &huma.StreamResponse{Body: func(hc huma.Context) { s.send(hc, answer) }}, nil //nolint:contextcheck // hc carries the context
 		})
 		d.Responses["200"] = &huma.Response{
-			Description: "OK: lines of JSON", Content: map[string]*huma.MediaType{jsonLines: {Schema: &huma.Schema{Type: huma.TypeString}}},
+			Description: "OK: " + description, Content: map[string]*huma.MediaType{contentType: {Schema: &huma.Schema{Type: huma.TypeString}}},
 		}
 	}
 	return op
@@ -48,11 +69,18 @@ const jsonLines = "application/jsonl"
 
 // send writes the answer. Its status is out before all of it is there, so a
 // failure in the middle breaks the connection off: what came is no whole answer.
-func (s *server) send(hc huma.Context, write writes) {
+func (s *server) send(hc huma.Context, answer file) {
 	r, w := humago.Unwrap(hc)
-	w.Header().Set("Content-Type", jsonLines)
+	h := w.Header()
+	h.Set("Content-Type", answer.contentType)
+	if answer.name != "" {
+		h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": answer.name}))
+	}
+	if answer.policy != "" {
+		h.Set("Content-Security-Policy", answer.policy+"; frame-ancestors 'none'; sandbox")
+	}
 	control := http.NewResponseController(w)
-	err := write(hc.Context(), patientWriter{w, control, s.now})
+	err := answer.write(hc.Context(), patientWriter{w, control, s.now})
 	if err == nil {
 		return
 	}

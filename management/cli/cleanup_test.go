@@ -23,6 +23,7 @@ idempotency    10m    forever  never     -     -
 changes        10m    forever  never     -     -
 quotas         10m    24h      never     -     -
 replicas       10m    192h     never     -     -
+reports        1h     forever  never     -     -
 audit          1h     forever  never     -     -
 `, o.ok("cleanup", "list"))
 	if r := o.run("cleanup", "run", "quotas", "--dry-run"); r.code != cli.ExitOK || r.err != "quotas would be done to 0\n" {

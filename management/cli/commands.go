@@ -101,6 +101,8 @@ func Commands(o Options) []*cobra.Command {
 		noun(o, "gitea", "access tokens of Gitea users", giteaExamples, giteaConnections().connections),
 		export(o),
 		usageNoun(o),
+		noun(o, "report", "what was used, and what somebody should look at", reportExamples,
+			reportCreate, reportList, reportShow, reportDownload, reportDelete, reportSchedules),
 		noun(o, "anomalies", "use of keys and addresses that is not as it should be", anomalyExamples,
 			anomalyList, anomalyShow, anomalyAcknowledge, anomalyResolve),
 		noun(o, "audit", "who did what, and the proof that nothing of it was changed", auditExamples,

@@ -458,6 +458,56 @@ func (c *Client) UsageQuotas(ctx context.Context, in UsageQuotasInput) (List[Quo
 	return call[List[QuotaState]](ctx, c, http.MethodGet, "/v1/usage/quotas", in)
 }
 
+// ReportCreate: Make a report of a stretch of time.
+// POST /v1/reports, role operator.
+func (c *Client) ReportCreate(ctx context.Context, in ReportCreateInput) (Report, error) {
+	return call[Report](ctx, c, http.MethodPost, "/v1/reports", in)
+}
+
+// ReportList: List reports, newest first.
+// GET /v1/reports, role viewer.
+func (c *Client) ReportList(ctx context.Context, in ReportListInput) (List[Report], error) {
+	return call[List[Report]](ctx, c, http.MethodGet, "/v1/reports", in)
+}
+
+// ReportShow: Show what a report is about.
+// GET /v1/reports/{report_id}, role viewer.
+func (c *Client) ReportShow(ctx context.Context, in ReportInput) (Report, error) {
+	return call[Report](ctx, c, http.MethodGet, "/v1/reports/{report_id}", in)
+}
+
+// ReportDownload: Download a report as HTML, Markdown, CSV or JSON.
+// GET /v1/reports/{report_id}/download, role viewer.
+func (c *Client) ReportDownload(ctx context.Context, in ReportDownloadInput) (Stream, error) {
+	return stream(ctx, c, http.MethodGet, "/v1/reports/{report_id}/download", in)
+}
+
+// ReportDelete: Delete a report before its time.
+// DELETE /v1/reports/{report_id}, role operator.
+func (c *Client) ReportDelete(ctx context.Context, in ReportInput) error {
+	_, err := call[Nothing](ctx, c, http.MethodDelete, "/v1/reports/{report_id}", in)
+	return err
+}
+
+// ReportScheduleCreate: Have a report made of each day, week or month.
+// POST /v1/report-schedules, role operator.
+func (c *Client) ReportScheduleCreate(ctx context.Context, in ReportScheduleCreateInput) (ReportSchedule, error) {
+	return call[ReportSchedule](ctx, c, http.MethodPost, "/v1/report-schedules", in)
+}
+
+// ReportScheduleList: List schedules of reports, oldest first.
+// GET /v1/report-schedules, role viewer.
+func (c *Client) ReportScheduleList(ctx context.Context, in ReportScheduleListInput) (List[ReportSchedule], error) {
+	return call[List[ReportSchedule]](ctx, c, http.MethodGet, "/v1/report-schedules", in)
+}
+
+// ReportScheduleDelete: End a schedule; the reports that it has made stay.
+// DELETE /v1/report-schedules/{schedule_id}, role operator.
+func (c *Client) ReportScheduleDelete(ctx context.Context, in ReportScheduleInput) error {
+	_, err := call[Nothing](ctx, c, http.MethodDelete, "/v1/report-schedules/{schedule_id}", in)
+	return err
+}
+
 // CleanupList: List what is tidied up at intervals, and what the last run of each did.
 // GET /v1/cleanup, role viewer.
 func (c *Client) CleanupList(ctx context.Context, in CleanupListInput) (List[Cleanup], error) {

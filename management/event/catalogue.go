@@ -22,6 +22,7 @@ const (
 	AnomalyResolved   Type = "anomaly.resolved"
 	ConnectionPaused  Type = "connection.paused"
 	ConnectionResumed Type = "connection.resumed"
+	ReportReady       Type = "report.ready"
 	WebhookDisabled   Type = "webhook.disabled"
 	WebhookTest       Type = "webhook.test"
 )
@@ -80,6 +81,10 @@ func Catalogue() []Definition {
 		}},
 		{ConnectionResumed, 1, "A connection to another program is used again.", ConnectionChange{
 			Kind: "gitea", Name: "main", Namespace: "payments", Actor: person,
+		}},
+		{ReportReady, 1, "A report was made, by a schedule or because somebody asked for it, and can be downloaded.", Report{
+			ReportID: "rpt_06f5x9b2n7q4w1d6k3t8m0v5yc", Namespace: "payments", Span: "weekly", Since: exampleTime.AddDate(0, 0, -7),
+			Until: exampleTime, ScheduleID: "rsc_06f5x9d8h1m5r2y7c4p0s6w3tb", Actor: "job:report_make",
 		}},
 		{WebhookDisabled, 1, "A webhook is no longer called, by decision of a person or because it failed for days. What it would have been told is kept for it.", WebhookChange{
 			WebhookID: "whk_06f5x8r6y0d4k2q7b1j9m3v5tz", Namespace: "payments",

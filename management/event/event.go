@@ -114,6 +114,17 @@ type ConnectionChange struct {
 	Actor     string `json:"actor" doc:"Who did it, as the audit log names actors; system when the credential was rejected"`
 }
 
+// Report is the data of [ReportReady].
+type Report struct {
+	ReportID   string    `json:"report_id" doc:"Names the report; download it with credence report download, or over the API"`
+	Namespace  string    `json:"namespace" doc:"What it is about; empty for all namespaces"`
+	Span       string    `json:"span" doc:"daily, weekly, monthly or on_demand"`
+	Since      time.Time `json:"since" doc:"Beginning of the time that it is about"`
+	Until      time.Time `json:"until" doc:"End of it"`
+	ScheduleID string    `json:"schedule_id,omitempty" doc:"The schedule that it was made by; absent when somebody asked for it"`
+	Actor      string    `json:"actor" doc:"Who had it made, as the audit log names actors"`
+}
+
 // WebhookChange is the data of [WebhookDisabled].
 type WebhookChange struct {
 	WebhookID string `json:"webhook_id" doc:"Names the webhook"`

@@ -11,6 +11,7 @@ import (
 type useCases interface {
 	blacklistExpirer
 	rotationCloser
+	reportMaker
 }
 
 // rescheduler enqueues a job anew. [store.Store] fulfils it.
@@ -21,7 +22,7 @@ type rescheduler interface {
 // Handlers answers the handler of each kind of job.
 func Handlers(service useCases, queue rescheduler) map[string]store.JobHandler {
 	handlers := make(map[string]store.JobHandler)
-	for _, d := range []due{blacklistExpire(service), rotationClose(service)} {
+	for _, d := range []due{blacklistExpire(service), rotationClose(service), reportMake(service)} {
 		handlers[d.kind] = d.handler(queue)
 	}
 	return handlers

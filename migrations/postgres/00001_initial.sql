@@ -571,6 +571,39 @@ CREATE TABLE credence.idempotency_keys (
 
 CREATE INDEX idempotency_keys_created_at ON credence.idempotency_keys (created_at);
 
+-- What was written down of stretches of time, and what has it written at
+-- intervals. A report without namespace is about all of them. Reports outlive
+-- their schedule, so it is no foreign key.
+CREATE TABLE credence.reports (
+    report_id   text COLLATE "C" NOT NULL PRIMARY KEY CHECK (report_id <> ''),
+    namespace   text COLLATE "C" REFERENCES credence.namespaces (name),
+    span        text        NOT NULL CHECK (span IN ('on_demand', 'daily', 'weekly', 'monthly')),
+    since       timestamptz NOT NULL,
+    until       timestamptz NOT NULL CHECK (until > since),
+    schedule_id text        NOT NULL, -- '' where somebody asked for it
+    created_by  text        NOT NULL,
+    created_at  timestamptz NOT NULL,
+    size        bigint      NOT NULL CHECK (size >= 0),
+    content     bytea       NOT NULL
+);
+
+CREATE INDEX reports_namespace ON credence.reports (namespace) WHERE namespace IS NOT NULL;
+CREATE INDEX reports_created_at ON credence.reports (created_at);
+
+CREATE TABLE credence.report_schedules (
+    schedule_id text COLLATE "C" NOT NULL PRIMARY KEY CHECK (schedule_id <> ''),
+    namespace   text COLLATE "C" REFERENCES credence.namespaces (name),
+    every       text        NOT NULL CHECK (every IN ('daily', 'weekly', 'monthly')),
+    next_at     timestamptz NOT NULL,
+    last_report text        NOT NULL, -- '' before the first
+    created_by  text        NOT NULL,
+    created_at  timestamptz NOT NULL,
+    version     bigint      NOT NULL CHECK (version >= 0)
+);
+
+CREATE INDEX report_schedules_namespace ON credence.report_schedules (namespace) WHERE namespace IS NOT NULL;
+CREATE INDEX report_schedules_next_at ON credence.report_schedules (next_at);
+
 -- What the last run of each cleanup did.
 CREATE TABLE credence.cleanup_reports (
     name     text COLLATE "C" NOT NULL PRIMARY KEY CHECK (name <> ''),

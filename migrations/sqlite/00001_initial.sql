@@ -559,6 +559,39 @@ CREATE TABLE idempotency_keys (
 
 CREATE INDEX idempotency_keys_created_at ON idempotency_keys (created_at);
 
+-- What was written down of stretches of time, and what has it written at
+-- intervals. A report without namespace is about all of them. Reports outlive
+-- their schedule, so it is no foreign key.
+CREATE TABLE reports (
+    report_id   TEXT    NOT NULL PRIMARY KEY CHECK (report_id <> ''),
+    namespace   TEXT    REFERENCES namespaces (name),
+    span        TEXT    NOT NULL CHECK (span IN ('on_demand', 'daily', 'weekly', 'monthly')),
+    since       INTEGER NOT NULL,
+    until       INTEGER NOT NULL CHECK (until > since),
+    schedule_id TEXT    NOT NULL, -- '' where somebody asked for it
+    created_by  TEXT    NOT NULL,
+    created_at  INTEGER NOT NULL,
+    size        INTEGER NOT NULL CHECK (size >= 0),
+    content     BLOB    NOT NULL
+) STRICT;
+
+CREATE INDEX reports_namespace ON reports (namespace) WHERE namespace IS NOT NULL;
+CREATE INDEX reports_created_at ON reports (created_at);
+
+CREATE TABLE report_schedules (
+    schedule_id TEXT    NOT NULL PRIMARY KEY CHECK (schedule_id <> ''),
+    namespace   TEXT    REFERENCES namespaces (name),
+    every       TEXT    NOT NULL CHECK (every IN ('daily', 'weekly', 'monthly')),
+    next_at     INTEGER NOT NULL,
+    last_report TEXT    NOT NULL, -- '' before the first
+    created_by  TEXT    NOT NULL,
+    created_at  INTEGER NOT NULL,
+    version     INTEGER NOT NULL CHECK (version >= 0)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX report_schedules_namespace ON report_schedules (namespace) WHERE namespace IS NOT NULL;
+CREATE INDEX report_schedules_next_at ON report_schedules (next_at);
+
 -- What the last run of each cleanup did.
 CREATE TABLE cleanup_reports (
     name     TEXT    NOT NULL PRIMARY KEY CHECK (name <> ''),

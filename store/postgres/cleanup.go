@@ -22,6 +22,8 @@ func oldRowsOf(of store.Old) []oldRows {
 		return []oldRows{{"quota_counters", "subject, name, start_at", "end_at < $1", "end_at"}}
 	case store.OldReplicas:
 		return []oldRows{{"replicas", "replica_id", "seen_at < $1", "seen_at"}}
+	case store.OldReports:
+		return []oldRows{{"reports", "report_id", "created_at < $1", "created_at"}}
 	case store.OldUsage:
 		return []oldRows{
 			{"usage_minute", "key_id, minute, reason, policy", "minute < least($1, (SELECT minutes_before FROM credence.usage_rolled))", "minute"},

@@ -56,6 +56,20 @@ func scanNumbered(r row, n *numbered) error {
 // AuditLog implements [store.AuditReader]. There is one writer at a time, so
 // ids grow in the order of the commits.
 func (r reader) AuditLog(ctx context.Context, of store.AuditFilter, page store.Page) ([]store.AuditEntry, store.Cursor, error) {
+	c := auditConditions(&of)
+	if id, err := strconv.ParseInt(string(page.After), 10, 64); err == nil {
+		c.add("id < ?", id)
+	}
+	query := c.query("SELECT id, "+auditColumns+" FROM api_key_audit_log", " ORDER BY id DESC LIMIT ?")
+	found, err := listRows(ctx, r.q, query, append(c.args, page.Size()+1), scanNumbered)
+	if err != nil {
+		return nil, "", fmt.Errorf("audit log: %w", err)
+	}
+	found, next := cutPage(found, page, func(n *numbered) store.Cursor { return store.Cursor(strconv.FormatInt(n.id, 10)) })
+	return entriesOf(found), next, nil
+}
+
+func auditConditions(of *store.AuditFilter) conditions {
 	var c conditions
 	c.anyOf("namespace", of.Chains)
 	for _, equal := range [][2]string{{"key_id = ?", of.KeyID}, {"actor = ?", of.Actor}, {"action = ?", of.Action}, {"object = ?", of.Object}} {
@@ -69,16 +83,18 @@ func (r reader) AuditLog(ctx context.Context, of store.AuditFilter, page store.P
 	if !of.Until.IsZero() {
 		c.add("at < ?", micros(of.Until))
 	}
-	if id, err := strconv.ParseInt(string(page.After), 10, 64); err == nil {
-		c.add("id < ?", id)
-	}
-	query := c.query("SELECT id, "+auditColumns+" FROM api_key_audit_log", " ORDER BY id DESC LIMIT ?")
-	found, err := listRows(ctx, r.q, query, append(c.args, page.Size()+1), scanNumbered)
+	return c
+}
+
+// AuditCounts implements [store.AuditReader].
+func (r reader) AuditCounts(ctx context.Context, of store.AuditFilter, limit int) ([]store.AuditCount, error) {
+	c := auditConditions(&of)
+	found, err := listRows(ctx, r.q, c.query("SELECT action, count(*) FROM api_key_audit_log", " GROUP BY action ORDER BY count(*) DESC, action LIMIT ?"),
+		append(c.args, limit), func(r row, n *store.AuditCount) error { return r.Scan(&n.Action, &n.Entries) })
 	if err != nil {
-		return nil, "", fmt.Errorf("audit log: %w", err)
+		return nil, fmt.Errorf("count audit entries: %w", err)
 	}
-	found, next := cutPage(found, page, func(n *numbered) store.Cursor { return store.Cursor(strconv.FormatInt(n.id, 10)) })
-	return entriesOf(found), next, nil
+	return found, nil
 }
 
 func entriesOf(found []numbered) []store.AuditEntry {

@@ -39,6 +39,33 @@ func auditPromises() []promise {
 			}
 		}},
 		{"AuditLog", "answers what fits all of the filter, newest first, each once also while others are written", auditLog},
+		{"AuditCounts", "answers how many entries fit the filter, by action, the most first", func(f *fixture) {
+			for i, action := range []string{"key.create", "plan.create", "key.create", "key.revoke", "plan.create", "key.create"} {
+				e := f.nextEntry("tenant")
+				e.Action, e.At = action, f.clock.now().Add(time.Duration(i)*time.Hour)
+				f.appendEntries(e)
+			}
+			other := f.nextEntry("")
+			other.Action = "key.revoke"
+			f.appendEntries(other)
+			for _, c := range []struct {
+				of    store.AuditFilter
+				limit int
+				want  []store.AuditCount
+			}{
+				{store.AuditFilter{}, 10, []store.AuditCount{{Action: "key.create", Entries: 3}, {Action: "key.revoke", Entries: 2}, {Action: "plan.create", Entries: 2}}},
+				{store.AuditFilter{}, 1, []store.AuditCount{{Action: "key.create", Entries: 3}}},
+				{store.AuditFilter{Chains: []string{""}}, 10, []store.AuditCount{{Action: "key.revoke", Entries: 1}}},
+				{store.AuditFilter{Chains: []string{"tenant"}, Since: f.clock.now().Add(time.Hour), Until: f.clock.now().Add(3 * time.Hour)}, 10, []store.AuditCount{
+					{Action: "key.create", Entries: 1}, {Action: "plan.create", Entries: 1},
+				}},
+				{store.AuditFilter{Chains: []string{"nobody"}}, 10, nil},
+			} {
+				got, err := f.backend.AuditCounts(f.Context(), c.of, c.limit)
+				f.ok(err)
+				equal(f, got, c.want)
+			}
+		}},
 		{"AuditHeads", "answers where the chains end, ordered by namespace", func(f *fixture) {
 			for _, namespace := range []string{"tenant", "", "a", "tenant"} {
 				f.appendEntries(f.nextEntry(namespace))

@@ -44,7 +44,8 @@ func oldCounted(f *fixture) {
 	for i := range some {
 		name := fmt.Sprint(i)
 		f.do(func(ctx context.Context, tx *store.Tx) error {
-			return errors.Join(tx.InsertIdempotency(ctx, f.sampleIdempotency("actor "+name)), tx.InsertNamespace(ctx, f.sampleNamespace("n"+name)))
+			return errors.Join(tx.InsertIdempotency(ctx, f.sampleIdempotency("actor "+name)), tx.InsertNamespace(ctx, f.sampleNamespace("n"+name)),
+				tx.InsertReport(ctx, f.sampleReport(i+1, "")))
 		})
 		_, _, err := f.backend.ReserveQuota(f.Context(), store.QuotaWindow{Subject: "key_" + name, Name: "daily", Start: now.Add(-time.Hour), End: now}, 1, 10)
 		f.ok(err)
@@ -83,7 +84,7 @@ func oldCounted(f *fixture) {
 func (f *fixture) removal(of store.Old) func(context.Context, time.Time) (int, error) {
 	return map[store.Old]func(context.Context, time.Time) (int, error){
 		store.OldChanges: f.store.PruneChanges, store.OldIdempotency: f.store.RemoveIdempotency, store.OldQuotas: f.store.RemoveQuotas,
-		store.OldReplicas: f.store.RemoveReplicas, store.OldUsage: f.store.RemoveUsage,
+		store.OldReplicas: f.store.RemoveReplicas, store.OldReports: f.store.RemoveReports, store.OldUsage: f.store.RemoveUsage,
 		store.OldUsageHours: func(ctx context.Context, before time.Time) (int, error) {
 			return f.store.RemoveUsageSums(ctx, before, time.Time{})
 		},

@@ -67,6 +67,7 @@ func groups() []group {
 		{"delivery", deliveryPromises()},
 		{"webhook_turn", turnPromises()},
 		{"connection", connectionPromises()},
+		{"report", reportPromises()},
 		{"audit", auditPromises()},
 		{"audit_checkpoint", checkpointPromises()},
 		{"quota", quotaPromises()},

@@ -102,6 +102,7 @@ func otherWrites() []write {
 		})
 	}
 	rule := func(f *fixture) store.BlacklistRule { return f.sampleRule("blk_1", "default", "203.0.113.0/24") }
+	schedule := func(f *fixture) { f.insertSchedules(f.sampleSchedule(1, "")) }
 	policy := func(f *fixture) { f.insertRoutePolicies(f.sampleRoutePolicy("orders")) }
 	return []write{
 		{"InsertBlacklistRule", nothing, func(f *fixture, ctx context.Context, tx *store.Tx) error {
@@ -139,6 +140,21 @@ func otherWrites() []write {
 		}, store.Change{}},
 		{"InsertIdempotency", nothing, func(f *fixture, ctx context.Context, tx *store.Tx) error {
 			return tx.InsertIdempotency(ctx, f.sampleIdempotency("alice"))
+		}, store.Change{}},
+		{"InsertReport", nothing, func(f *fixture, ctx context.Context, tx *store.Tx) error {
+			return tx.InsertReport(ctx, f.sampleReport(1, ""))
+		}, store.Change{}},
+		{"DeleteReport", func(f *fixture) { f.insertReports(f.sampleReport(1, "")) }, func(_ *fixture, ctx context.Context, tx *store.Tx) error {
+			return tx.DeleteReport(ctx, reportID(1))
+		}, store.Change{}},
+		{"InsertReportSchedule", nothing, func(f *fixture, ctx context.Context, tx *store.Tx) error {
+			return tx.InsertReportSchedule(ctx, f.sampleSchedule(1, ""))
+		}, store.Change{}},
+		{"UpdateReportSchedule", schedule, func(f *fixture, ctx context.Context, tx *store.Tx) error {
+			return tx.UpdateReportSchedule(ctx, f.sampleSchedule(1, ""))
+		}, store.Change{}},
+		{"DeleteReportSchedule", schedule, func(_ *fixture, ctx context.Context, tx *store.Tx) error {
+			return tx.DeleteReportSchedule(ctx, scheduleID(1), 3)
 		}, store.Change{}},
 		{"Enqueue", nothing, func(_ *fixture, ctx context.Context, tx *store.Tx) error {
 			return tx.Enqueue(ctx, store.Job{Kind: "hello"})

@@ -41,14 +41,16 @@ var mayImport = map[string][]string{
 	// To count the different addresses that still use a rotated key.
 	// To judge where a webhook may point before it is called, to make its secret,
 	// and to name what happened. What calls of other programs answer.
-	"management":       {"management/audit", "management/event", "management/gitea", "management/outgoing", "management/remote", "management/signature", "store", "store/credential", "store/limit", "store/route", "store/sketch"},
-	"management/audit": {"store"},
-	"management/jobs":  {"store"},
+	"management": {"management/audit", "management/event", "management/gitea", "management/outgoing", "management/remote", "management/report", "management/signature", "store", "store/credential", "store/limit", "store/route", "store/sketch"},
+	// What a report says and how it looks; management fills it.
+	"management/report": {},
+	"management/audit":  {"store"},
+	"management/jobs":   {"store"},
 	// The places outside that keep checkpoints; management declares what they fulfil.
 	"management/anchor": {},
 	// Detectors over what was counted.
 	"management/anomaly": {"store", "store/sketch"},
-	"management/api":     {"management", "management/client", "management/remote", "store", "store/credential", "store/limit", "store/route"},
+	"management/api":     {"management", "management/client", "management/remote", "management/report", "store", "store/credential", "store/limit", "store/route"},
 	"management/client":  {"store/certfile", "store/credential"},
 	// The one way out, for whoever calls addresses that others have named.
 	"management/outgoing": {},
