@@ -12,6 +12,7 @@ ENVOY_VERSIONS ?= $(ENVOY_VERSION)
 ENVOY_MATRIX   := 1.36.4 1.37.0 1.38.3 1.39.3 1.40.0
 LINT_VERSION   := v2.15.0
 CADDY_VERSION  := v2.11.9
+N8N_VERSIONS   ?= 1.123.81 2.41.1
 
 FUZZTIME  ?= 30s
 BENCHTIME ?= 1s
@@ -41,7 +42,7 @@ WATCHED = $$(go list ./... | grep -Ev '^credence$$|/test/(chaos|demo|e2e|fleet|f
 # All packages but those whose tests start any other program.
 ALONE = $$(go list ./... | grep -Ev '/(test/(audit|e2e|chaos|demo|fleet|forward|gateways|outage|pgserver|redisserver)|store/postgres|store/redis)$$')
 
-.PHONY: help demo run build test test-short test-race test-all test-chaos test-envoy-matrix test-gateways lint bench bench-stages bench-revocation bench-limits bench-import bench-start bench-audit bench-anomaly fuzz tools generate verify tools-test tools-store tools-lint tools-proxies tools-gateways
+.PHONY: help demo run build test test-short test-race test-all test-chaos test-envoy-matrix test-gateways test-n8n lint bench bench-stages bench-revocation bench-limits bench-import bench-start bench-audit bench-anomaly fuzz tools generate verify tools-test tools-store tools-lint tools-proxies tools-gateways
 
 help: ## list what can be made
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z][a-z-]*:.*## / { printf "  %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -92,6 +93,10 @@ test-chaos: tools-store ## 3 replicas on PostgreSQL, then with Redis, while ever
 
 test-gateways: tools-test tools-store tools-gateways ## the files in envoy/ as helm, kustomize, kubeconform, istioctl and egctl see them
 	go test -tags gateways -count=1 -timeout 20m ./test/gateways
+
+test-n8n: ## the contract with n8n on the real program, both supported lines (installs 3 GB each; N8N_VERSIONS="2.41.1")
+	@test/tools/install.sh n8n $(N8N_VERSIONS)
+	go test -count=1 -timeout 30m -v -run RealN8N ./management/n8n -args -n8n "$(foreach version,$(N8N_VERSIONS),$(CURDIR)/.tools/n8n-$(version))"
 
 lint: tools-lint ## golangci-lint, go vet, go fix and go.mod
 	.tools/golangci-lint run ./...

@@ -63,6 +63,7 @@ var mayImport = map[string][]string{
 	"management/remote": {"management/outgoing", "store/credential"},
 	// The clients themselves. They keep no record; they judge the form of one.
 	"management/gitea": {"management/remote", "store", "store/credential"},
+	"management/n8n":   {"management/remote", "store", "store/credential"},
 
 	// Tokens of identity providers, beside admin tokens.
 	"management/oidc": {"management", "store"},
@@ -109,6 +110,8 @@ var mayImport = map[string][]string{
 	"test/redisserver": {},
 	// What answers like Gitea, and the real one that a test is to use.
 	"test/fakegitea": {"management/outgoing"},
+	// An n8n: one that answers as it did, and the program itself.
+	"test/n8nserver": {},
 	"test/fleet":     {"*"},
 	"test/outage":    {"*"},
 	// The same, with everything failing at once.
@@ -148,7 +151,7 @@ var mayImport = map[string][]string{
 var livesIn = map[string][]string{
 	// The standard library's doors to the world.
 	"database/sql": {"store/sqlite"},
-	"net/http":     {".", "extauthz", "extauthz/doctor", "extauthz/drill", "extauthz/forward", "management/anchor", "management/api", "management/client", "management/gitea", "management/oidc", "management/outgoing", "management/remote", "management/signature", "management/webhook"},
+	"net/http":     {".", "extauthz", "extauthz/doctor", "extauthz/drill", "extauthz/forward", "management/anchor", "management/api", "management/client", "management/gitea", "management/n8n", "management/oidc", "management/outgoing", "management/remote", "management/signature", "management/webhook"},
 	"os/exec":      {},
 
 	// Envoy's types and the transport stop in the data plane's root package;
@@ -187,7 +190,7 @@ var livesIn = map[string][]string{
 	// What many may use, but not the decision and not the contract.
 	"github.com/prometheus/client_golang": {".", "extauthz", "extauthz/forward", "management/api", "management/jobs", "management/oidc", "management/webhook", "store/certfile", "store/redis"},
 	"golang.org/x/net/http2/hpack":        {"extauthz/unary"},
-	"golang.org/x/sync":                   {".", "extauthz", "management/oidc", "store/storetest"},
+	"golang.org/x/sync":                   {".", "extauthz", "management/n8n", "management/oidc", "store/storetest"},
 	"go.uber.org/ratelimit":               {"management/remote", "management/webhook"},
 	"github.com/google/go-cmp":            {"store/storetest"},
 }

