@@ -25,7 +25,8 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs test/script/*.txtar: the program as a person uses it.
 //
-// Commands of their own: `ready DIR` waits until the process that serves from
+// Commands of their own: `metrics` holds what the process at STATUS exports
+// against docs/metrics.md; `ready DIR` waits until the process that serves from
 // DIR has announced its addresses and sets CHECK, STATUS and API to them;
 // `busyport NAME` holds a port until the script ends and sets NAME to its
 // address; `overwrite FILE TEXT` replaces a file's first bytes; `replace FILE
@@ -51,6 +52,7 @@ func TestScripts(t *testing.T) {
 			"overwrite": scriptOverwrite,
 			"replace":   scriptReplace,
 
+			"metrics":     scriptMetrics,
 			"capture":     scriptCapture,
 			"issuer":      providers.start,
 			"issuer-stop": providers.stop,
