@@ -30,7 +30,8 @@ func TestMain(m *testing.M) {
 // DIR has announced its addresses and sets CHECK, STATUS and API to them;
 // `busyport NAME` holds a port until the script ends and sets NAME to its
 // address; `overwrite FILE TEXT` replaces a file's first bytes; `replace FILE
-// OLD NEW` replaces a text in it; `issuer` runs an identity provider and sets
+// OLD NEW` replaces a text in it; `until PATTERN PROGRAM ARG...` runs it until
+// its standard output matches; `issuer` runs an identity provider and sets
 // ISSUER and ISSUER_CA, `jwt FILE SUBJECT GROUP...` gets a token from it,
 // `issuer-stop` takes it down; `gitea VERSION` runs what answers like Gitea, with a
 // user alice, and sets GITEA; `capture NAME PATTERN` sets NAME to what the
@@ -51,6 +52,7 @@ func TestScripts(t *testing.T) {
 			"busyport":  scriptBusyPort,
 			"overwrite": scriptOverwrite,
 			"replace":   scriptReplace,
+			"until":     scriptUntil,
 
 			"metrics":     scriptMetrics,
 			"capture":     scriptCapture,
@@ -92,6 +94,25 @@ func scriptReady(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	for name, address := range addresses {
 		ts.Setenv(strings.ToUpper(name), address)
+	}
+}
+
+// scriptUntil waits for what another process does by itself.
+func scriptUntil(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: until PATTERN PROGRAM ARG...")
+	}
+	wanted, err := regexp.Compile("(?m)" + args[0])
+	ts.Check(err)
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(30 * time.Second); ; <-tick.C {
+		failed := ts.Exec(args[1], args[2:]...) // what is waited for may be a refusal
+		if out := ts.ReadFile("stdout"); wanted.MatchString(out) {
+			return
+		} else if time.Now().After(deadline) {
+			ts.Fatalf("nothing that matches %s after 30 s: %v, %s", args[0], failed, out)
+		}
 	}
 }
 

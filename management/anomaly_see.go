@@ -11,14 +11,18 @@ import (
 func anomalyActor() Actor { return Actor{ID: "job:anomalies", Role: store.RoleAdmin} }
 
 // AnomalySee writes down what a detector found; package management/anomaly
-// calls it. While a finding lasts it is one, and told once.
+// calls it. While a finding lasts it is one, and told once. What the policy
+// says is done about it is done with it, or not at all.
 func (s *Service) AnomalySee(ctx context.Context, a store.Anomaly) (stored store.Anomaly, fresh bool, err error) {
 	what := "anomaly " + a.Type + " of " + quoted(a.Subject)
 	stored, _, err = transact(ctx, s, anomalyActor(), what, func(ctx context.Context, t *transaction) (found store.Anomaly, err error) {
 		if a.ID, err = store.NewID(store.AnomalyIDPrefix, t.Now(), s.random); err != nil {
 			return found, err
 		}
-		if found, fresh, err = t.SeeAnomaly(ctx, a); err != nil || !fresh {
+		if found, fresh, err = t.SeeAnomaly(ctx, a); err != nil {
+			return found, err
+		}
+		if err := s.act(ctx, t, &found); err != nil || !fresh {
 			return found, err
 		}
 		t.recordAnomaly("anomaly.open", &found, details{After: anomalyFacts(&found)})

@@ -92,7 +92,7 @@ func TestAFindingIsToldOnceAndWhenItIsResolved(t *testing.T) {
 	if got := types(f.told(own)); got != "anomaly.opened anomaly.resolved" {
 		t.Errorf("the namespace was told %q", got)
 	}
-	if got := types(f.told(all)); got != "anomaly.opened anomaly.opened anomaly.resolved" {
+	if got := types(f.told(all)); got != strings.Repeat("anomaly.opened ", 2)+"anomaly.resolved" {
 		t.Errorf("all were told %q", got)
 	}
 	if data := string(f.told(own)[1].Data); !strings.Contains(data, `"note":"load test"`) || !strings.Contains(data, `"state":"resolved"`) {

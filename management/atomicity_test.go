@@ -134,6 +134,18 @@ func (w *breakingWriter) DeleteBlacklistRule(ctx context.Context, id string) err
 	return w.b.write(func() error { return w.Writer.DeleteBlacklistRule(ctx, id) })
 }
 
+func (w *breakingWriter) InsertAnomaly(ctx context.Context, a store.Anomaly) error {
+	return w.b.write(func() error { return w.Writer.InsertAnomaly(ctx, a) })
+}
+
+func (w *breakingWriter) UpdateAnomaly(ctx context.Context, a store.Anomaly) error {
+	return w.b.write(func() error { return w.Writer.UpdateAnomaly(ctx, a) })
+}
+
+func (w *breakingWriter) UpdateAnomalyPolicy(ctx context.Context, p store.AnomalyPolicy) error {
+	return w.b.write(func() error { return w.Writer.UpdateAnomalyPolicy(ctx, p) })
+}
+
 func (w *breakingWriter) InsertToken(ctx context.Context, t store.Token) error {
 	return w.b.write(func() error { return w.Writer.InsertToken(ctx, t) })
 }
@@ -241,6 +253,27 @@ func changes(w *tenants) map[string]struct {
 		"KeyPolicyReset": {3, func(ctx context.Context, s *management.Service) error {
 			return s.KeyPolicyReset(ctx, global, management.KeyPolicyReset{Namespace: "b", KeyType: "user"})
 		}},
+		"AnomalySee with an action on a key": {6, func(ctx context.Context, s *management.Service) error {
+			_, _, err := s.AnomalySee(ctx, store.Anomaly{
+				Type: "many_networks", Severity: store.SeverityHigh, Namespace: "a", KeyID: w.key["a"], Subject: "key:" + w.key["a"],
+				FirstAt: w.clock(), LastAt: w.clock(),
+			})
+			return err
+		}},
+		"AnomalySee with an address": {7, func(ctx context.Context, s *management.Service) error {
+			_, _, err := s.AnomalySee(ctx, store.Anomaly{
+				Type: "brute_force", Severity: store.SeverityHigh, Subject: "address:192.0.2.66", FirstAt: w.clock(), LastAt: w.clock(),
+			})
+			return err
+		}},
+		"AnomalyUndo": {5, func(ctx context.Context, s *management.Service) error {
+			_, err := s.AnomalyUndo(ctx, global, management.AnomalyChange{ID: w.key["acted"]})
+			return err
+		}},
+		"AnomalyPolicySet": {3, func(ctx context.Context, s *management.Service) error {
+			_, err := s.AnomalyPolicySet(ctx, global, management.AnomalyPolicySet{Version: 2})
+			return err
+		}},
 		"PlanCreate": {5, func(ctx context.Context, s *management.Service) error {
 			_, err := s.PlanCreate(ctx, global, management.PlanCreate{Name: "x", Idempotency: once})
 			return err
@@ -335,6 +368,8 @@ func TestWhateverWriteFailsNothingIsHalfDone(t *testing.T) {
 	w.key["disabled"], w.key["revoked"] = w.keyIn(store.StatusDisabled).KeyID, w.keyIn(store.StatusRevoked).KeyID
 	w.key["rotated"] = w.rotated(management.KeyRotate{Grace: "1m"}).Previous.KeyID
 	w.keyPolicy(management.KeyPolicySet{Namespace: "b", ExpiryRequired: management.Set(true)})
+	watched{w.fixture, t}.policy(rules(blacklists, management.AnomalyRule{Type: "many_networks", Severity: store.SeverityHigh, Action: "suspend"}))
+	w.key["acted"] = watched{w.fixture, t}.seeAddress("address:192.0.2.77").ID
 	w.rule["ended"] = w.fixture.rule(management.BlacklistAdd{Network: "192.0.2.8", For: "1h"}).ID
 	_, err := w.NamespaceCreate(t.Context(), global, management.NamespaceCreate{Name: "empty"})
 	must(t, err)

@@ -26,6 +26,8 @@ func (t *transaction) keyHappened(action string, k *store.Key, d details) {
 		t.emit(event.KeyUpdated, k.Namespace, event.KeyUpdate{
 			Key: change.Key, Changed: slices.Sorted(maps.Keys(changed)), Actor: t.actor.ID,
 		})
+	case "key.throttle", "key.unthrottle":
+		t.emit(event.KeyUpdated, k.Namespace, event.KeyUpdate{Key: change.Key, Changed: []string{"throttle"}, Actor: t.actor.ID})
 	case "key.rotate":
 		t.emit(event.KeyRotated, k.Namespace, event.KeyRotation{
 			Key: change.Key, Successor: k.Successor, GraceEndsAt: k.GraceEndsAt, Actor: t.actor.ID,

@@ -3,6 +3,7 @@ package management
 import (
 	"net/netip"
 	"reflect"
+	"strconv"
 	"time"
 
 	"credence/store"
@@ -85,6 +86,9 @@ func keyFacts(k *store.Key) facts {
 	f.instant("expires_at", k.ExpiresAt)
 	if k.RotateEvery > 0 {
 		f["rotate_every"] = k.RotateEvery.String()
+	}
+	if k.Throttle > 0 {
+		f["throttle"] = strconv.Itoa(k.Throttle) + "%"
 	}
 	f.text("predecessor", k.Predecessor)
 	f.text("successor", k.Successor)

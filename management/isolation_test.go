@@ -276,6 +276,18 @@ var insideAttempts = map[string]attempted{
 	"AnomalyAcknowledge": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
 		return w.AnomalyAcknowledge(ctx, onlyA, management.AnomalyChange{ID: w.finding(ns)})
 	}},
+	"AnomalyUndo": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.AnomalyUndo(ctx, onlyA, management.AnomalyChange{ID: w.finding(ns)})
+	}},
+	"AnomalyPolicyRead": {management.CodeForbidden, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.AnomalyPolicyRead(ctx, globalFor(ns))
+	}},
+	"AnomalyPolicySet": {management.CodeForbidden, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.AnomalyPolicySet(ctx, globalFor(ns), management.AnomalyPolicySet{Version: 1})
+	}},
+	"AnomalyPolicyReset": {management.CodeForbidden, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return nil, w.AnomalyPolicyReset(ctx, globalFor(ns), 1)
+	}},
 	"AnomalyResolve": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
 		return w.AnomalyResolve(ctx, onlyA, management.AnomalyChange{ID: w.finding(ns)})
 	}},

@@ -151,6 +151,7 @@ func (t *transaction) successorOf(p *problems, in *KeyRotate, before store.Key) 
 	k.StatusReason, k.StatusAt, k.CreatedAt, k.UpdatedAt, k.Version = in.Reason, t.Now(), t.Now(), t.Now(), 1
 	k.LastUsedAt, k.LastUsedIP = time.Time{}, store.Key{}.LastUsedIP
 	k.Predecessor, k.LimitsID = before.KeyID, orDefault(before.LimitsID, before.KeyID)
+	k.Throttle = 0 // nobody has used it
 	if !k.NotBefore.After(t.Now()) {
 		k.NotBefore = time.Time{}
 	}

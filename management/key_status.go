@@ -33,11 +33,15 @@ func (s *Service) setStatus(ctx context.Context, a Actor, in KeyStatusChange, ac
 		if err != nil {
 			return KeyChanged{}, err
 		}
-		if !move {
+		lift := to == store.StatusActive && before.Throttle > 0
+		if !move && !lift {
 			return KeyChanged{Key: before}, nil
 		}
 		after := before
 		after.Status, after.StatusReason, after.StatusAt = to, in.Reason, t.Now()
+		if lift {
+			after.Throttle = 0
+		}
 		return t.updateKey(ctx, action, after, changedFacts(keyFacts(&before), keyFacts(&after)))
 	})
 	if err != nil {

@@ -27,7 +27,7 @@ GRANT USAGE ON SCHEMA credence TO credence_data;
 
 -- To find a key with the limits of its plan and its owner.
 GRANT SELECT (key_id, namespace, name, owner, key_type, status, status_reason, environment, plan, scopes, limits, quotas,
-    networks, hosts, methods, paths, labels, not_before, expires_at, limits_id, grace_ends_at, key_hash, pepper_id, checksum_id, created_at, updated_at,
+    networks, hosts, methods, paths, labels, not_before, expires_at, limits_id, grace_ends_at, throttle, key_hash, pepper_id, checksum_id, created_at, updated_at,
     status_at, version, last_used_at) ON credence.api_keys TO credence_data;
 GRANT SELECT (namespace, name, limits, quotas) ON credence.plans TO credence_data;
 GRANT SELECT (namespace, name, limits, quotas) ON credence.owners TO credence_data;

@@ -57,8 +57,33 @@ type Anomaly struct {
 	StateAt   time.Time // when somebody last set State; zero: nobody
 	StateBy   string
 	Note      string
-	Version   int64
+	// Actions are what a policy wanted done about it, the oldest first; ActedAt
+	// is when something was done last, zero for never.
+	Actions []AnomalyAction
+	ActedAt time.Time
+	Version int64
 }
+
+// AnomalyAction is what a policy wanted done about a finding, and what came of
+// it.
+type AnomalyAction struct {
+	Action   string    `json:"action"`   // throttle, suspend, blacklist
+	Severity Severity  `json:"severity"` // of the finding then
+	Outcome  string    `json:"outcome"`  // "done", or why not: protected, capped, already, impossible
+	Detail   string    `json:"detail"`   // a sentence
+	At       time.Time `json:"at"`
+	Share    int       `json:"share,omitempty"`   // of a throttled key
+	RuleID   string    `json:"rule_id,omitempty"` // of the blacklist
+	Until    time.Time `json:"until,omitzero"`    // when it ends by itself
+	UndoneAt time.Time `json:"undone_at,omitzero"`
+	UndoneBy string    `json:"undone_by,omitempty"`
+}
+
+// Done reports whether something was done.
+func (a *AnomalyAction) Done() bool { return a.Outcome == AnomalyActionDone }
+
+// AnomalyActionDone is the outcome of an action that was carried out.
+const AnomalyActionDone = "done"
 
 // Evidence is the numbers of a finding, and what they mean.
 type Evidence struct {
@@ -87,6 +112,9 @@ type AnomalyReader interface {
 	// LatestAnomaly MUST answer the newest of the type and subject, and
 	// ErrNotFound when there is none.
 	LatestAnomaly(ctx context.Context, kind, subject string) (Anomaly, error)
+	// ActedAnomalies MUST answer at most limit findings about which something
+	// was done at the instant or after it, the newest first.
+	ActedAnomalies(ctx context.Context, since time.Time, limit int) ([]Anomaly, error)
 }
 
 // AnomalyWriter writes findings inside a transaction.
@@ -95,8 +123,8 @@ type AnomalyWriter interface {
 	// of the type and subject is not resolved.
 	InsertAnomaly(ctx context.Context, a Anomaly) error
 	// UpdateAnomaly MUST keep the version rule of UpdateKey. It MUST change
-	// severity, state, evidence, last_at and what goes with the state, nothing
-	// else.
+	// severity, state, evidence, last_at, actions, acted_at and what goes with
+	// the state, nothing else.
 	UpdateAnomaly(ctx context.Context, a Anomaly) error
 	// RemoveAnomalies MUST delete at most RemoveBatch findings that were
 	// resolved before the instant, oldest first, and answer how many.

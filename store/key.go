@@ -69,6 +69,9 @@ type Key struct {
 	// LimitsID is the key that this one's limits and quotas are counted for: the
 	// first of its chain of rotations. "" is the key itself.
 	LimitsID string
+	// Throttle is how many percent of its rates and its plan's the key is held
+	// to, 1 to 99; 0 is all of them. Quotas and its owner's rates stay.
+	Throttle int
 	// GraceEndsAt is from when on a key that was rotated is refused; zero while
 	// it is not.
 	GraceEndsAt time.Time

@@ -30,6 +30,7 @@ type Reader interface {
 	OldCounter
 	CleanupReportReader
 	AnomalyReader
+	AnomalyPolicyReader
 }
 
 // Writer is everything a transaction can change. Backends implement it; only
@@ -55,6 +56,7 @@ type Writer interface {
 	AnchorWriter
 	CleanupReportWriter
 	AnomalyWriter
+	AnomalyPolicyWriter
 	ChangeWriter
 }
 

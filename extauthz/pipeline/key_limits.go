@@ -36,6 +36,7 @@ func subjectLimits(r *store.KeyRecord) ([]SubjectLimit, []SubjectQuota) {
 	var quotas []SubjectQuota
 	rates := make(map[string]bool)
 	for _, l := range overriding(r.Limits, r.PlanLimits, func(l limit.Limit) string { return l.Name }) {
+		l = l.Throttled(r.Throttle)
 		l.Name = shared(l.Name)
 		limits = append(limits, SubjectLimit{Subject: key, Label: l.Name, Limit: l})
 		rates[l.Name] = true

@@ -20,7 +20,9 @@ const maxText = 256
 // the key (a key and those that took over from it have one budget), then those of its owner, counted for the owner. A limit of the key
 // takes the place of the plan's limit of the same name, and so does a quota:
 // that is how one key gets more, or less, than its plan says. An owner's
-// limits always hold as well, since they are a budget of several keys.
+// limits always hold as well, since they are a budget of several keys. A key
+// that is throttled has its share of the rates of the former two: what a Check
+// does is the same.
 //
 // Texts that the proxy will write into headers must be visible ASCII with
 // inner spaces, at most 256 bytes: a database that says otherwise could split
@@ -94,6 +96,9 @@ func validateRecord(r *store.KeyRecord) error {
 	}
 	if !slices.Contains(store.KeyTypes(), r.KeyType) {
 		return fmt.Errorf("key_type: %.80q is unknown", r.KeyType)
+	}
+	if r.Throttle < 0 || r.Throttle > 99 {
+		return fmt.Errorf("throttle: %d is no share of its rates; use 1 to 99 percent, or 0 for all", r.Throttle)
 	}
 	for _, scope := range r.Scopes {
 		if !isScope(scope) {

@@ -69,6 +69,23 @@ func TestLimitsAreCountedForKeyAndOwnerUnderNamesThatDoNotCollide(t *testing.T) 
 	}
 }
 
+// TestAThrottledKeyHasItsShareOfItsOwnAndItsPlansRatesOnly: what others share
+// is theirs, and a quota is no rate.
+func TestAThrottledKeyHasItsShareOfItsOwnAndItsPlansRatesOnly(t *testing.T) {
+	r := newWorld(t).record()
+	r.Owner, r.Plan, r.Throttle = "billing", "basic", 50
+	r.Limits, r.PlanLimits, r.OwnerLimits = []limit.Limit{rate("own")}, []limit.Limit{rate("plan")}, []limit.Limit{rate("owner")}
+	r.Quotas = []limit.Quota{daily("requests")}
+	k := mustKey(t, r)
+	var got []int64
+	for _, l := range k.Limits {
+		got = append(got, l.Limit.Limit)
+	}
+	if want := []int64{5, 5, 10}; !slices.Equal(got, want) || k.Quotas[0].Limit != 1000 {
+		t.Errorf("%v, %d", got, k.Quotas[0].Limit)
+	}
+}
+
 // Row 7 of facts section 4, and rules that could not be applied.
 func TestRecordThatCouldHarmOrCannotBeAppliedIsRefusedByName(t *testing.T) {
 	for _, c := range []struct {
@@ -102,6 +119,7 @@ func TestRecordThatCouldHarmOrCannotBeAppliedIsRefusedByName(t *testing.T) {
 		{"paths:", func(r *store.KeyRecord) { r.Paths = []string{"/*/a"} }},
 		{"paths:", func(r *store.KeyRecord) { r.Paths = []string{"/a/../b"} }},
 		{"paths:", func(r *store.KeyRecord) { r.Paths = []string{"/a?b"} }},
+		{"throttle:", func(r *store.KeyRecord) { r.Throttle = 100 }},
 		{"limits[0].", func(r *store.KeyRecord) { r.Limits = []limit.Limit{{Name: "a"}} }},
 		{`plan "": quotas[0].`, func(r *store.KeyRecord) { r.PlanQuotas = []limit.Quota{{Name: "a"}} }},
 		{`owner "": limits[0].`, func(r *store.KeyRecord) { r.OwnerLimits = []limit.Limit{{}} }},

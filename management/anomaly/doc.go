@@ -23,6 +23,10 @@
 // is missed, and the pass says so. A pass that fails is tried again 5 seconds
 // later, and an hour that could not be judged is judged then.
 //
-// A finding does nothing but exist: nothing is suspended, throttled or
-// blacklisted because of it.
+// # The policy
+//
+// A [Policy] says what detectors compare with and what is done about what they
+// find; [Policy.Check] answers the [Plan] of it, or all that is wrong. Carrying
+// it out is a use-case's business, not this package's: management.AnomalySee
+// writes a finding down and does what the plan says in one transaction.
 package anomaly

@@ -19,6 +19,7 @@ type source interface {
 	FailingAddresses(ctx context.Context, from, until time.Time, limit int) ([]store.FailingAddress, error)
 	KeyNetworks(ctx context.Context, keyID string, from, until time.Time, limit int) ([]store.KeyNetwork, error)
 	UsageSums(ctx context.Context, q store.UsageQuery) ([]store.UsageSum, error)
+	AnomalyPolicy(ctx context.Context) (store.AnomalyPolicy, error)
 	RemoveAnomalies(ctx context.Context, before time.Time) (int, error)
 }
 
@@ -42,18 +43,18 @@ const (
 
 // Options are what a Watch needs.
 type Options struct {
-	Store      source
-	Findings   desk
-	Now        func() time.Time
-	Logger     *slog.Logger
-	Thresholds Thresholds // the zero ones are the defaults
+	Store    source
+	Findings desk
+	Now      func() time.Time
+	Logger   *slog.Logger
 }
 
 // Watch runs the detectors and writes down what they find. One goroutine at a
 // time may use it.
 type Watch struct {
 	o      Options
-	judged time.Time // end of the last hour that was judged
+	t      Thresholds // of the pass
+	judged time.Time  // end of the last hour that was judged
 }
 
 // New makes a Watch. The error names the option that is missing.
@@ -67,9 +68,6 @@ func New(o Options) (*Watch, error) {
 		return nil, errors.New("anomaly watch: option Findings is missing")
 	case o.Logger == nil:
 		return nil, errors.New("anomaly watch: option Logger is missing")
-	}
-	if o.Thresholds == (Thresholds{}) {
-		o.Thresholds = Defaults()
 	}
 	return &Watch{o: o}, nil
 }
@@ -87,6 +85,7 @@ func (w *Watch) Pass(ctx context.Context) ([]slog.Attr, error) {
 // many findings are new; an error of one part does not keep it from the others.
 func (w *Watch) RunOnce(ctx context.Context) (fresh int, err error) {
 	now := w.o.Now().UTC()
+	w.t, err = w.thresholds(ctx)
 	for _, part := range []func(context.Context, time.Time) ([]store.Anomaly, error){w.minutes, w.networks, w.hour} {
 		found, failed := part(ctx, now)
 		err = errors.Join(err, failed)
@@ -96,6 +95,20 @@ func (w *Watch) RunOnce(ctx context.Context) (fresh int, err error) {
 	}
 	_, failed := w.o.Store.RemoveAnomalies(ctx, now.Add(-kept))
 	return fresh, errors.Join(err, failed)
+}
+
+// thresholds are those of the policy. A policy that cannot be read does not keep
+// anything from being found.
+func (w *Watch) thresholds(ctx context.Context) (Thresholds, error) {
+	stored, err := w.o.Store.AnomalyPolicy(ctx)
+	if err != nil {
+		return Defaults(), err
+	}
+	plan, err := PlanOf(stored)
+	if err != nil {
+		return Defaults(), err
+	}
+	return plan.Thresholds, nil
 }
 
 // see writes findings down. Nobody was seen later than now, whatever a
@@ -126,7 +139,7 @@ func (w *Watch) see(ctx context.Context, found []store.Anomaly, now time.Time) (
 func (w *Watch) minutes(ctx context.Context, now time.Time) ([]store.Anomaly, error) {
 	var in Minutes
 	var err error
-	since, until := now.Add(-w.o.Thresholds.Window).Truncate(time.Minute), now.Add(time.Minute)
+	since, until := now.Add(-w.t.Window).Truncate(time.Minute), now.Add(time.Minute)
 	if in.Failing, err = w.o.Store.FailingAddresses(ctx, since, until, mostRows); err != nil {
 		return nil, err
 	}
@@ -145,7 +158,7 @@ func (w *Watch) minutes(ctx context.Context, now time.Time) ([]store.Anomaly, er
 			}
 		}
 		if page.After = next; next == "" {
-			return JudgeMinutes(in, w.o.Thresholds), nil
+			return JudgeMinutes(in, w.t), nil
 		}
 	}
 }
@@ -175,7 +188,7 @@ func (w *Watch) networks(ctx context.Context, now time.Time) ([]store.Anomaly, e
 		if in.All, err = w.o.Store.KeyNetworks(ctx, n.KeyID, time.Unix(0, 0), now.Add(time.Hour), store.MaxKeyNetworks); err != nil {
 			return found, err
 		}
-		some := JudgeNetworks(in, w.o.Thresholds)
+		some := JudgeNetworks(in, w.t)
 		if len(some) == 0 {
 			continue
 		}
@@ -197,10 +210,10 @@ func (w *Watch) hour(ctx context.Context, now time.Time) ([]store.Anomaly, error
 	if !end.After(w.judged) {
 		return nil, nil
 	}
-	in, err := readHour(ctx, w.o.Store, end.Add(-time.Hour), w.o.Thresholds)
+	in, err := readHour(ctx, w.o.Store, end.Add(-time.Hour), w.t)
 	if err != nil {
 		return nil, fmt.Errorf("hour before %s: %w", end.Format(time.RFC3339), err)
 	}
 	w.judged = end
-	return JudgeHour(in, w.o.Thresholds), nil
+	return JudgeHour(in, w.t), nil
 }

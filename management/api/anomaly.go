@@ -28,6 +28,10 @@ func anomalyOperations() []Operation {
 			ID: "AnomalyResolve", Method: http.MethodPost, Path: "/v1/anomalies/{id}/resolve", Summary: "End a finding",
 			Role: store.RoleOperator, Codes: changed,
 		}, anomalyResolve),
+		handle(Operation{
+			ID: "AnomalyUndo", Method: http.MethodPost, Path: "/v1/anomalies/{id}/undo", Summary: "Take back what was done about a finding",
+			Role: store.RoleOperator, Codes: append(changed, management.CodeForbidden),
+		}, anomalyUndo),
 	}
 }
 
@@ -57,6 +61,11 @@ func anomalyResolve(ctx context.Context, c call, in *client.AnomalyStateInput) (
 	return wireAnomaly(a), err
 }
 
+func anomalyUndo(ctx context.Context, c call, in *client.AnomalyStateInput) (client.Anomaly, error) {
+	a, err := c.service.AnomalyUndo(ctx, c.actor, management.AnomalyChange{ID: in.ID, Note: in.Body.Note})
+	return wireAnomaly(a), err
+}
+
 func wireAnomaly(a store.Anomaly) client.Anomaly {
 	window := ""
 	if a.Evidence.Window > 0 {
@@ -66,5 +75,11 @@ func wireAnomaly(a store.Anomaly) client.Anomaly {
 		ID: a.ID, Type: a.Type, Severity: string(a.Severity), State: string(a.State), Namespace: a.Namespace, KeyID: a.KeyID,
 		Subject: a.Subject, Message: a.Evidence.Message, Observed: a.Evidence.Observed, Expected: a.Evidence.Expected, Window: window,
 		FirstAt: a.FirstAt, LastAt: a.LastAt, CreatedAt: a.CreatedAt, StateAt: a.StateAt, StateBy: a.StateBy, Note: a.Note,
+		Actions: mapped(a.Actions, func(d store.AnomalyAction) client.AnomalyAction {
+			return client.AnomalyAction{
+				Action: d.Action, Severity: string(d.Severity), Outcome: d.Outcome, Detail: d.Detail, At: d.At, Share: d.Share,
+				RuleID: d.RuleID, Until: d.Until, UndoneAt: d.UndoneAt, UndoneBy: d.UndoneBy,
+			}
+		}),
 	}
 }

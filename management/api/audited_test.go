@@ -227,6 +227,19 @@ var audited = map[string]leaves{
 		_, err := w.AnomalyAcknowledge(w.t.Context(), client.AnomalyStateInput{ID: id})
 		return err
 	}},
+	"AnomalyUndo": {"anomaly.undo", anAct, func(w walk, id, _ string) error {
+		_, err := w.AnomalyUndo(w.t.Context(), client.AnomalyStateInput{ID: id})
+		return err
+	}},
+	"AnomalyPolicySet": {"anomaly_policy.set", anAnomalyPolicy, func(w walk, _, tag string) error {
+		return w.setAnomalyPolicy(tag)
+	}},
+	"AnomalyPolicyReset": {"anomaly_policy.reset", func(w walk) (string, string) {
+		must(w.t, w.setAnomalyPolicy(w.anomalyPolicy().ETag()))
+		return "", w.anomalyPolicy().ETag()
+	}, func(w walk, _, tag string) error {
+		return w.AnomalyPolicyReset(w.t.Context(), client.AnomalyPolicyResetInput{IfMatch: tag})
+	}},
 	"AnomalyResolve": {"anomaly.resolve", anAnomaly, func(w walk, id, _ string) error {
 		_, err := w.AnomalyResolve(w.t.Context(), client.AnomalyStateInput{ID: id})
 		return err
@@ -364,6 +377,31 @@ func aConnection(w walk) (name, tag string) {
 }
 
 func aToken(w walk) (id, tag string) { return w.token("some").TokenID, "" }
+
+func (w walk) anomalyPolicy() client.AnomalyPolicy {
+	return ok[client.AnomalyPolicy](w)(w.AnomalyPolicyShow(w.t.Context(), client.AnomalyPolicyShowInput{}))
+}
+
+func anAnomalyPolicy(w walk) (id, tag string) { return "", w.anomalyPolicy().ETag() }
+
+// setAnomalyPolicy has addresses blacklisted that guess keys.
+func (w walk) setAnomalyPolicy(tag string) error {
+	_, err := w.AnomalyPolicySet(w.t.Context(), client.AnomalyPolicySetInput{IfMatch: tag, Body: client.AnomalyPolicyBody{
+		Actions: []client.AnomalyRule{{Type: "brute_force", Severity: "medium", Action: "blacklist", For: "1h"}},
+	}})
+	return err
+}
+
+// anAct is a finding about which something was done.
+func anAct(w walk) (id, tag string) {
+	must(w.t, w.setAnomalyPolicy(w.anomalyPolicy().ETag()))
+	at := newClock().now()
+	found, _, err := w.service.AnomalySee(w.t.Context(), store.Anomaly{
+		Type: "brute_force", Severity: store.SeverityHigh, Subject: "address:192.0.2.7", FirstAt: at, LastAt: at,
+	})
+	must(w.t, err)
+	return found.ID, ""
+}
 
 // anAnomaly is found by a job, not made by an operation.
 func anAnomaly(w walk) (id, tag string) {

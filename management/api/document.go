@@ -136,6 +136,8 @@ func describedAs(path *huma.PathItem, method string) *huma.Operation {
 		return path.Post
 	case http.MethodPatch:
 		return path.Patch
+	case http.MethodPut:
+		return path.Put
 	default:
 		return path.Delete
 	}

@@ -186,7 +186,7 @@ func wireKey(k store.Key, now time.Time) client.Key {
 		Hosts:    words(k.Hosts), Methods: words(k.Methods), Paths: words(k.Paths), Labels: wireLabels(k.Labels),
 		NotBefore: k.NotBefore, ExpiresAt: k.ExpiresAt, CreatedAt: k.CreatedAt, UpdatedAt: k.UpdatedAt, Version: k.Version,
 		Predecessor: k.Predecessor, Successor: k.Successor, RotatedAt: k.RotatedAt, GraceEndsAt: k.GraceEndsAt,
-		LastUsedAt: k.LastUsedAt, LastUsedIP: usedFrom,
+		LastUsedAt: k.LastUsedAt, LastUsedIP: usedFrom, Throttle: k.Throttle,
 	}
 }
 

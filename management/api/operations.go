@@ -48,6 +48,7 @@ func Operations() []Operation {
 		reportOperations(),
 		cleanupOperations(),
 		anomalyOperations(),
+		anomalyPolicyOperations(),
 		processOperations(),
 	} {
 		all = append(all, rows...)

@@ -66,6 +66,26 @@ func anomalyResolve(c *command) *cobra.Command {
 	return c.anomalyState("resolve", "end a finding; if it goes on, there will be a new one", (*client.Client).AnomalyResolve)
 }
 
+func anomalyUndo(c *command) *cobra.Command {
+	var in client.AnomalyStateInput
+	cmd := &cobra.Command{
+		Use: "undo ID", Short: "take back what was done about a finding",
+		Long: `The key has all of its rates again, is let in again, or the address is no longer
+refused. What somebody has changed since stays as it is. The finding stays open,
+and nothing more is done about it: resolve ends it.`,
+		Example: "  credence anomalies undo ano_01jc8zq8m4x0",
+	}
+	cmd.Flags().StringVar(&in.Body.Note, "note", "", "why, for the audit log")
+	return c.verb(cmd, 1, func(ctx context.Context, api *client.Client, args []string) error {
+		in.ID = args[0]
+		a, err := api.AnomalyUndo(ctx, in)
+		if err != nil {
+			return err
+		}
+		return c.showAnomaly(a)
+	})
+}
+
 func (c *command) anomalyState(verb, short string,
 	set func(*client.Client, context.Context, client.AnomalyStateInput) (client.Anomaly, error),
 ) *cobra.Command {
@@ -93,7 +113,7 @@ func (c *command) showAnomaly(a client.Anomaly) error {
 	if a.StateBy != "" {
 		state += " by " + a.StateBy + ", " + c.whenShort(a.StateAt)
 	}
-	return c.show(a, [][2]string{
+	lines := [][2]string{
 		{"id", a.ID},
 		{"type", a.Type},
 		{"severity", a.Severity},
@@ -107,5 +127,13 @@ func (c *command) showAnomaly(a client.Anomaly) error {
 		{"window", a.Window},
 		{"first seen", c.when(a.FirstAt)},
 		{"last seen", c.when(a.LastAt)},
-	})
+	}
+	for _, d := range a.Actions {
+		text := d.Outcome + ", " + c.whenShort(d.At) + ": " + d.Detail
+		if !d.UndoneAt.IsZero() {
+			text += "; undone by " + d.UndoneBy + ", " + c.whenShort(d.UndoneAt)
+		}
+		lines = append(lines, [2]string{d.Action, text})
+	}
+	return c.show(a, lines)
 }

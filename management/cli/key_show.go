@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -38,6 +39,7 @@ func (c *command) keyLines(k client.Key) [][2]string {
 		{"scopes", listText(k.Scopes)},
 		{"limits", limitText(k.Limits)},
 		{"quotas", quotaText(k.Quotas)},
+		{"throttled to", throttleText(k.Throttle)},
 		{"networks", listText(k.Networks)},
 		{"hosts", listText(k.Hosts)},
 		{"methods", listText(k.Methods)},
@@ -55,6 +57,14 @@ func (c *command) keyLines(k client.Key) [][2]string {
 		{"last used", first(c.when(k.LastUsedAt), "never")},
 		{"last used from", k.LastUsedIP},
 	}
+}
+
+// throttleText is empty for a key that is not throttled.
+func throttleText(percent int) string {
+	if percent == 0 {
+		return ""
+	}
+	return strconv.Itoa(percent) + "% of its rates"
 }
 
 // keyStatus is the one word that says whether the key works.

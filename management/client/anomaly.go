@@ -21,6 +21,22 @@ type Anomaly struct {
 	StateAt   time.Time `json:"state_at,omitzero" doc:"When somebody acknowledged or resolved it"`
 	StateBy   string    `json:"state_by,omitempty"`
 	Note      string    `json:"note,omitempty"`
+
+	Actions []AnomalyAction `json:"actions" doc:"What a policy wanted done about it, and what came of it"`
+}
+
+// AnomalyAction is what a policy wanted done about a finding.
+type AnomalyAction struct {
+	Action   string    `json:"action" doc:"throttle, suspend or blacklist"`
+	Severity string    `json:"severity" doc:"Of the finding then"`
+	Outcome  string    `json:"outcome" doc:"done, or why not: protected, capped, already, impossible"`
+	Detail   string    `json:"detail" doc:"What was done, or why not, in a sentence"`
+	At       time.Time `json:"at"`
+	Share    int       `json:"share,omitempty" doc:"Percent of its rates that the key was throttled to"`
+	RuleID   string    `json:"rule_id,omitempty" doc:"Rule of the blacklist"`
+	Until    time.Time `json:"until,omitzero" doc:"When it ends by itself"`
+	UndoneAt time.Time `json:"undone_at,omitzero"`
+	UndoneBy string    `json:"undone_by,omitempty"`
 }
 
 // AnomalyListInput is the request of AnomalyList; empty fields do not narrow.
@@ -39,7 +55,8 @@ type AnomalyShowInput struct {
 	ID string `path:"id" doc:"Id of the finding"`
 }
 
-// AnomalyStateInput is the request of AnomalyAcknowledge and AnomalyResolve.
+// AnomalyStateInput is the request of AnomalyAcknowledge, AnomalyResolve and
+// AnomalyUndo.
 type AnomalyStateInput struct {
 	ID   string `path:"id" doc:"Id of the finding"`
 	Body struct {

@@ -33,6 +33,7 @@ type Key struct {
 	Successor    string            `json:"successor,omitempty" doc:"Key that takes over from this one"`
 	RotatedAt    time.Time         `json:"rotated_at,omitzero" doc:"When the successor was made"`
 	GraceEndsAt  time.Time         `json:"grace_ends_at,omitzero" doc:"The key was rotated and is refused from this instant on"`
+	Throttle     int               `json:"throttle,omitempty" doc:"Percent of its rates and its plan's that it is held to since an anomaly; absent for all of them"`
 	LastUsedAt   time.Time         `json:"last_used_at,omitzero" doc:"When a request with the key was last let through, to a minute; absent for never"`
 	LastUsedIP   string            `json:"last_used_ip,omitempty" doc:"The client address of that request, where it was known"`
 	Version      int64             `json:"version" doc:"Grows with every change; the ETag is made of it"`

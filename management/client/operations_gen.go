@@ -544,6 +544,31 @@ func (c *Client) AnomalyResolve(ctx context.Context, in AnomalyStateInput) (Anom
 	return call[Anomaly](ctx, c, http.MethodPost, "/v1/anomalies/{id}/resolve", in)
 }
 
+// AnomalyUndo: Take back what was done about a finding.
+// POST /v1/anomalies/{id}/undo, role operator.
+func (c *Client) AnomalyUndo(ctx context.Context, in AnomalyStateInput) (Anomaly, error) {
+	return call[Anomaly](ctx, c, http.MethodPost, "/v1/anomalies/{id}/undo", in)
+}
+
+// AnomalyPolicyShow: Show what detectors compare with, and what is done about what they find.
+// GET /v1/anomaly-policies, role viewer.
+func (c *Client) AnomalyPolicyShow(ctx context.Context, in AnomalyPolicyShowInput) (AnomalyPolicy, error) {
+	return call[AnomalyPolicy](ctx, c, http.MethodGet, "/v1/anomaly-policies", in)
+}
+
+// AnomalyPolicySet: Put another policy in its place.
+// PUT /v1/anomaly-policies, role admin.
+func (c *Client) AnomalyPolicySet(ctx context.Context, in AnomalyPolicySetInput) (AnomalyPolicy, error) {
+	return call[AnomalyPolicy](ctx, c, http.MethodPut, "/v1/anomaly-policies", in)
+}
+
+// AnomalyPolicyReset: Bring back the first policy: the defaults, and nothing is done.
+// DELETE /v1/anomaly-policies, role admin.
+func (c *Client) AnomalyPolicyReset(ctx context.Context, in AnomalyPolicyResetInput) error {
+	_, err := call[Nothing](ctx, c, http.MethodDelete, "/v1/anomaly-policies", in)
+	return err
+}
+
 // ReplicaList: List the replicas of the data plane and how far each has come.
 // GET /v1/replicas, role viewer.
 func (c *Client) ReplicaList(ctx context.Context, in ReplicaListInput) (ReplicaPage, error) {

@@ -67,6 +67,7 @@ CREATE TABLE credence.api_keys (
     expires_at    timestamptz,
     limits_id     text COLLATE "C" NOT NULL, -- whose limits it counts on; '' its own
     grace_ends_at timestamptz,
+    throttle      smallint    NOT NULL CHECK (throttle BETWEEN 0 AND 99), -- percent of its rates; 0: all
     predecessor   text COLLATE "C",
     successor     text COLLATE "C",
     rotated_at    timestamptz,
@@ -417,9 +418,22 @@ CREATE TABLE credence.api_key_anomalies (
     state_at     timestamptz,
     state_by     text        NOT NULL,
     note         text        NOT NULL,
+    actions      jsonb       NOT NULL CHECK (jsonb_typeof(actions) = 'array'),
+    acted_at     timestamptz, -- when something was done about it last
     version      bigint      NOT NULL CHECK (version >= 0)
 );
 
+-- What detectors compare with, and what is done about what they find.
+CREATE TABLE credence.anomaly_policies (
+    only_row   boolean     NOT NULL PRIMARY KEY CHECK (only_row),
+    document   json        NOT NULL CHECK (json_typeof(document) = 'object'),
+    updated_at timestamptz NOT NULL,
+    version    bigint      NOT NULL CHECK (version >= 0)
+);
+
+INSERT INTO credence.anomaly_policies (only_row, document, updated_at, version) VALUES (true, '{}', now(), 1);
+
+CREATE INDEX api_key_anomalies_acted_at ON credence.api_key_anomalies (acted_at) WHERE acted_at IS NOT NULL;
 CREATE UNIQUE INDEX api_key_anomalies_lasting ON credence.api_key_anomalies (anomaly_type, subject) WHERE state <> 'resolved';
 CREATE INDEX api_key_anomalies_subject ON credence.api_key_anomalies (anomaly_type, subject, anomaly_id);
 CREATE INDEX api_key_anomalies_key_id ON credence.api_key_anomalies (key_id) WHERE key_id IS NOT NULL;

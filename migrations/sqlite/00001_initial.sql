@@ -73,6 +73,7 @@ CREATE TABLE api_keys (
     expires_at    INTEGER,
     limits_id     TEXT    NOT NULL, -- whose limits it counts on; '' its own
     grace_ends_at INTEGER,
+    throttle      INTEGER NOT NULL CHECK (throttle BETWEEN 0 AND 99), -- percent of its rates; 0: all
     predecessor   TEXT,
     successor     TEXT,
     rotated_at    INTEGER,
@@ -411,9 +412,23 @@ CREATE TABLE api_key_anomalies (
     state_at     INTEGER,
     state_by     TEXT    NOT NULL,
     note         TEXT    NOT NULL,
+    actions      TEXT    NOT NULL CHECK (json_type(actions) = 'array'),
+    acted_at     INTEGER, -- when something was done about it last
     version      INTEGER NOT NULL CHECK (version >= 0)
 ) STRICT;
 
+-- What detectors compare with, and what is done about what they find.
+CREATE TABLE anomaly_policies (
+    only_row   INTEGER NOT NULL PRIMARY KEY CHECK (only_row = 1),
+    document   TEXT    NOT NULL CHECK (json_type(document) = 'object'),
+    updated_at INTEGER NOT NULL,
+    version    INTEGER NOT NULL CHECK (version >= 0)
+) STRICT;
+
+INSERT INTO anomaly_policies (only_row, document, updated_at, version)
+VALUES (1, '{}', CAST(unixepoch('subsec') * 1000 AS INTEGER) * 1000, 1);
+
+CREATE INDEX api_key_anomalies_acted_at ON api_key_anomalies (acted_at) WHERE acted_at IS NOT NULL;
 CREATE UNIQUE INDEX api_key_anomalies_lasting ON api_key_anomalies (anomaly_type, subject) WHERE state <> 'resolved';
 CREATE INDEX api_key_anomalies_subject ON api_key_anomalies (anomaly_type, subject, anomaly_id);
 CREATE INDEX api_key_anomalies_key_id ON api_key_anomalies (key_id) WHERE key_id IS NOT NULL;

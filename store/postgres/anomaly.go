@@ -9,11 +9,14 @@ import (
 )
 
 const anomalyColumns = `anomaly_id, key_id, anomaly_type, severity, state, namespace, subject, details,
-	first_at, last_at, created_at, state_at, state_by, note, version`
+	first_at, last_at, created_at, state_at, state_by, note, actions, acted_at, version`
 
 func scanAnomaly(r row, a *store.Anomaly) error {
-	return r.Scan(&a.ID, optionalText{&a.KeyID}, &a.Type, &a.Severity, &a.State, &a.Namespace, &a.Subject, &a.Evidence,
-		instant{&a.FirstAt}, instant{&a.LastAt}, instant{&a.CreatedAt}, instant{&a.StateAt}, &a.StateBy, &a.Note, &a.Version)
+	err := r.Scan(&a.ID, optionalText{&a.KeyID}, &a.Type, &a.Severity, &a.State, &a.Namespace, &a.Subject, &a.Evidence,
+		instant{&a.FirstAt}, instant{&a.LastAt}, instant{&a.CreatedAt}, instant{&a.StateAt}, &a.StateBy, &a.Note,
+		&a.Actions, instant{&a.ActedAt}, &a.Version)
+	noneIsNil(&a.Actions)
+	return err
 }
 
 // Anomaly implements [store.AnomalyReader].
@@ -65,12 +68,23 @@ func (r reader) Anomalies(ctx context.Context, f store.AnomalyFilter, page store
 	return found, next, nil
 }
 
+// ActedAnomalies implements [store.AnomalyReader].
+func (r reader) ActedAnomalies(ctx context.Context, since time.Time, limit int) ([]store.Anomaly, error) {
+	found, err := listRows(ctx, r.q, "SELECT "+anomalyColumns+` FROM credence.api_key_anomalies
+		WHERE acted_at >= $1 ORDER BY acted_at DESC LIMIT $2`, []any{timeOrNull(since), limit}, scanAnomaly)
+	if err != nil {
+		return nil, fmt.Errorf("acted anomalies: %w", err)
+	}
+	return found, nil
+}
+
 // InsertAnomaly implements [store.AnomalyWriter].
 func (w *writer) InsertAnomaly(ctx context.Context, a store.Anomaly) error {
 	_, err := w.q.exec(ctx, "INSERT INTO credence.api_key_anomalies ("+anomalyColumns+
-		") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+		") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
 		a.ID, textOrNull(a.KeyID), a.Type, a.Severity, a.State, a.Namespace, a.Subject, a.Evidence,
-		timeOrNull(a.FirstAt), timeOrNull(a.LastAt), timeOrNull(a.CreatedAt), timeOrNull(a.StateAt), a.StateBy, a.Note, a.Version)
+		timeOrNull(a.FirstAt), timeOrNull(a.LastAt), timeOrNull(a.CreatedAt), timeOrNull(a.StateAt), a.StateBy, a.Note,
+		list(a.Actions), timeOrNull(a.ActedAt), a.Version)
 	if err != nil {
 		return fmt.Errorf("insert anomaly %q: %w", a.ID, err)
 	}
@@ -81,9 +95,10 @@ func (w *writer) InsertAnomaly(ctx context.Context, a store.Anomaly) error {
 func (w *writer) UpdateAnomaly(ctx context.Context, a store.Anomaly) error {
 	changed, err := w.q.exec(ctx,
 		`UPDATE credence.api_key_anomalies SET severity = $1, state = $2, details = $3, last_at = $4, state_at = $5, state_by = $6,
-			note = $7, version = version + 1
-		WHERE anomaly_id = $8 AND version = $9`,
-		a.Severity, a.State, a.Evidence, timeOrNull(a.LastAt), timeOrNull(a.StateAt), a.StateBy, a.Note, a.ID, a.Version)
+			note = $7, actions = $8, acted_at = $9, version = version + 1
+		WHERE anomaly_id = $10 AND version = $11`,
+		a.Severity, a.State, a.Evidence, timeOrNull(a.LastAt), timeOrNull(a.StateAt), a.StateBy, a.Note,
+		list(a.Actions), timeOrNull(a.ActedAt), a.ID, a.Version)
 	if err := w.versioned(ctx, changed, err, "SELECT version FROM credence.api_key_anomalies WHERE anomaly_id = $1", a.ID); err != nil {
 		return fmt.Errorf("update anomaly %q: %w", a.ID, err)
 	}

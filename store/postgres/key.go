@@ -14,7 +14,7 @@ import (
 const keyColumns = `k.key_id, k.namespace, k.name, k.owner, k.key_type, k.status, k.status_reason, k.environment, k.plan,
 	k.scopes, k.limits, k.quotas, k.networks, k.hosts, k.methods, k.paths, k.labels,
 	k.not_before, k.expires_at, k.key_hash, k.pepper_id, k.checksum_id,
-	k.created_at, k.updated_at, k.status_at, k.version, k.limits_id, k.grace_ends_at`
+	k.created_at, k.updated_at, k.status_at, k.version, k.limits_id, k.grace_ends_at, k.throttle`
 
 // keyDestinations is where keyColumns go.
 func keyDestinations(k *store.Key) []any {
@@ -35,6 +35,7 @@ func keyDestinations(k *store.Key) []any {
 		&k.Version,
 		&k.LimitsID,
 		instant{&k.GraceEndsAt},
+		&k.Throttle,
 	}
 }
 
@@ -222,10 +223,10 @@ func dueConditions(c *conditions, f *store.KeyFilter) {
 
 const insertKey = `INSERT INTO credence.api_keys (name, owner, key_type, status, status_reason, environment, plan,
 		scopes, limits, quotas, networks, hosts, methods, paths, labels,
-		not_before, expires_at, updated_at, status_at, grace_ends_at, successor, rotated_at, close_when_silent, rotate_every,
+		not_before, expires_at, updated_at, status_at, grace_ends_at, successor, rotated_at, close_when_silent, rotate_every, throttle,
 		key_id, namespace, key_hash, pepper_id, checksum_id, created_at, version, limits_id, predecessor)
 	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
-		$20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33)`
+		$20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34)`
 
 func insertKeyArgs(k *store.Key) []any {
 	return append(keyChanging(k), k.KeyID, k.Namespace, k.Hash[:], k.PepperID, k.ChecksumID, timeOrNull(k.CreatedAt), k.Version,
@@ -259,7 +260,7 @@ func keyChanging(k *store.Key) []any {
 		k.Name, textOrNull(k.Owner), string(k.KeyType), string(k.Status), k.StatusReason, k.Environment, textOrNull(k.Plan),
 		list(k.Scopes), list(k.Limits), list(k.Quotas), list(k.Networks), list(k.Hosts), list(k.Methods), list(k.Paths),
 		object(k.Labels), timeOrNull(k.NotBefore), timeOrNull(k.ExpiresAt), timeOrNull(k.UpdatedAt), timeOrNull(k.StatusAt),
-		timeOrNull(k.GraceEndsAt), textOrNull(k.Successor), timeOrNull(k.RotatedAt), k.CloseWhenSilent, k.RotateEvery,
+		timeOrNull(k.GraceEndsAt), textOrNull(k.Successor), timeOrNull(k.RotatedAt), k.CloseWhenSilent, k.RotateEvery, k.Throttle,
 	}
 }
 
@@ -271,8 +272,8 @@ func (w *writer) UpdateKey(ctx context.Context, k store.Key) error {
 		`UPDATE credence.api_keys SET name = $1, owner = $2, key_type = $3, status = $4, status_reason = $5, environment = $6,
 			plan = $7, scopes = $8, limits = $9, quotas = $10, networks = $11, hosts = $12, methods = $13, paths = $14,
 			labels = $15, not_before = $16, expires_at = $17, updated_at = $18, status_at = $19,
-			grace_ends_at = $20, successor = $21, rotated_at = $22, close_when_silent = $23, rotate_every = $24, version = version + 1
-		WHERE key_id = $25 AND version = $26`, append(keyChanging(&k), k.KeyID, k.Version)...)
+			grace_ends_at = $20, successor = $21, rotated_at = $22, close_when_silent = $23, rotate_every = $24, throttle = $25, version = version + 1
+		WHERE key_id = $26 AND version = $27`, append(keyChanging(&k), k.KeyID, k.Version)...)
 	if err := w.versioned(ctx, changed, err, keyVersion, k.KeyID); err != nil {
 		return fmt.Errorf("update key %q: %w", k.KeyID, err)
 	}
@@ -285,7 +286,7 @@ func (w *writer) PurgeKey(ctx context.Context, keyID string, version int64, at t
 		`UPDATE credence.api_keys SET name = '', owner = NULL, key_type = '', status = 'purged', status_reason = '',
 			environment = '', plan = NULL, scopes = '{}', limits = '[]', quotas = '[]', networks = '{}', hosts = '{}',
 			methods = '{}', paths = '{}', labels = '{}', was_hash = key_hash, key_hash = NULL, pepper_id = '', checksum_id = '',
-			limits_id = '', predecessor = NULL, successor = NULL, close_when_silent = '0', rotate_every = '0', last_used_at = NULL, last_used_ip = NULL,
+			limits_id = '', predecessor = NULL, successor = NULL, close_when_silent = '0', rotate_every = '0', throttle = 0, last_used_at = NULL, last_used_ip = NULL,
 			updated_at = $1, status_at = $1, version = version + 1
 		WHERE key_id = $2 AND version = $3`, timeOrNull(at), keyID, version)
 	if err := w.versioned(ctx, changed, err, keyVersion, keyID); err != nil {

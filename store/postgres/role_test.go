@@ -51,7 +51,7 @@ func allowed() []string {
 	}
 	for table, columns := range map[string]string{
 		"api_keys": `key_id namespace name owner key_type status status_reason environment plan scopes limits quotas networks hosts
-			methods paths labels not_before expires_at limits_id grace_ends_at key_hash pepper_id checksum_id created_at updated_at status_at version last_used_at`,
+			methods paths labels not_before expires_at limits_id grace_ends_at throttle key_hash pepper_id checksum_id created_at updated_at status_at version last_used_at`,
 		"plans":            "namespace name limits quotas",
 		"owners":           "namespace name limits quotas",
 		"ip_blacklist":     "id namespace network reason source ends_at created_by created_at",

@@ -10,11 +10,12 @@ import (
 )
 
 const anomalyColumns = `anomaly_id, key_id, anomaly_type, severity, state, namespace, subject, details,
-	first_at, last_at, created_at, state_at, state_by, note, version`
+	first_at, last_at, created_at, state_at, state_by, note, actions, acted_at, version`
 
 func scanAnomaly(r row, a *store.Anomaly) error {
 	return r.Scan(&a.ID, optionalText{&a.KeyID}, &a.Type, &a.Severity, &a.State, &a.Namespace, &a.Subject, evidence{&a.Evidence},
-		instant{&a.FirstAt}, instant{&a.LastAt}, instant{&a.CreatedAt}, instant{&a.StateAt}, &a.StateBy, &a.Note, &a.Version)
+		instant{&a.FirstAt}, instant{&a.LastAt}, instant{&a.CreatedAt}, instant{&a.StateAt}, &a.StateBy, &a.Note,
+		items[store.AnomalyAction]{&a.Actions}, instant{&a.ActedAt}, &a.Version)
 }
 
 // Anomaly implements [store.AnomalyReader].
@@ -64,16 +65,31 @@ func (r reader) Anomalies(ctx context.Context, f store.AnomalyFilter, page store
 	return found, next, nil
 }
 
+// ActedAnomalies implements [store.AnomalyReader].
+func (r reader) ActedAnomalies(ctx context.Context, since time.Time, limit int) ([]store.Anomaly, error) {
+	found, err := listRows(ctx, r.q, "SELECT "+anomalyColumns+` FROM api_key_anomalies
+		WHERE acted_at >= ? ORDER BY acted_at DESC LIMIT ?`, []any{micros(since), limit}, scanAnomaly)
+	if err != nil {
+		return nil, fmt.Errorf("acted anomalies: %w", err)
+	}
+	return found, nil
+}
+
 // InsertAnomaly implements [store.AnomalyWriter].
 func (w *writer) InsertAnomaly(ctx context.Context, a store.Anomaly) error {
 	details, err := jsonText(a.Evidence)
 	if err != nil {
 		return fmt.Errorf("insert anomaly %q: %w", a.ID, err)
 	}
+	actions, err := list(a.Actions)
+	if err != nil {
+		return fmt.Errorf("insert anomaly %q: %w", a.ID, err)
+	}
 	_, err = w.tx.ExecContext(ctx,
-		"INSERT INTO api_key_anomalies ("+anomalyColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		"INSERT INTO api_key_anomalies ("+anomalyColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		a.ID, textOrNull(a.KeyID), a.Type, a.Severity, a.State, a.Namespace, a.Subject, details,
-		micros(a.FirstAt), micros(a.LastAt), micros(a.CreatedAt), micros(a.StateAt), a.StateBy, a.Note, a.Version)
+		micros(a.FirstAt), micros(a.LastAt), micros(a.CreatedAt), micros(a.StateAt), a.StateBy, a.Note,
+		actions, micros(a.ActedAt), a.Version)
 	if err != nil {
 		return fmt.Errorf("insert anomaly %q: %w", a.ID, translate(err))
 	}
@@ -86,11 +102,16 @@ func (w *writer) UpdateAnomaly(ctx context.Context, a store.Anomaly) error {
 	if err != nil {
 		return fmt.Errorf("update anomaly %q: %w", a.ID, err)
 	}
+	actions, err := list(a.Actions)
+	if err != nil {
+		return fmt.Errorf("update anomaly %q: %w", a.ID, err)
+	}
 	result, err := w.tx.ExecContext(ctx,
 		`UPDATE api_key_anomalies SET severity = ?, state = ?, details = ?, last_at = ?, state_at = ?, state_by = ?, note = ?,
-			version = version + 1
+			actions = ?, acted_at = ?, version = version + 1
 		WHERE anomaly_id = ? AND version = ?`,
-		a.Severity, a.State, details, micros(a.LastAt), micros(a.StateAt), a.StateBy, a.Note, a.ID, a.Version)
+		a.Severity, a.State, details, micros(a.LastAt), micros(a.StateAt), a.StateBy, a.Note,
+		actions, micros(a.ActedAt), a.ID, a.Version)
 	if err != nil {
 		return fmt.Errorf("update anomaly %q: %w", a.ID, translate(err))
 	}

@@ -18,7 +18,7 @@ import (
 const keyColumns = `k.key_id, k.namespace, k.name, k.owner, k.key_type, k.status, k.status_reason, k.environment, k.plan,
 	k.scopes, k.limits, k.quotas, k.networks, k.hosts, k.methods, k.paths, k.labels,
 	k.not_before, k.expires_at, k.key_hash, k.pepper_id, k.checksum_id,
-	k.created_at, k.updated_at, k.status_at, k.version, k.limits_id, k.grace_ends_at`
+	k.created_at, k.updated_at, k.status_at, k.version, k.limits_id, k.grace_ends_at, k.throttle`
 
 // keyDestinations is where keyColumns go.
 func keyDestinations(k *store.Key) []any {
@@ -46,6 +46,7 @@ func keyDestinations(k *store.Key) []any {
 		&k.Version,
 		&k.LimitsID,
 		instant{&k.GraceEndsAt},
+		&k.Throttle,
 	}
 }
 
@@ -228,9 +229,9 @@ func (w *writer) InsertKey(ctx context.Context, k store.Key) error {
 	_, err = w.tx.ExecContext(ctx,
 		`INSERT INTO api_keys (name, owner, key_type, status, status_reason, environment, plan,
 			scopes, limits, quotas, networks, hosts, methods, paths, labels,
-			not_before, expires_at, updated_at, status_at, grace_ends_at, successor, rotated_at, close_when_silent, rotate_every,
+			not_before, expires_at, updated_at, status_at, grace_ends_at, successor, rotated_at, close_when_silent, rotate_every, throttle,
 			key_id, namespace, key_hash, pepper_id, checksum_id, created_at, version, limits_id, predecessor)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, args...)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, args...)
 	if err != nil {
 		return fmt.Errorf("insert key %q: %w", k.KeyID, translate(err))
 	}
@@ -271,7 +272,7 @@ func keyChanging(k *store.Key) ([]any, error) {
 	}
 	return append(args, micros(k.NotBefore), micros(k.ExpiresAt), micros(k.UpdatedAt), micros(k.StatusAt),
 		micros(k.GraceEndsAt), textOrNull(k.Successor), micros(k.RotatedAt), k.CloseWhenSilent.Microseconds(),
-		k.RotateEvery.Microseconds()), nil
+		k.RotateEvery.Microseconds(), k.Throttle), nil
 }
 
 const keyVersion = "SELECT version FROM api_keys WHERE key_id = ?"
@@ -286,7 +287,7 @@ func (w *writer) UpdateKey(ctx context.Context, k store.Key) error {
 		`UPDATE api_keys SET name = ?, owner = ?, key_type = ?, status = ?, status_reason = ?, environment = ?, plan = ?,
 			scopes = ?, limits = ?, quotas = ?, networks = ?, hosts = ?, methods = ?, paths = ?, labels = ?,
 			not_before = ?, expires_at = ?, updated_at = ?, status_at = ?,
-			grace_ends_at = ?, successor = ?, rotated_at = ?, close_when_silent = ?, rotate_every = ?, version = version + 1
+			grace_ends_at = ?, successor = ?, rotated_at = ?, close_when_silent = ?, rotate_every = ?, throttle = ?, version = version + 1
 		WHERE key_id = ? AND version = ?`, append(changing, k.KeyID, k.Version)...)
 	if err != nil {
 		return fmt.Errorf("update key %q: %w", k.KeyID, translate(err))
@@ -303,7 +304,7 @@ func (w *writer) PurgeKey(ctx context.Context, keyID string, version int64, at t
 		`UPDATE api_keys SET name = '', owner = NULL, key_type = '', status = 'purged', status_reason = '',
 			environment = '', plan = NULL, scopes = '[]', limits = '[]', quotas = '[]', networks = '[]', hosts = '[]',
 			methods = '[]', paths = '[]', labels = '{}', was_hash = key_hash, key_hash = NULL, pepper_id = '', checksum_id = '',
-			limits_id = '', predecessor = NULL, successor = NULL, close_when_silent = 0, rotate_every = 0, last_used_at = NULL, last_used_ip = NULL,
+			limits_id = '', predecessor = NULL, successor = NULL, close_when_silent = 0, rotate_every = 0, throttle = 0, last_used_at = NULL, last_used_ip = NULL,
 			updated_at = ?, status_at = ?, version = version + 1
 		WHERE key_id = ? AND version = ?`, micros(at), micros(at), keyID, version)
 	if err != nil {

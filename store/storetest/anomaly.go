@@ -51,7 +51,7 @@ func anomalyPromises() []promise {
 			f.refused(f.tryUpdateAnomaly(stale), store.ErrStale)
 			f.refused(f.tryUpdateAnomaly(f.bareAnomaly(2)), store.ErrNotFound)
 		}},
-		{"UpdateAnomaly", "changes severity, state, evidence and last_at, nothing else", func(f *fixture) {
+		{"UpdateAnomaly", "changes severity, state, evidence, last_at and actions, nothing else", func(f *fixture) {
 			f.insertKeys(f.bareKey(1))
 			was := f.sampleAnomaly(1)
 			f.insertAnomaly(was)
@@ -63,10 +63,27 @@ func anomalyPromises() []promise {
 			want := was
 			want.Version++
 			want.Severity, want.State, want.Note, want.StateBy, want.LastAt, want.StateAt = to.Severity, to.State, to.Note, to.StateBy, to.LastAt, to.StateAt
-			want.Evidence = to.Evidence
+			want.Evidence, want.Actions, want.ActedAt = to.Evidence, nil, time.Time{}
 			got, err := f.backend.Anomaly(f.Context(), was.ID)
 			f.ok(err)
 			equal(f, got, want)
+		}},
+		{"ActedAnomalies", "answers those about which something was done since, the newest first", func(f *fixture) {
+			f.insertKeys(f.bareKey(1))
+			at := f.clock.now()
+			for i := range 4 {
+				a := f.sampleAnomaly(i + 1)
+				a.Subject = "network:" + anomalyID(i)
+				if a.ActedAt = at.Add(time.Duration(i) * time.Minute); i == 3 {
+					a.ActedAt = time.Time{}
+				}
+				f.insertAnomaly(a)
+			}
+			for limit, want := range map[int][]string{1: {anomalyID(3)}, 10: {anomalyID(3), anomalyID(2)}} {
+				found, err := f.backend.ActedAnomalies(f.Context(), at.Add(time.Minute), limit)
+				f.ok(err)
+				inOrder(f, names(found, func(a store.Anomaly) string { return a.ID }), want...)
+			}
 		}},
 		{"RemoveAnomalies", "deletes what was resolved before the instant, and nothing that is not resolved", func(f *fixture) {
 			at := f.clock.now()
@@ -125,6 +142,14 @@ func (f *fixture) sampleAnomaly(n int) store.Anomaly {
 	a.KeyID, a.Namespace, a.Subject, a.Severity = keyID(1), "tenant", "key:"+keyID(1), store.SeverityHigh
 	a.Evidence = store.Evidence{Observed: 12.5, Expected: 3, Window: time.Hour, Message: "many"}
 	a.StateAt, a.StateBy, a.Note = f.clock.now(), "token:tok_1", "looked at it"
+	a.ActedAt = f.clock.now()
+	a.Actions = []store.AnomalyAction{
+		{Action: "throttle", Severity: store.SeverityMedium, Outcome: "capped", Detail: "enough", At: f.clock.now().Add(-time.Minute)},
+		{
+			Action: "suspend", Severity: store.SeverityHigh, Outcome: store.AnomalyActionDone, Detail: "done", At: f.clock.now(), Share: 10, RuleID: "blk_1",
+			Until: f.clock.now().Add(time.Hour), UndoneAt: f.clock.now(), UndoneBy: "token:tok_1",
+		},
+	}
 	return a
 }
 

@@ -46,7 +46,7 @@ func (f *fixture) fullKey(n int) store.Key {
 		Hash: keyHash(n), PepperID: "p1", ChecksumID: "c1",
 		CreatedAt: now.Add(-time.Minute), UpdatedAt: now, StatusAt: now.Add(-time.Microsecond), Version: 3,
 		LimitsID: keyID(97), Predecessor: keyID(98), Successor: keyID(99), RotatedAt: now.Add(-time.Second),
-		GraceEndsAt: now.Add(time.Hour), CloseWhenSilent: 90 * time.Minute, RotateEvery: 720 * time.Hour,
+		GraceEndsAt: now.Add(time.Hour), CloseWhenSilent: 90 * time.Minute, RotateEvery: 720 * time.Hour, Throttle: 25,
 	}
 }
 

@@ -55,6 +55,7 @@ func groups() []group {
 		{"key_used", usedKeyPromises()},
 		{"plan", planPromises()},
 		{"key_policy", keyPolicyPromises()},
+		{"anomaly_policy", anomalyPolicyPromises()},
 		{"owner", ownerPromises()},
 		{"blacklist", blacklistPromises()},
 		{"route_policy", routePolicyPromises()},

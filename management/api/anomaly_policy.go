@@ -1,0 +1,74 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"credence/management"
+	"credence/management/client"
+	"credence/store"
+)
+
+func anomalyPolicyOperations() []Operation {
+	const path = "/v1/anomaly-policies"
+	changed := []management.Code{management.CodeInvalidInput, management.CodeForbidden, management.CodeStaleVersion}
+	return []Operation{
+		handle(Operation{
+			ID: "AnomalyPolicyShow", Method: http.MethodGet, Path: path, Summary: "Show what detectors compare with, and what is done about what they find",
+			Role: store.RoleViewer, Codes: []management.Code{management.CodeForbidden},
+		}, anomalyPolicyShow),
+		handle(Operation{
+			ID: "AnomalyPolicySet", Method: http.MethodPut, Path: path, Summary: "Put another policy in its place",
+			Role: store.RoleAdmin, NeedsIfMatch: true, Codes: changed,
+		}, anomalyPolicySet),
+		remove(Operation{
+			ID: "AnomalyPolicyReset", Method: http.MethodDelete, Path: path, Summary: "Bring back the first policy: the defaults, and nothing is done",
+			Role: store.RoleAdmin, NeedsIfMatch: true, Codes: changed[1:],
+		}, anomalyPolicyReset),
+	}
+}
+
+func anomalyPolicyShow(ctx context.Context, c call, _ *client.AnomalyPolicyShowInput) (client.AnomalyPolicy, error) {
+	p, err := c.service.AnomalyPolicyRead(ctx, c.actor)
+	if err != nil {
+		return client.AnomalyPolicy{}, err
+	}
+	return wireAnomalyPolicy(&p), nil
+}
+
+func anomalyPolicySet(ctx context.Context, c call, in *client.AnomalyPolicySetInput) (client.AnomalyPolicy, error) {
+	p, err := c.service.AnomalyPolicySet(ctx, c.actor, management.AnomalyPolicySet{Policy: anomalyPolicyOf(&in.Body), Version: c.version})
+	if err != nil {
+		return client.AnomalyPolicy{}, err
+	}
+	return wireAnomalyPolicy(&p), nil
+}
+
+func anomalyPolicyReset(ctx context.Context, c call, _ *client.AnomalyPolicyResetInput) error {
+	return c.service.AnomalyPolicyReset(ctx, c.actor, c.version)
+}
+
+func anomalyPolicyOf(b *client.AnomalyPolicyBody) management.AnomalyPolicyDocument {
+	p := management.AnomalyPolicyDocument{Thresholds: b.Thresholds, MostPerHour: b.MostPerHour}
+	p.Never.Keys, p.Never.Networks, p.Never.Namespaces = b.Never.Keys, b.Never.Networks, b.Never.Namespaces
+	for _, r := range b.Actions {
+		p.Actions = append(p.Actions, management.AnomalyRule{
+			Type: r.Type, Severity: store.Severity(r.Severity), Action: r.Action, Share: r.Share, For: r.For,
+		})
+	}
+	return p
+}
+
+func wireAnomalyPolicy(p *management.AnomalyPolicy) client.AnomalyPolicy {
+	rule := func(r management.AnomalyRule) client.AnomalyRule {
+		return client.AnomalyRule{Type: r.Type, Severity: string(r.Severity), Action: r.Action, Share: r.Share, For: r.For}
+	}
+	never := p.Policy.Never
+	return client.AnomalyPolicy{
+		AnomalyPolicyBody: client.AnomalyPolicyBody{
+			Thresholds: p.Policy.Thresholds, Actions: mapped(p.Policy.Actions, rule), MostPerHour: p.Policy.MostPerHour,
+			Never: client.AnomalyProtected{Keys: never.Keys, Networks: never.Networks, Namespaces: never.Namespaces},
+		},
+		Rules: mapped(p.Rules, rule), AllNumbers: p.Thresholds, UpdatedAt: p.UpdatedAt, Version: p.Version,
+	}
+}

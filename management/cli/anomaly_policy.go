@@ -1,0 +1,224 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
+
+	"credence/management/client"
+)
+
+const anomalyPolicyExamples = `  credence anomaly-policies list
+  credence anomaly-policies show -o yaml > policy.yaml
+  credence anomaly-policies set --type brute_force --severity high --action blacklist --for 1h`
+
+func readPolicy(ctx context.Context, api *client.Client) (client.AnomalyPolicy, error) {
+	return api.AnomalyPolicyShow(ctx, client.AnomalyPolicyShowInput{})
+}
+
+func anomalyPolicyList(c *command) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "list", Short: "list what is done about each type and severity of finding",
+		Long: `Lists what is done about findings of each type and severity. Where it says
+notify, there is the finding, and webhooks are told: that is what the first
+policy does about everything.`,
+		Example: "  credence anomaly-policies list",
+	}
+	return c.verb(cmd, 0, func(ctx context.Context, api *client.Client, _ []string) error {
+		p, err := readPolicy(ctx, api)
+		if err != nil {
+			return err
+		}
+		return showList(c, client.List[client.AnomalyRule]{Items: p.Rules}, "TYPE\tSEVERITY\tACTION\tHOW", func(r client.AnomalyRule) []string {
+			return []string{r.Type, r.Severity, r.Action, how(r)}
+		})
+	})
+}
+
+// how is what a rule says besides its action.
+func how(r client.AnomalyRule) string {
+	switch {
+	case r.Share > 0:
+		return "to " + strconv.Itoa(r.Share) + "% of its rates"
+	case r.For != "":
+		return "for " + r.For
+	}
+	return ""
+}
+
+func anomalyPolicyShow(c *command) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "show", Short: "show the policy: thresholds, actions, caps and what is protected",
+		Long: `Shows what detectors compare with, what is done about what they find, how often
+an hour, and about what nothing is ever done. With --document only what was set
+is shown, as YAML: a file for set --file and for anomalies replay.`,
+		Example: "  credence anomaly-policies show\n  credence anomaly-policies show --document > policy.yaml",
+	}
+	var document bool
+	cmd.Flags().BoolVar(&document, "document", false, "only what was set, as YAML, for set --file")
+	return c.verb(cmd, 0, func(ctx context.Context, api *client.Client, _ []string) error {
+		p, err := readPolicy(ctx, api)
+		if err != nil {
+			return err
+		}
+		if document {
+			return c.yaml(p.AnomalyPolicyBody)
+		}
+		return c.show(p, c.anomalyPolicyLines(p))
+	})
+}
+
+func (c *command) anomalyPolicyLines(p client.AnomalyPolicy) [][2]string {
+	lines := [][2]string{}
+	for _, name := range slices.Sorted(maps.Keys(p.AllNumbers)) {
+		lines = append(lines, [2]string{name, p.AllNumbers[name]})
+	}
+	for _, r := range p.Actions {
+		lines = append(lines, [2]string{r.Type + " " + r.Severity, strings.TrimSpace(r.Action + " " + how(r))})
+	}
+	for _, action := range slices.Sorted(maps.Keys(p.MostPerHour)) {
+		lines = append(lines, [2]string{action + " an hour", "at most " + strconv.Itoa(p.MostPerHour[action])})
+	}
+	return append(lines, [2]string{"never keys", listText(p.Never.Keys)}, [2]string{"never networks", listText(p.Never.Networks)},
+		[2]string{"never namespaces", listText(p.Never.Namespaces)}, [2]string{"updated", c.when(p.UpdatedAt)})
+}
+
+// ruleFlags are what one call changes of a policy.
+type ruleFlags struct {
+	file       string
+	rule       client.AnomalyRule
+	thresholds []string
+}
+
+func anomalyPolicySet(c *command) *cobra.Command {
+	var in ruleFlags
+	var ifMatch string
+	cmd := &cobra.Command{
+		Use: "set", Short: "change what is done about findings, or what detectors compare with",
+		Long: `With --file the policy is what the file says (YAML, "-" is standard input). Else
+one rule or some thresholds are changed and the rest stays: --action notify takes
+a rule back, and a threshold without a value is the default again.
+
+Try a policy with anomalies replay before you set it.`,
+		Example: `  credence anomaly-policies set --type rate_change --severity high --action throttle --share 20
+  credence anomaly-policies set --type brute_force --severity medium --action blacklist --for 2h
+  credence anomaly-policies set --threshold guesses=50 --threshold silence=60d
+  credence anomaly-policies set --file policy.yaml`,
+	}
+	f := cmd.Flags()
+	f.StringVar(&in.file, "file", "", "file with the whole policy, - for standard input")
+	f.StringVar(&in.rule.Type, "type", "", "type of the findings that the rule is for")
+	f.StringVar(&in.rule.Severity, "severity", "", "how severe they are at least")
+	f.StringVar(&in.rule.Action, "action", "", "what is done: notify, throttle, suspend or blacklist")
+	f.IntVar(&in.rule.Share, "share", 0, "percent of its rates that a key is throttled to")
+	f.StringVar(&in.rule.For, "for", "", "how long an address is blacklisted, e.g. 1h or 2d")
+	f.StringArrayVar(&in.thresholds, "threshold", nil, "name=value of a threshold; may be given several times")
+	matchFlag(cmd, &ifMatch)
+	return c.verb(cmd, 0, func(ctx context.Context, api *client.Client, _ []string) error {
+		if err := nothingToChange(cmd); err != nil {
+			return err
+		}
+		was, err := readPolicy(ctx, api)
+		if err != nil {
+			return err
+		}
+		body := was.AnomalyPolicyBody
+		if in.file != "" {
+			body, err = c.readPolicyFile(in.file)
+		} else {
+			err = in.change(&body)
+		}
+		if err != nil {
+			return err
+		}
+		tag := first(ifMatch, was.ETag())
+		p, err := api.AnomalyPolicySet(ctx, client.AnomalyPolicySetInput{IfMatch: tag, Body: body})
+		if err != nil {
+			return err
+		}
+		return c.show(p, c.anomalyPolicyLines(p))
+	})
+}
+
+// change puts the rule in its place, and the thresholds.
+func (f *ruleFlags) change(p *client.AnomalyPolicyBody) error {
+	if r := f.rule; r != (client.AnomalyRule{}) {
+		if r.Type == "" || r.Severity == "" || r.Action == "" {
+			return usage(errors.New("--type, --severity and --action: a rule needs all three; say which findings, and what is done"))
+		}
+		p.Actions = slices.DeleteFunc(p.Actions, func(o client.AnomalyRule) bool { return o.Type == r.Type && o.Severity == r.Severity })
+		if r.Action != "notify" {
+			p.Actions = append(p.Actions, r)
+		}
+	}
+	for _, t := range f.thresholds {
+		name, value, is := strings.Cut(t, "=")
+		if !is || name == "" {
+			return usage(fmt.Errorf("--threshold: %q is no name=value; write e.g. guesses=50", t))
+		}
+		if p.Thresholds == nil {
+			p.Thresholds = map[string]string{}
+		}
+		if p.Thresholds[name] = value; value == "" {
+			delete(p.Thresholds, name)
+		}
+	}
+	return nil
+}
+
+// maxPolicyFile bounds a policy; the API takes no more either.
+const maxPolicyFile = 1 << 20
+
+// readPolicyFile reads a policy strictly: what the file says and nobody
+// understands would not be done.
+func (c *command) readPolicyFile(name string) (client.AnomalyPolicyBody, error) {
+	var p client.AnomalyPolicyBody
+	in, err := c.openInput(name)
+	if err != nil {
+		return p, err
+	}
+	defer in.Close() //nolint:errcheck // it was only read
+	d := yaml.NewDecoder(io.LimitReader(in, maxPolicyFile))
+	d.KnownFields(true)
+	if err := d.Decode(&p); err != nil && !errors.Is(err, io.EOF) {
+		return p, usage(fmt.Errorf("policy %s: %w; anomaly-policies show --document prints one to begin with", name, err))
+	}
+	if err := d.Decode(&yaml.Node{}); !errors.Is(err, io.EOF) {
+		return p, usage(fmt.Errorf("policy %s: there is something after the end of the policy; give one document", name))
+	}
+	return p, nil
+}
+
+func anomalyPolicyReset(c *command) *cobra.Command {
+	var ifMatch string
+	var dryRun bool
+	cmd := &cobra.Command{
+		Use: "reset", Short: "bring back the first policy: default thresholds, and nothing is done",
+		Long: `Nothing is done about findings from then on. What was done already stays:
+anomalies undo takes that back.`,
+		Example: "  credence anomaly-policies reset",
+	}
+	matchFlag(cmd, &ifMatch)
+	dryRunFlag(cmd, &dryRun)
+	return c.verb(cmd, 0, func(ctx context.Context, api *client.Client, _ []string) error {
+		was, err := readPolicy(ctx, api)
+		if err != nil {
+			return err
+		}
+		if dryRun {
+			return c.wouldDo("this policy would go", was, c.anomalyPolicyLines(was))
+		}
+		if err := api.AnomalyPolicyReset(ctx, client.AnomalyPolicyResetInput{IfMatch: first(ifMatch, was.ETag())}); err != nil {
+			return err
+		}
+		return c.done("nothing is done about findings any more, and detectors compare with the defaults")
+	})
+}

@@ -1,0 +1,54 @@
+package client
+
+import "time"
+
+// AnomalyPolicyBody is the policy as it is set, and as it stands in a file.
+type AnomalyPolicyBody struct {
+	Thresholds  map[string]string `json:"thresholds,omitempty" yaml:"thresholds" doc:"What detectors compare with, by name, where that is not the default; numbers and lengths of time as text"`
+	Actions     []AnomalyRule     `json:"actions,omitempty" yaml:"actions" maxItems:"64" doc:"What is done about findings; for all others there is the finding, and webhooks are told"`
+	MostPerHour map[string]int    `json:"most_per_hour,omitempty" yaml:"most_per_hour" doc:"How often an action may be carried out within an hour, by action; 10 if unsaid"`
+	Never       AnomalyProtected  `json:"never,omitzero" yaml:"never" doc:"About what nothing is ever done. Emergency keys and --protected-networks are that by themselves"`
+}
+
+// AnomalyRule says what is done about findings of a type.
+type AnomalyRule struct {
+	Type     string `json:"anomaly_type" yaml:"anomaly_type" doc:"Detector, e.g. brute_force"`
+	Severity string `json:"severity" yaml:"severity" doc:"Findings that are this severe or more; of several rules of a type the most severe one counts"`
+	Action   string `json:"action" yaml:"action" doc:"notify, throttle, suspend or blacklist"`
+	Share    int    `json:"share,omitempty" yaml:"share" doc:"Percent of its rates that a throttled key is held to, 1 to 99"`
+	For      string `json:"for,omitempty" yaml:"for" doc:"How long an address is blacklisted, e.g. 1h or 2d"`
+}
+
+// AnomalyProtected is what no action is ever about.
+type AnomalyProtected struct {
+	Keys       []string `json:"keys,omitempty" yaml:"keys" doc:"Ids of keys"`
+	Networks   []string `json:"networks,omitempty" yaml:"networks" doc:"Networks, or single addresses, that are never blacklisted"`
+	Namespaces []string `json:"namespaces,omitempty" yaml:"namespaces" doc:"Namespaces whose keys are left alone"`
+}
+
+// AnomalyPolicy is the policy that holds.
+type AnomalyPolicy struct {
+	AnomalyPolicyBody
+
+	Rules      []AnomalyRule     `json:"rules" doc:"What is done about each type and severity there is"`
+	AllNumbers map[string]string `json:"all_thresholds" doc:"What detectors compare with, by name"`
+	UpdatedAt  time.Time         `json:"updated_at"`
+	Version    int64             `json:"version" doc:"Grows with every change; the ETag is made of it"`
+}
+
+// ETag is what If-Match wants for this state of the policy.
+func (p AnomalyPolicy) ETag() string { return ETag(p.Version) }
+
+// AnomalyPolicyShowInput is the request of AnomalyPolicyShow.
+type AnomalyPolicyShowInput struct{}
+
+// AnomalyPolicySetInput is the request of AnomalyPolicySet.
+type AnomalyPolicySetInput struct {
+	IfMatch string `header:"If-Match" doc:"ETag of the policy that holds now"`
+	Body    AnomalyPolicyBody
+}
+
+// AnomalyPolicyResetInput is the request of AnomalyPolicyReset.
+type AnomalyPolicyResetInput struct {
+	IfMatch string `header:"If-Match" doc:"ETag of the policy that holds now"`
+}
