@@ -20,7 +20,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"credence/extauthz/pipeline"
-	"credence/store"
 	"credence/store/limit"
 )
 
@@ -340,7 +339,7 @@ func FuzzAnswer(f *testing.F) {
 		d := &c.decision
 		*d = pipeline.Decision{
 			Reason: pipeline.Reason(reason), Shadow: shadow, MissingScope: []byte(scopes), RetryAfter: time.Duration(n),
-			Key:    &pipeline.Key{KeyID: keyID, Owner: owner, Scopes: scopes, Plan: plan, KeyType: store.KeyType(limit)},
+			Key:    &pipeline.Key{KeyID: keyID, Owner: owner, Scopes: scopes, Plan: plan, KeyType: pipeline.SharedText(limit)},
 			Source: pipeline.KeySource(reason % 5), Stage: pipeline.Stage(reason),
 			Limits: []pipeline.LimitOutcome{
 				{Name: limit, Limit: n, Period: time.Duration(n), Remaining: -n, Reset: time.Duration(n), Refused: true},
@@ -403,7 +402,7 @@ func assertAllow(t *testing.T, d *pipeline.Decision, ok *authv3.OkHttpResponse) 
 	assertOptions(t, ok.GetResponseHeadersToAdd())
 	for name, value := range map[string]string{
 		"x-credence-key-id": d.Key.KeyID, "x-credence-owner": d.Key.Owner, "x-credence-scopes": d.Key.Scopes,
-		"x-credence-plan": d.Key.Plan, "x-credence-type": string(d.Key.KeyType), "x-credence-namespace": d.Key.Namespace,
+		"x-credence-plan": d.Key.Plan, "x-credence-type": d.Key.KeyType.String(), "x-credence-namespace": d.Key.Namespace,
 		"x-envoy-auth-failure-mode-allowed": "", "x-envoy-auth-partial-body": "",
 	} {
 		got, isSet := set[name]

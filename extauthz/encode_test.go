@@ -11,7 +11,6 @@ import (
 	"pgregory.net/rapid"
 
 	"credence/extauthz/pipeline"
-	"credence/store"
 	"credence/store/limit"
 )
 
@@ -25,7 +24,7 @@ func drawText(t *rapid.T, name string) string {
 func drawKey(t *rapid.T) *pipeline.Key {
 	k := &pipeline.Key{
 		KeyID: drawText(t, "key id"), Namespace: drawText(t, "namespace"), Owner: drawText(t, "owner"),
-		KeyType: store.KeyType(drawText(t, "type")), Plan: drawText(t, "plan"), Scopes: drawText(t, "scopes"),
+		KeyType: pipeline.SharedText(drawText(t, "type")), Plan: drawText(t, "plan"), Scopes: drawText(t, "scopes"),
 	}
 	for i := range rapid.IntRange(0, 10).Draw(t, "limits") {
 		k.Limits = append(k.Limits, pipeline.SubjectLimit{Label: "l" + string(rune('a'+i)), Limit: limit.Limit{

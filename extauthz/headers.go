@@ -60,7 +60,7 @@ func newIdentity(o Identity) (*identity, error) {
 		{"KeyID", o.KeyID, "x-credence-key-id", func(k *pipeline.Key) string { return k.KeyID }},
 		{"Namespace", o.Namespace, "x-credence-namespace", func(k *pipeline.Key) string { return k.Namespace }},
 		{"Owner", o.Owner, "x-credence-owner", func(k *pipeline.Key) string { return k.Owner }},
-		{"Type", o.Type, "x-credence-type", func(k *pipeline.Key) string { return string(k.KeyType) }},
+		{"Type", o.Type, "x-credence-type", func(k *pipeline.Key) string { return k.KeyType.String() }},
 		{"Scopes", o.Scopes, "x-credence-scopes", func(k *pipeline.Key) string { return k.Scopes }},
 		{"Plan", o.Plan, "x-credence-plan", func(k *pipeline.Key) string { return k.Plan }},
 	} {

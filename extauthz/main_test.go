@@ -35,7 +35,7 @@ func (f decideFunc) Decide(ctx context.Context, r *pipeline.Request, d *pipeline
 
 func testKey() *pipeline.Key {
 	return &pipeline.Key{
-		KeyID: "key_01", Namespace: "shop", Owner: "team-orders", KeyType: store.KeyTypeService,
+		KeyID: "key_01", Namespace: "shop", Owner: "team-orders", KeyType: pipeline.SharedText("service"),
 		Status: store.StatusActive, Plan: "gold", Scopes: "orders:read orders:write",
 	}
 }

@@ -102,7 +102,7 @@ func newMetadataWriter(wanted []string) (*metadataWriter, error) {
 		{"namespace", func(k *pipeline.Key) string { return k.Namespace }},
 		{"owner", func(k *pipeline.Key) string { return k.Owner }},
 		{"plan", func(k *pipeline.Key) string { return k.Plan }},
-		{"key_type", func(k *pipeline.Key) string { return string(k.KeyType) }},
+		{"key_type", func(k *pipeline.Key) string { return k.KeyType.String() }},
 	} {
 		if slices.Contains(wanted, e.name) {
 			m.ofKey = append(m.ofKey, e)

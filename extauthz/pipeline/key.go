@@ -14,15 +14,15 @@ import (
 )
 
 // Key is a key record as the decision needs it: made once when it enters the
-// cache, immutable but for the seats of its limits, shared by all Checks. NewKey
-// makes it. A cache holds as many as there are keys, so its size counts: it is
-// 256 bytes, a size of its own for Go's allocator, and what most keys lack, or
-// share, is elsewhere.
+// cache, immutable but for its seat and those of its limits, shared by all Checks.
+// NewKey makes it. A cache holds as many as there are keys, so its size counts:
+// it is 256 bytes, a size of its own for Go's allocator, and what most keys
+// lack, or share, is elsewhere.
 type Key struct {
 	KeyID       string
 	Namespace   string
 	Owner       string
-	KeyType     store.KeyType
+	KeyType     Shared // a store.KeyType
 	Status      store.Status
 	Environment string
 	Plan        string
@@ -47,6 +47,8 @@ type Key struct {
 	Foreign bool
 	// Rotated is true when ExpiresAt is where the grace of a rotation ends.
 	Rotated bool
+
+	seat unsafe.Pointer // see [SeatOfKey]
 }
 
 // Bounds are what a key is bound to; an empty list binds to nothing.

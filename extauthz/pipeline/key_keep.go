@@ -9,7 +9,7 @@ import "credence/store"
 func Revive(kept *Key) *Key {
 	k := &Key{
 		KeyID: kept.KeyID, Namespace: kept.Namespace, Owner: kept.Owner, Plan: kept.Plan, Scopes: kept.Scopes,
-		KeyType: store.KeyType(shared(string(kept.KeyType))), Status: store.Status(shared(string(kept.Status))),
+		KeyType: kept.KeyType, Status: store.Status(shared(string(kept.Status))),
 		Environment: shared(kept.Environment), ExpiresAt: kept.ExpiresAt, Hash: kept.Hash, Foreign: kept.Foreign, Rotated: kept.Rotated,
 		Bounds: kept.Bounds, Limits: kept.Limits, Quotas: kept.Quotas,
 	}

@@ -52,7 +52,7 @@ func TestAKeyIsTheSameAfterItHasBeenKept(t *testing.T) {
 	if err := gob.NewDecoder(&outside).Decode(&kept); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(key, pipeline.Revive(&kept), cmpopts.EquateComparable(netip.Prefix{}), cmpopts.IgnoreUnexported(pipeline.Key{}, pipeline.SubjectLimit{})); diff != "" {
+	if diff := cmp.Diff(key, pipeline.Revive(&kept), cmpopts.EquateComparable(netip.Prefix{}, pipeline.Shared{}), cmpopts.IgnoreUnexported(pipeline.Key{}, pipeline.SubjectLimit{})); diff != "" {
 		t.Errorf("(-was +is)\n%s", diff)
 	}
 }

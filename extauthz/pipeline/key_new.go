@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"unique"
 
 	"credence/store"
 	"credence/store/route"
@@ -36,7 +35,7 @@ func NewKey(r store.KeyRecord) (*Key, error) {
 	slices.Sort(scopes)
 	k := &Key{
 		KeyID: r.KeyID, Namespace: r.Namespace, Owner: r.Owner, Plan: r.Plan, Scopes: strings.Join(scopes, " "),
-		KeyType: store.KeyType(shared(string(r.KeyType))), Status: store.Status(shared(string(r.Status))),
+		KeyType: SharedText(string(r.KeyType)), Status: store.Status(shared(string(r.Status))),
 		Environment: shared(r.Environment), Bounds: newBounds(&r),
 		Hash: r.Hash, Foreign: r.ChecksumID == "",
 	}
@@ -74,9 +73,6 @@ func newBounds(r *store.KeyRecord) *Bounds {
 	}
 	return b
 }
-
-// shared is the one copy of a text that many keys have.
-func shared(text string) string { return unique.Make(text).Value() }
 
 func validateRecord(r *store.KeyRecord) error {
 	for _, text := range []struct{ field, value string }{

@@ -25,7 +25,7 @@ func BenchmarkReplica(b *testing.B) {
 		r.keys.entries[i] = cache.Kept{
 			Digest: d, Revision: 1, ReadAt: r.now,
 			Key: &pipeline.Key{
-				KeyID: "key_06h0dka6e7a5raj7qwhg7d88cm", Namespace: "default", KeyType: store.KeyTypeService, Status: store.StatusActive,
+				KeyID: "key_06h0dka6e7a5raj7qwhg7d88cm", Namespace: "default", KeyType: pipeline.SharedText("service"), Status: store.StatusActive,
 				Environment: "live", Scopes: "orders:read orders:write", Hash: credential.Hash(d),
 				Limits: []pipeline.SubjectLimit{{
 					Subject: "key_06h0dka6e7a5raj7qwhg7d88cm", Label: "default", Limit: limit.Limit{Name: "default", Limit: 10, Period: time.Second, Burst: 20},

@@ -1,12 +1,14 @@
 package usage
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"testing"
 	"time"
 
 	"credence/extauthz/pipeline"
+	"credence/store"
 )
 
 // BenchmarkCount is what a Check pays, of many keys in turn.
@@ -68,4 +70,38 @@ func TestAKeyCostsAtMostHalfAKibibyte(t *testing.T) {
 	}
 	runtime.KeepAlive(decisions)
 	runtime.KeepAlive(c)
+}
+
+// BenchmarkDeliver is what the process pays for a key that was used since the
+// last delivery, up to the bytes that go to the store.
+func BenchmarkDeliver(b *testing.B) {
+	const keys = 20_000
+	at := &clock{at: start}
+	c := newCounter(b, &encoder{}, at.now, nil)
+	decisions := make([]*pipeline.Decision, 5*keys)
+	for n := range decisions {
+		decisions[n] = decision(fmt.Sprintf("key_%026d", (n*7919)%len(decisions)), pipeline.ReasonAllowed, fmt.Sprintf("192.0.2.%d", n%250))
+		c.Count(decisions[n], start, time.Microsecond)
+	}
+	for !c.deliver(b.Context(), false) {
+	}
+	for n := 0; b.Loop(); n++ {
+		b.StopTimer()
+		at.advance(time.Second)
+		for i := range keys {
+			c.Count(decisions[(n*keys+i)%len(decisions)], at.now(), time.Microsecond)
+		}
+		b.StartTimer()
+		for !c.deliver(b.Context(), false) {
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/keys, "ns/key")
+}
+
+// encoder is a sink that does with a batch what a store does before it is sent.
+type encoder struct{ store.UsageSink }
+
+func (e *encoder) AddUsage(_ context.Context, b store.UsageBatch) error {
+	_, err := b.AppendJSON(nil)
+	return err
 }

@@ -14,7 +14,8 @@ import (
 )
 
 // Counter counts Checks and delivers the counts. Any number of goroutines may
-// call Count; Run has to run for anything to arrive.
+// call Count; Run has to run for anything to arrive. The keys of a cache have
+// one Counter: it remembers beside each key what it counts it with.
 type Counter struct {
 	o       Options
 	names   []string // of outcomes
@@ -142,7 +143,13 @@ func (c *Counter) entry(d *pipeline.Decision) *entry {
 	if d.Key == nil {
 		return c.nobody
 	}
+	// With very many keys the map costs more than all the rest of a count.
+	seat := pipeline.SeatOfKey[entry](d.Key)
+	if e := seat.Get(); e != nil && !e.retired() {
+		return e
+	}
 	if e, ok := c.keys.Load(d.Key.KeyID); ok {
+		seat.Put(e)
 		return e
 	}
 	if c.slots.Load() >= int64(c.o.Size) {
@@ -151,6 +158,7 @@ func (c *Counter) entry(d *pipeline.Decision) *entry {
 	// Cloned, to not keep the memory of the whole record.
 	made := &entry{keyID: strings.Clone(d.Key.KeyID)}
 	e, _ := c.keys.LoadOrStore(made.keyID, made)
+	seat.Put(e)
 	return e
 }
 
