@@ -124,7 +124,7 @@ bench-limits: tools-store ## how well 10 replicas keep to a limit together (ARGS
 	@go build -o .tools/bench-limits ./test/bench/limits
 	@.tools/bench-limits $(ARGS)
 
-bench-anomaly: ## precision and recall of the detectors that compare with a key's own past (KEYS=1000)
+bench-anomaly: ## precision and recall of the detectors on traffic with planted attacks (KEYS=1000)
 	@go test ./management/anomaly -run TestPlantedAttacks -v -count 1 -timeout 60m -args -keys $(or $(KEYS),1000) | grep -v '^=== '
 
 bench-start: tools-store ## how long a data plane takes to be ready with a warm cache (ARGS="-keys 100000,1000000 -rounds 3")

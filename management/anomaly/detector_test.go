@@ -110,6 +110,7 @@ func TestANewNetworkIsFoundOnceTheKeyIsKnown(t *testing.T) {
 		"of one that roams":   {append(several(5, month), network(2, noon)), nil},
 		"nothing new":         {several(3, month), nil},
 		"many at once":        {append(several(9, noon), network(1, week)), []string{"many_networks high key:key_1"}},
+		"many of one that is new": {append(several(9, noon), network(1, noon.Add(-2*time.Hour))), nil},
 		"many of one roaming": {append(several(9, noon), several(20, month)...), nil},
 	} {
 		t.Run(name, func(t *testing.T) {

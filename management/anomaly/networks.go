@@ -18,6 +18,9 @@ type Networks struct {
 	Since time.Time
 }
 
+// warmUp is how long a key must have been used before its networks are judged.
+const warmUp = 24 * time.Hour
+
 // JudgeNetworks answers what the new networks of a key show. A key that is
 // known from many networks roams, and one more says nothing.
 func JudgeNetworks(in Networks, t Thresholds) []store.Anomaly {
@@ -34,6 +37,9 @@ func JudgeNetworks(in Networks, t Thresholds) []store.Anomaly {
 	}
 	slices.SortFunc(fresh, func(a, b store.KeyNetwork) int { return a.FirstAt.Compare(b.FirstAt) })
 	first, last := fresh[0].FirstAt, fresh[len(fresh)-1].FirstAt
+	if len(known) == 0 || first.Sub(oldest(known)) < warmUp {
+		return nil // a fleet that is new comes up everywhere at once
+	}
 	if len(fresh) >= t.ManyNetworks && len(fresh) > len(known) {
 		return []store.Anomaly{ofKey(ManyNetworks, store.SeverityHigh, in.KeyID, in.Namespace, first, last, store.Evidence{
 			Observed: float64(len(fresh)), Expected: float64(len(known)), Window: time.Hour,
@@ -41,7 +47,7 @@ func JudgeNetworks(in Networks, t Thresholds) []store.Anomaly {
 				in.KeyID, len(fresh), len(known)),
 		})}
 	}
-	if len(known) == 0 || len(known) > t.KnownNetworks || first.Sub(oldest(known)) < t.KnownFor {
+	if len(known) > t.KnownNetworks || first.Sub(oldest(known)) < t.KnownFor {
 		return nil
 	}
 	return []store.Anomaly{ofKey(NewNetwork, store.SeverityMedium, in.KeyID, in.Namespace, first, last, store.Evidence{
