@@ -286,7 +286,9 @@ func networksOf(n int, r *rand.Rand) (all []store.KeyNetwork, planted string, at
 	add := func(first time.Time) {
 		all = append(all, store.KeyNetwork{KeyID: "key_1", Network: netip.AddrFrom4([4]byte{10, byte(len(all) >> 8), byte(len(all)), 0}), FirstAt: first})
 	}
-	within := func(from time.Time, length time.Duration) time.Time { return from.Add(time.Duration(r.Int64N(int64(length)))) }
+	within := func(from time.Time, length time.Duration) time.Time {
+		return from.Add(time.Duration(r.Int64N(int64(length))))
+	}
 	last := within(monday, 7*24*time.Hour)
 	switch n % 10 {
 	case 0, 1: // people on the move: some networks a day, for as long as the key is there

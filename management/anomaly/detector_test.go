@@ -104,14 +104,14 @@ func TestANewNetworkIsFoundOnceTheKeyIsKnown(t *testing.T) {
 		all  []store.KeyNetwork
 		want []string
 	}{
-		"one more":            {[]store.KeyNetwork{network(1, month), network(2, noon)}, []string{"new_network medium key:key_1"}},
-		"the first":           {[]store.KeyNetwork{network(1, noon)}, nil},
-		"of a young key":      {[]store.KeyNetwork{network(1, week), network(2, noon)}, nil},
-		"of one that roams":   {append(several(5, month), network(2, noon)), nil},
-		"nothing new":         {several(3, month), nil},
-		"many at once":        {append(several(9, noon), network(1, week)), []string{"many_networks high key:key_1"}},
+		"one more":                {[]store.KeyNetwork{network(1, month), network(2, noon)}, []string{"new_network medium key:key_1"}},
+		"the first":               {[]store.KeyNetwork{network(1, noon)}, nil},
+		"of a young key":          {[]store.KeyNetwork{network(1, week), network(2, noon)}, nil},
+		"of one that roams":       {append(several(5, month), network(2, noon)), nil},
+		"nothing new":             {several(3, month), nil},
+		"many at once":            {append(several(9, noon), network(1, week)), []string{"many_networks high key:key_1"}},
 		"many of one that is new": {append(several(9, noon), network(1, noon.Add(-2*time.Hour))), nil},
-		"many of one roaming": {append(several(9, noon), several(20, month)...), nil},
+		"many of one roaming":     {append(several(9, noon), several(20, month)...), nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := shown(anomaly.JudgeNetworks(anomaly.Networks{KeyID: "key_1", All: c.all, Since: noon.Add(-time.Hour)}, anomaly.Defaults()))
