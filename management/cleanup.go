@@ -27,7 +27,7 @@ func (c *cleanup) off() bool { return c.aged && c.keep == 0 }
 // cleanups are all of them.
 func (s *Service) cleanups() []cleanup {
 	return []cleanup{
-		expiredKeys(), lostRotations(), dueRotations(), revokedKeys(s.retention.RevokedKeys),
+		expiredKeys(), expiringKeys(), lostRotations(), dueRotations(), revokedKeys(s.retention.RevokedKeys),
 		{
 			name: "usage", about: "usage by the minute, once it is summed by the hour, and what was lost of it", every: time.Minute,
 			aged: true, keep: s.retention.Usage, most: 400, run: rows(store.OldUsage, s.store.RemoveUsage),

@@ -37,6 +37,26 @@ func expiredKeys() cleanup {
 	}
 }
 
+// expiringKeys announces once of each key that its life ends soon.
+func expiringKeys() cleanup {
+	return cleanup{
+		name: "expiring-keys", about: "keys whose life ends within a week: an audit entry key.expiring of each, once", every: 5 * time.Minute, most: 50,
+		run: keys(
+			func(r *cleanupRun) store.KeyFilter {
+				return store.KeyFilter{
+					Status: store.StatusActive, UnexpiredAt: r.now, ExpiresBy: r.now.Add(store.ExpiringAhead), Unannounced: store.AnnounceExpiring,
+				}
+			},
+			func(k *store.Key) time.Time { return k.ExpiresAt },
+			func(ctx context.Context, t *transaction, k store.Key) error {
+				f := facts{}
+				f.instant("expires_at", k.ExpiresAt)
+				t.recordKey("key.expiring", &k, details{After: f})
+				return t.AnnounceKey(ctx, k.KeyID, store.AnnounceExpiring, k.ExpiresAt)
+			}),
+	}
+}
+
 // lostRotations closes rotations whose job did not: the key is refused already,
 // but not revoked.
 func lostRotations() cleanup {

@@ -111,7 +111,11 @@ func (t *transaction) tellWebhook(ctx context.Context, w *store.Webhook, all []o
 	if len(deliveries) == 0 {
 		return nil
 	}
-	return t.Tell(ctx, w, deliveries, func(i int, d *store.Delivery) error {
+	tell := t.Tell
+	if t.counted {
+		tell = t.TellCounted
+	}
+	return tell(ctx, w, deliveries, func(i int, d *store.Delivery) error {
 		wanted[i].Sequence = d.Sequence
 		body, err := json.Marshal(wanted[i])
 		d.Payload = string(body)

@@ -45,6 +45,8 @@ func (t *transaction) keyHappened(action string, k *store.Key, d details) {
 		t.emit(event.KeySuspended, k.Namespace, change)
 	case "key.expire":
 		t.emit(event.KeyExpired, k.Namespace, change)
+	case "key.expiring":
+		t.emit(event.KeyExpiring, k.Namespace, change)
 	case "key.purge":
 		t.emit(event.KeyPurged, k.Namespace, event.KeyErased{KeyID: k.KeyID, Namespace: k.Namespace, Actor: t.actor.ID})
 	}

@@ -17,6 +17,7 @@ type transaction struct {
 
 	policies map[policyFor]store.KeyPolicy // that were read
 	events   []happening                   // to tell webhooks of
+	counted  bool                          // they were counted: nobody did anything
 }
 
 // details is what an audit entry says of an object: all of it when it was

@@ -150,7 +150,13 @@ type Announcement string
 const (
 	AnnounceExpiry   Announcement = "expiry"   // its life has ended
 	AnnounceRotation Announcement = "rotation" // it is to have a successor
+	// AnnounceExpiring: its life ends soon. Of a key that was made for no longer
+	// than [ExpiringAhead] that is no news.
+	AnnounceExpiring Announcement = "expiring"
 )
+
+// ExpiringAhead is how long before its end a key is said to end soon.
+const ExpiringAhead = 7 * 24 * time.Hour
 
 // KeyReader reads keys for the control plane.
 type KeyReader interface {

@@ -21,6 +21,7 @@ type Reader interface {
 	DeliveryReader
 	ConnectionReader
 	ReportReader
+	NoticeReader
 	AuditReader
 	CheckpointReader
 	AnchorReader
@@ -49,6 +50,7 @@ type Writer interface {
 	DeliveryWriter
 	ConnectionWriter
 	ReportWriter
+	NoticeWriter
 	IdempotencyWriter
 	JobWriter
 	AuditWriter

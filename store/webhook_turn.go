@@ -41,6 +41,13 @@ func WebhookOfJob(args json.RawMessage) (string, error) {
 // deliveries get their sequence from the webhook, by number; complete is
 // called with each and its place before it is written.
 func (tx *Tx) Tell(ctx context.Context, w *Webhook, deliveries []Delivery, complete func(i int, d *Delivery) error) error {
+	tx.wrote = true
+	return tx.TellCounted(ctx, w, deliveries, complete)
+}
+
+// TellCounted is Tell of what was counted: nobody did anything that an audit
+// entry would be about.
+func (tx *Tx) TellCounted(ctx context.Context, w *Webhook, deliveries []Delivery, complete func(i int, d *Delivery) error) error {
 	for i := range deliveries {
 		w.Progress.Sequence++
 		deliveries[i].Sequence = w.Progress.Sequence
@@ -48,7 +55,6 @@ func (tx *Tx) Tell(ctx context.Context, w *Webhook, deliveries []Delivery, compl
 			return err
 		}
 	}
-	tx.wrote = true
 	for rest := deliveries; len(rest) > 0; {
 		n := min(len(rest), RemoveBatch)
 		if err := tx.w.InsertDeliveries(ctx, rest[:n]); err != nil {

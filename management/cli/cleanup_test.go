@@ -13,6 +13,7 @@ func TestCleanupIsListedShownAndRun(t *testing.T) {
 	golden(t, `
 NAME           EVERY  KEPT     LAST RUN  DONE  PROBLEM
 expired-keys   1m     -        never     -     -
+expiring-keys  5m     -        never     -     -
 rotations      5m     -        never     -     -
 due-rotations  1h     -        never     -     -
 revoked-keys   1h     forever  never     -     -

@@ -16,6 +16,10 @@ const (
 	KeySuspended      Type = "key.suspended"
 	KeyExpired        Type = "key.expired"
 	KeyPurged         Type = "key.purged"
+	KeyExpiring       Type = "key.expiring"
+	LimitExceeded     Type = "limit.exceeded"
+	QuotaNear         Type = "quota.near"
+	QuotaExhausted    Type = "quota.exhausted"
 	PlanChanged       Type = "plan.changed"
 	BlacklistChanged  Type = "blacklist.changed"
 	AnomalyOpened     Type = "anomaly.opened"
@@ -62,6 +66,21 @@ func Catalogue() []Definition {
 		}},
 		{KeyPurged, 1, "The content of a revoked or expired key was erased; only its id is left.", KeyErased{
 			KeyID: active.KeyID, Namespace: active.Namespace, Actor: person,
+		}},
+		{KeyExpiring, 1, "The life of a key ends within a week. Not told of keys that were made for no longer than that.", KeyChange{
+			Key: active, Actor: "job:cleanup",
+		}},
+		{LimitExceeded, 1, "A key met a limit. Told at once when that is first seen in an hour, and, if it went on, once more when the hour is over, with the sum.", LimitMet{
+			KeyID: active.KeyID, Namespace: active.Namespace, Owner: active.Owner, Phase: "summary",
+			Since: exampleTime.Truncate(time.Hour), Until: exampleTime.Truncate(time.Hour).Add(time.Hour), Refused: 4180,
+		}},
+		{QuotaNear, 1, "Four fifths of a quota are used. Told once in its day or month.", QuotaUse{
+			KeyID: active.KeyID, Namespace: active.Namespace, Owner: active.Owner, Quota: "monthly", Used: 81_200, Limit: 100_000,
+			RefillsAt: time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC),
+		}},
+		{QuotaExhausted, 1, "All of a quota is given out. What replicas have left of it is let through, then Checks are refused until it refills. Told once in its day or month.", QuotaUse{
+			Namespace: active.Namespace, Owner: active.Owner, Quota: "monthly", Used: 100_000, Limit: 100_000,
+			RefillsAt: time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC),
 		}},
 		{PlanChanged, 1, "A plan was made, changed or deleted. Keys under it are limited by what it is now.", PlanChange{
 			Plan: "basic", Namespace: "payments", Action: "updated", Limits: []string{"100/m"}, Quotas: []string{"10000/day"}, Actor: person,

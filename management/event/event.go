@@ -61,6 +61,28 @@ type KeyErased struct {
 	Actor     string `json:"actor" doc:"Who did it, as the audit log names actors"`
 }
 
+// LimitMet is the data of [LimitExceeded].
+type LimitMet struct {
+	KeyID     string    `json:"key_id" doc:"Names the key"`
+	Namespace string    `json:"namespace" doc:"Where it lives"`
+	Owner     string    `json:"owner,omitempty" doc:"Who it belongs to"`
+	Phase     string    `json:"phase" doc:"first: it has begun; summary: the hour is over"`
+	Since     time.Time `json:"since" doc:"Beginning of the hour"`
+	Until     time.Time `json:"until" doc:"End of the hour"`
+	Refused   int64     `json:"refused" doc:"How many requests the limits refused in this hour, as far as is known"`
+}
+
+// QuotaUse is the data of [QuotaNear] and [QuotaExhausted].
+type QuotaUse struct {
+	KeyID     string    `json:"key_id,omitempty" doc:"Whose quota it is; of a key that was rotated the first one; absent when it is the owner's"`
+	Namespace string    `json:"namespace" doc:"Where the key or the owner lives"`
+	Owner     string    `json:"owner,omitempty" doc:"Who the key belongs to, or whose quota it is"`
+	Quota     string    `json:"quota" doc:"Name of the quota"`
+	Used      int64     `json:"used" doc:"What is given out of it"`
+	Limit     int64     `json:"limit" doc:"All of it"`
+	RefillsAt time.Time `json:"refills_at" doc:"When its day or month ends"`
+}
+
 // PlanChange is the data of [PlanChanged].
 type PlanChange struct {
 	Plan      string   `json:"plan" doc:"Name of the plan"`

@@ -86,6 +86,7 @@ CREATE TABLE credence.api_keys (
     -- For which end, and which rotation, it was announced; no part of the version.
     announced_expiry   timestamptz,
     announced_rotation timestamptz,
+    announced_expiring timestamptz,
     CHECK ((key_hash IS NULL) = (status = 'purged')),
     CHECK (successor IS NULL OR grace_ends_at IS NOT NULL AND rotated_at IS NOT NULL),
     FOREIGN KEY (namespace, owner) REFERENCES credence.owners (namespace, name),
@@ -328,6 +329,22 @@ CREATE TABLE credence.quota_counters (
 );
 
 CREATE INDEX quota_counters_end_at ON credence.quota_counters (end_at);
+
+-- What others were told of, once for each stretch of time: quotas that come to
+-- their end, limits that were exceeded. subject and name as in quota_counters.
+CREATE TABLE credence.usage_notices (
+    kind     text COLLATE "C" NOT NULL CHECK (kind <> ''),
+    subject  text COLLATE "C" NOT NULL CHECK (subject <> ''),
+    name     text COLLATE "C" NOT NULL,
+    start_at timestamptz NOT NULL,
+    end_at   timestamptz NOT NULL CHECK (end_at > start_at),
+    count    bigint      NOT NULL CHECK (count >= 0),
+    closed   boolean     NOT NULL,
+    PRIMARY KEY (kind, subject, name, start_at)
+);
+
+CREATE INDEX usage_notices_end_at ON credence.usage_notices (end_at);
+CREATE INDEX usage_notices_open ON credence.usage_notices (kind, end_at) WHERE NOT closed;
 
 -- What the data plane counts. key_id is '' for Checks without a key and
 -- 'other' for keys beyond what a replica counts one by one, so it is no

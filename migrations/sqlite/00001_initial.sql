@@ -92,6 +92,7 @@ CREATE TABLE api_keys (
     -- For which end, and which rotation, it was announced; no part of the version.
     announced_expiry   INTEGER,
     announced_rotation INTEGER,
+    announced_expiring INTEGER,
     CHECK ((key_hash IS NULL) = (status = 'purged')),
     CHECK (successor IS NULL OR grace_ends_at IS NOT NULL AND rotated_at IS NOT NULL),
     FOREIGN KEY (namespace, owner) REFERENCES owners (namespace, name),
@@ -324,6 +325,22 @@ CREATE TABLE quota_counters (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX quota_counters_end_at ON quota_counters (end_at);
+
+-- What others were told of, once for each stretch of time: quotas that come to
+-- their end, limits that were exceeded. subject and name as in quota_counters.
+CREATE TABLE usage_notices (
+    kind     TEXT    NOT NULL CHECK (kind <> ''),
+    subject  TEXT    NOT NULL CHECK (subject <> ''),
+    name     TEXT    NOT NULL,
+    start_at INTEGER NOT NULL,
+    end_at   INTEGER NOT NULL CHECK (end_at > start_at),
+    count    INTEGER NOT NULL CHECK (count >= 0),
+    closed   INTEGER NOT NULL CHECK (closed IN (0, 1)),
+    PRIMARY KEY (kind, subject, name, start_at)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX usage_notices_end_at ON usage_notices (end_at);
+CREATE INDEX usage_notices_open ON usage_notices (kind, end_at) WHERE NOT closed;
 
 -- What the data plane counts. key_id is '' for Checks without a key and
 -- 'other' for keys beyond what a replica counts one by one, so it is no

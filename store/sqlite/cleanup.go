@@ -20,7 +20,10 @@ func oldRowsOf(of store.Old) []oldRows {
 	case store.OldIdempotency:
 		return []oldRows{{"idempotency_keys", "actor, idempotency_key", "created_at < ?1", "created_at"}}
 	case store.OldQuotas:
-		return []oldRows{{"quota_counters", "subject, name, start_at", "end_at < ?1", "end_at"}}
+		return []oldRows{
+			{"quota_counters", "subject, name, start_at", "end_at < ?1", "end_at"},
+			{"usage_notices", "kind, subject, name, start_at", "end_at < ?1", "end_at"},
+		}
 	case store.OldReplicas:
 		return []oldRows{{"replicas", "replica_id", "seen_at < ?1", "seen_at"}}
 	case store.OldReports:

@@ -213,6 +213,8 @@ func dueConditions(c *conditions, f *store.KeyFilter) {
 	switch f.Unannounced {
 	case store.AnnounceExpiry:
 		c.add("k.expires_at IS NOT NULL AND k.announced_expiry IS NOT k.expires_at")
+	case store.AnnounceExpiring:
+		c.add("k.announced_expiring IS NOT k.expires_at AND k.expires_at - k.created_at > ?", store.ExpiringAhead.Microseconds())
 	case store.AnnounceRotation:
 		c.add("k.announced_rotation IS NOT k.created_at + " + every)
 	}
@@ -340,6 +342,8 @@ func announced(what store.Announcement) (column string, err error) {
 	switch what {
 	case store.AnnounceExpiry:
 		return "announced_expiry", nil
+	case store.AnnounceExpiring:
+		return "announced_expiring", nil
 	case store.AnnounceRotation:
 		return "announced_rotation", nil
 	}

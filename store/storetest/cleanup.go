@@ -109,13 +109,13 @@ func (f *fixture) unannounced(of store.KeyFilter) int {
 // then the same for a rotation.
 func keyAnnounced(f *fixture) {
 	k := f.bareKey(1)
-	k.ExpiresAt, k.RotateEvery = f.clock.now().Add(time.Hour), time.Hour
+	k.ExpiresAt, k.RotateEvery = f.clock.now().Add(1000*time.Hour), time.Hour
 	f.insertKeys(k, f.bareKey(2))
 	for what, of := range map[store.Announcement]func() time.Time{
-		store.AnnounceExpiry: func() time.Time { return k.ExpiresAt }, store.AnnounceRotation: func() time.Time { return k.CreatedAt.Add(k.RotateEvery) },
+		store.AnnounceExpiry: func() time.Time { return k.ExpiresAt }, store.AnnounceExpiring: func() time.Time { return k.ExpiresAt }, store.AnnounceRotation: func() time.Time { return k.CreatedAt.Add(k.RotateEvery) },
 	} {
 		filter := store.KeyFilter{Unannounced: what, RotationDueAt: f.clock.now().Add(1000 * time.Hour)}
-		if what == store.AnnounceExpiry {
+		if what != store.AnnounceRotation {
 			filter.RotationDueAt = time.Time{}
 		}
 		for range 2 {
@@ -130,6 +130,11 @@ func keyAnnounced(f *fixture) {
 		}
 	}
 	f.refused(f.tryAnnounce("nonsense", f.clock.now()), store.ErrInvalid)
+	// A key that was made for no longer than its end is announced ahead is not.
+	brief := f.bareKey(3)
+	brief.ExpiresAt = brief.CreatedAt.Add(store.ExpiringAhead)
+	f.insertKeys(brief)
+	equal(f, f.unannounced(store.KeyFilter{Unannounced: store.AnnounceExpiring}), 1)
 }
 
 // keyAnnouncedAtOnce is two control planes that find the same key.

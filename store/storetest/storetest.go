@@ -69,6 +69,7 @@ func groups() []group {
 		{"webhook_turn", turnPromises()},
 		{"connection", connectionPromises()},
 		{"report", reportPromises()},
+		{"notice", noticePromises()},
 		{"audit", auditPromises()},
 		{"audit_checkpoint", checkpointPromises()},
 		{"quota", quotaPromises()},
