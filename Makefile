@@ -69,6 +69,10 @@ test-race: tools-test tools-store tools-proxies ## the tests that start the prog
 test-short: ## the tests that need no Envoy, PostgreSQL or Redis, without -race
 	go test -timeout 5m $(ALONE)
 
+test-gitea: ## the contract of Gitea against a real server (GITEA_URL=https://... GITEA_ADMIN=login:password of a site administrator)
+	@test -n "$(GITEA_URL)" -a -n "$(GITEA_ADMIN)" || { echo "give GITEA_URL and GITEA_ADMIN=login:password"; exit 2; }
+	@go test -count=1 -v ./management/gitea
+
 test-all: tools-store test-envoy-matrix test-race ## what make test leaves out: the Envoy matrix, the program with -race, fuzzers on inputs that are always the same, benchmarks once
 	@if test/tools/gateways.sh --built; then $(MAKE) --no-print-directory test-gateways; \
 	  else echo "test-gateways is left out: its programs are not built (make tools-gateways, half an hour or more)"; fi

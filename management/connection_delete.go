@@ -2,6 +2,7 @@ package management
 
 import (
 	"context"
+	"errors"
 
 	"credence/store"
 )
@@ -10,11 +11,12 @@ import (
 type ConnectionDelete struct {
 	Kind    store.ConnectionKind
 	Name    string
+	Force   bool  // forget what was made over it; on the server it stays
 	Version int64 // 0: whatever it is now
 }
 
-// ConnectionDelete removes a connection that nothing was made over. Only
-// global actors may.
+// ConnectionDelete removes a connection that nothing was made over, or that
+// together with what is known of it. Only global actors may.
 func (s *Service) ConnectionDelete(ctx context.Context, a Actor, in ConnectionDelete) error {
 	what := connectionName(in.Kind, in.Name)
 	if !a.Global() {
@@ -28,10 +30,22 @@ func (s *Service) ConnectionDelete(ctx context.Context, a Actor, in ConnectionDe
 		if err := checkVersion(what, in.Version, c.Version); err != nil {
 			return struct{}{}, err
 		}
-		if err := t.DeleteConnection(ctx, c.ID, c.Version); err != nil {
+		f := connectionFacts(&c)
+		if in.Force {
+			n, err := t.DeleteGiteaTokens(ctx, c.ID)
+			if err != nil {
+				return struct{}{}, err
+			}
+			f["forgotten"] = n
+		}
+		err = t.DeleteConnection(ctx, c.ID, c.Version)
+		if errors.Is(err, store.ErrReferenced) {
+			err = refuse(CodeInUse, "%s: still in use: credentials were made over it; delete them first, or set force to forget them: on the server they stay", what)
+		}
+		if err != nil {
 			return struct{}{}, err
 		}
-		t.recordConnection("connection.delete", &c, details{Before: connectionFacts(&c)})
+		t.recordConnection("connection.delete", &c, details{Before: f})
 		return struct{}{}, nil
 	})
 	return err

@@ -111,6 +111,22 @@ func (i *image) open(t *testing.T) *fixture {
 	return f
 }
 
+// reopen is the fixture after the process has died: another one on the same
+// file and clock.
+func (f *fixture) reopen() *fixture {
+	f.t.Helper()
+	again := &fixture{t: f.t, path: f.path, now: f.clock(), log: f.log, keyset: f.keyset, secrets: f.secrets}
+	var err error
+	again.db, err = sqlite.Open(f.t.Context(), sqlite.Options{
+		Path: f.path, Now: again.clock, Random: rand.Reader, Logger: slog.New(slog.NewJSONHandler(f.log, nil)),
+	})
+	must(f.t, err)
+	f.t.Cleanup(func() { must(f.t, again.db.Close()) })
+	again.store = store.New(again.db, again.keyset, again.clock)
+	again.Service = again.over(again.store)
+	return again
+}
+
 // newFixture opens a database with the namespaces default, a and b.
 func newFixture(t *testing.T) *fixture {
 	t.Helper()

@@ -5,6 +5,7 @@ import (
 
 	"credence/management"
 	"credence/store"
+	"credence/test/fakegitea"
 )
 
 // outsideAttempts are those on what leads outside: webhooks, and connections to
@@ -63,9 +64,58 @@ var outsideAttempts = map[string]attempted{
 		return w.ConnectionUpdate(ctx, globalFor(ns), management.ConnectionUpdate{Kind: store.ConnectionGitea, Name: ns, Version: 1, Paused: management.Set(true)})
 	}},
 	"ConnectionDelete": {management.CodeForbidden, func(ctx context.Context, w *tenants, ns string) (any, error) {
-		return nil, w.ConnectionDelete(ctx, globalFor(ns), management.ConnectionDelete{Kind: store.ConnectionGitea, Name: ns})
+		return nil, w.ConnectionDelete(ctx, globalFor(ns), management.ConnectionDelete{Kind: store.ConnectionGitea, Name: ns, Force: true})
 	}},
 	"ConnectionCheck": {management.CodeForbidden, func(ctx context.Context, w *tenants, ns string) (any, error) {
 		return w.ConnectionCheck(ctx, globalFor(ns), store.ConnectionGitea, ns)
 	}},
+	"GiteaTokenCreate": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.GiteaTokenCreate(ctx, onlyA, management.GiteaTokenCreate{Connection: w.forgeOf(ns), Login: "alice", Name: "new", Scopes: []string{"read:user"}})
+	}},
+	"GiteaTokenList": {"", func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.GiteaTokenList(ctx, onlyA, management.GiteaTokenList{Namespace: ns})
+	}},
+	"GiteaTokenRead": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.GiteaTokenRead(ctx, onlyA, w.tokenOf(ctx, ns))
+	}},
+	"GiteaTokenVerify": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.GiteaTokenVerify(ctx, onlyA, w.tokenOf(ctx, ns))
+	}},
+	"GiteaTokenRotate": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.GiteaTokenRotate(ctx, onlyA, management.GiteaTokenRotate{ID: w.tokenOf(ctx, ns)})
+	}},
+	"GiteaTokenCollect": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		id := w.tokenOf(ctx, ns)
+		return w.GiteaTokenCollect(ctx, onlyA, id)
+	}},
+	"GiteaTokenDelete": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return nil, w.GiteaTokenDelete(ctx, onlyA, w.tokenOf(ctx, ns))
+	}},
+}
+
+// forgeOf is a connection of the namespace. That of a leads to a server that
+// answers; the others are not called.
+func (w *tenants) forgeOf(namespace string) string {
+	if namespace != "a" {
+		return namespace
+	}
+	server := fakegitea.New(w.t, "1.27.3")
+	server.AddUser(fakegitea.User{Login: "alice"})
+	w.Service = w.with(func(o *management.Options) { o.Outgoing = fakegitea.Reach() })
+	// Where the store is gone the attempt itself says so.
+	_, _ = w.ConnectionCreate(w.t.Context(), global, connectionTo(server.URL, "answers", namespace))
+	return "answers"
+}
+
+// tokenOf is a token of the namespace whose secret waits to be collected.
+func (w *tenants) tokenOf(ctx context.Context, namespace string) string {
+	if namespace != "a" {
+		return "gtk_" + namespace
+	}
+	made, err := w.GiteaTokenCreate(ctx, onlyA, management.GiteaTokenCreate{Connection: w.forgeOf("a"), Login: "alice", Name: "mine", Scopes: []string{"read:user"}})
+	if err != nil {
+		return "gtk_a"
+	}
+	w.waiting(made.Token)
+	return made.Token.ID
 }

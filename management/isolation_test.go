@@ -59,8 +59,7 @@ func settle(t *testing.T) {
 		})
 		must(t, err)
 		settled.found[namespace] = seen.ID
-		_, err = f.ConnectionCreate(t.Context(), global, connectionTo("https://git.example.com", namespace, namespace))
-		must(t, err)
+		f.noteToken(f.connect("https://git.example.com", namespace, namespace), "gtk_"+namespace)
 		settled.told[namespace] = f.hook(namespace, "*").Webhook.ID
 		sent, err := f.WebhookTry(t.Context(), global, settled.told[namespace])
 		must(t, err)
@@ -438,7 +437,7 @@ func (w *tenants) finding(namespace string) string { return settled.found[namesp
 
 // anonymous takes the names that the caller gave out of a text.
 func (w *tenants) anonymous(text string) string {
-	for _, given := range []string{w.key["b"], w.key["none"], w.rule["b"], w.rule["none"], w.admin["b"], w.admin["none"], w.told["b"], w.told["none"], w.said["b"], w.said["none"], w.due["b"], w.due["none"], w.finding("b"), w.finding("none"), `"b"`, `"none"`, `"b:1"`, `"none:1"`} {
+	for _, given := range []string{w.key["b"], w.key["none"], w.rule["b"], w.rule["none"], w.admin["b"], w.admin["none"], w.told["b"], w.told["none"], w.said["b"], w.said["none"], w.due["b"], w.due["none"], w.finding("b"), w.finding("none"), "gtk_b", "gtk_none", `"b"`, `"none"`, `"b:1"`, `"none:1"`} {
 		text = strings.ReplaceAll(text, given, "GIVEN")
 	}
 	return text

@@ -53,6 +53,7 @@ type Service struct {
 	acceptsForeign bool
 	outgoing       outgoing.Options
 	protected      []netip.Prefix
+	gitea          *gitea.Client                   // nil: no client
 	systems        map[store.ConnectionKind]System // nil: no client
 }
 
@@ -74,7 +75,7 @@ func New(o Options) (*Service, error) {
 	return &Service{
 		store: o.Store, secrets: o.Secrets, random: o.Random, now: o.Now, logger: o.Logger,
 		retention: o.Retention, anchors: o.Anchors, acceptsForeign: o.AcceptForeignKeys, outgoing: o.Outgoing, protected: o.ProtectedNetworks,
-		systems: o.systems(),
+		gitea: o.Gitea, systems: o.systems(),
 	}, nil
 }
 

@@ -20,6 +20,7 @@ const (
 	EventIDPrefix     = "evt_"
 
 	ConnectionIDPrefix = "con_"
+	GiteaTokenIDPrefix = "gtk_"
 )
 
 var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding) //nolint:gochecknoglobals // immutable alphabet

@@ -22,6 +22,7 @@ type Reader interface {
 	ConnectionReader
 	ReportReader
 	NoticeReader
+	GiteaTokenReader
 	AuditReader
 	CheckpointReader
 	AnchorReader
@@ -51,6 +52,7 @@ type Writer interface {
 	ConnectionWriter
 	ReportWriter
 	NoticeWriter
+	GiteaTokenWriter
 	IdempotencyWriter
 	JobWriter
 	AuditWriter

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
@@ -290,6 +291,35 @@ var audited = map[string]leaves{
 	}, func(w walk, id, _ string) error {
 		return w.ReportScheduleDelete(w.t.Context(), client.ReportScheduleInput{ScheduleID: id})
 	}},
+	"GiteaTokenCreate": {"gitea_token.create", nil, func(w walk, _, _ string) error {
+		aGiteaToken(w)
+		return nil
+	}},
+	"GiteaTokenVerify": {"gitea_token.verify", aGiteaToken, func(w walk, id, _ string) error {
+		_, err := w.GiteaTokenVerify(w.t.Context(), client.GiteaTokenInput{TokenID: id})
+		return err
+	}},
+	"GiteaTokenRotate": {"gitea_token.rotate", aGiteaToken, func(w walk, id, _ string) error {
+		_, err := w.GiteaTokenRotate(w.t.Context(), client.GiteaTokenRotateInput{TokenID: id})
+		return err
+	}},
+	"GiteaTokenCollect": {"gitea_token.collect", func(w walk) (string, string) {
+		id, _ := aGiteaToken(w)
+		is := ok[store.GiteaToken](w)(w.store.GiteaToken(w.t.Context(), id))
+		is.CollectedAt = time.Time{} // as after a rotation by schedule
+		_, err := w.store.InTx(w.t.Context(), func(ctx context.Context, tx *store.Tx) error {
+			tx.Audit(store.AuditRecord{Actor: "system", Action: "test", Object: "test"})
+			return tx.UpdateGiteaToken(ctx, is)
+		})
+		must(w.t, err)
+		return id, ""
+	}, func(w walk, id, _ string) error {
+		_, err := w.GiteaTokenCollect(w.t.Context(), client.GiteaTokenInput{TokenID: id})
+		return err
+	}},
+	"GiteaTokenDelete": {"gitea_token.delete", aGiteaToken, func(w walk, id, _ string) error {
+		return w.GiteaTokenDelete(w.t.Context(), client.GiteaTokenInput{TokenID: id})
+	}},
 	"WebhookCreate": {"webhook.create", nil, func(w walk, _, _ string) error {
 		w.webhook()
 		return nil
@@ -369,11 +399,21 @@ func aFailedDelivery(w walk) (webhook, delivery string) {
 
 // aConnection leads to a server that answers like Gitea.
 func aConnection(w walk) (name, tag string) {
+	server := fakegitea.New(w.t, "1.27.3")
+	server.AddUser(fakegitea.User{Login: "alice"})
 	made := ok[client.Connection](w)(w.GiteaConnectionCreate(w.t.Context(), client.ConnectionCreateInput{Body: client.ConnectionCreate{
-		Name: "main", URL: fakegitea.New(w.t, "1.27.3").URL, Account: fakegitea.Admin, Credential: fakegitea.Password,
+		Name: "main", URL: server.URL, Account: fakegitea.Admin, Credential: fakegitea.Password,
 		Logins: []string{"*"}, Scopes: []string{"write:repository"},
 	}}))
 	return made.Name, made.ETag()
+}
+
+func aGiteaToken(w walk) (id, tag string) {
+	aConnection(w)
+	made := ok[client.GiteaTokenCreated](w)(w.GiteaTokenCreate(w.t.Context(), client.GiteaTokenCreateInput{Body: client.GiteaTokenCreate{
+		Connection: "main", Login: "alice", Name: "ci", Scopes: []string{"read:repository"},
+	}}))
+	return made.Token.TokenID, ""
 }
 
 func aToken(w walk) (id, tag string) { return w.token("some").TokenID, "" }

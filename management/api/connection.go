@@ -46,7 +46,7 @@ func (k kindOfConnection) update(ctx context.Context, c call, in *client.Connect
 }
 
 func (k kindOfConnection) remove(ctx context.Context, c call, in *client.ConnectionDeleteInput) error {
-	return c.service.ConnectionDelete(ctx, c.actor, management.ConnectionDelete{Kind: k.kind, Name: in.Name, Version: c.version})
+	return c.service.ConnectionDelete(ctx, c.actor, management.ConnectionDelete{Kind: k.kind, Name: in.Name, Force: in.Force, Version: c.version})
 }
 
 func (k kindOfConnection) check(ctx context.Context, c call, in *client.ConnectionInput) (client.ConnectionChecked, error) {

@@ -43,6 +43,7 @@ func Operations() []Operation {
 		webhookOperations(),
 		deliveryOperations(),
 		connectionOperations(),
+		giteaTokenOperations(),
 		auditOperations(),
 		usageOperations(),
 		reportOperations(),

@@ -98,7 +98,7 @@ func Commands(o Options) []*cobra.Command {
 		noun(o, "webhooks", "addresses outside that are told of events", webhookExamples,
 			webhookCreate, webhookList, webhookShow, webhookUpdate, webhookDelete, webhookEnable, webhookDisable, webhookRotateSecret,
 			webhookTest, webhookDeliveries, webhookRedeliver, webhookReplay, webhookListen),
-		noun(o, "gitea", "access tokens of Gitea users", giteaExamples, giteaConnections().connections),
+		noun(o, "gitea", "access tokens of Gitea users", giteaExamples, giteaConnections().connections, giteaTokens),
 		export(o),
 		usageNoun(o),
 		noun(o, "report", "what was used, and what somebody should look at", reportExamples,
@@ -147,7 +147,8 @@ const (
   credence webhooks test WEBHOOK_ID
   credence webhooks deliveries WEBHOOK_ID --state failed`
 	giteaExamples = `  credence gitea connections create main --url https://git.example.com --account credence --login 'ci-*' --scope write:repository
-  credence gitea connections check main`
+  credence gitea connections check main
+  credence gitea tokens create --connection main --login ci-bot --name deploy --scope write:repository`
 	tokenExamples = `  credence tokens create --name ci --role operator --namespace payments --save-to ci.token
   credence tokens list`
 )

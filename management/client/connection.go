@@ -111,5 +111,6 @@ type ConnectionUpdateInput struct {
 // ConnectionDeleteInput is a request to delete a connection.
 type ConnectionDeleteInput struct {
 	Name    string `path:"name" doc:"Name of the connection"`
+	Force   bool   `query:"force" doc:"Forget what was made over it; on the server it stays"`
 	IfMatch string `header:"If-Match" doc:"ETag of the state this is meant for"`
 }

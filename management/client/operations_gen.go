@@ -392,6 +392,49 @@ func (c *Client) GiteaConnectionCheck(ctx context.Context, in ConnectionInput) (
 	return call[ConnectionChecked](ctx, c, http.MethodPost, "/v1/gitea/connections/{name}/check", in)
 }
 
+// GiteaTokenCreate: Make an access token of a Gitea user and show its secret, once.
+// POST /v1/gitea/tokens, role operator.
+func (c *Client) GiteaTokenCreate(ctx context.Context, in GiteaTokenCreateInput) (GiteaTokenCreated, error) {
+	return call[GiteaTokenCreated](ctx, c, http.MethodPost, "/v1/gitea/tokens", in)
+}
+
+// GiteaTokenList: List access tokens of Gitea users, oldest first.
+// GET /v1/gitea/tokens, role viewer.
+func (c *Client) GiteaTokenList(ctx context.Context, in GiteaTokenListInput) (List[GiteaToken], error) {
+	return call[List[GiteaToken]](ctx, c, http.MethodGet, "/v1/gitea/tokens", in)
+}
+
+// GiteaTokenShow: Show an access token of a Gitea user.
+// GET /v1/gitea/tokens/{token_id}, role viewer.
+func (c *Client) GiteaTokenShow(ctx context.Context, in GiteaTokenInput) (GiteaToken, error) {
+	return call[GiteaToken](ctx, c, http.MethodGet, "/v1/gitea/tokens/{token_id}", in)
+}
+
+// GiteaTokenVerify: Try an access token of a Gitea user out.
+// POST /v1/gitea/tokens/{token_id}/verify, role operator.
+func (c *Client) GiteaTokenVerify(ctx context.Context, in GiteaTokenInput) (GiteaTokenVerified, error) {
+	return call[GiteaTokenVerified](ctx, c, http.MethodPost, "/v1/gitea/tokens/{token_id}/verify", in)
+}
+
+// GiteaTokenRotate: Make a successor of an access token of a Gitea user and show its secret, once.
+// POST /v1/gitea/tokens/{token_id}/rotate, role operator.
+func (c *Client) GiteaTokenRotate(ctx context.Context, in GiteaTokenRotateInput) (GiteaTokenCreated, error) {
+	return call[GiteaTokenCreated](ctx, c, http.MethodPost, "/v1/gitea/tokens/{token_id}/rotate", in)
+}
+
+// GiteaTokenCollect: Show the secret of a token that took over by schedule, once.
+// POST /v1/gitea/tokens/{token_id}/collect, role operator.
+func (c *Client) GiteaTokenCollect(ctx context.Context, in GiteaTokenInput) (GiteaTokenCreated, error) {
+	return call[GiteaTokenCreated](ctx, c, http.MethodPost, "/v1/gitea/tokens/{token_id}/collect", in)
+}
+
+// GiteaTokenDelete: Delete an access token of a Gitea user, on the server and here.
+// DELETE /v1/gitea/tokens/{token_id}, role operator.
+func (c *Client) GiteaTokenDelete(ctx context.Context, in GiteaTokenInput) error {
+	_, err := call[Nothing](ctx, c, http.MethodDelete, "/v1/gitea/tokens/{token_id}", in)
+	return err
+}
+
 // AuditList: List audit entries, newest first.
 // GET /v1/audit, role auditor.
 func (c *Client) AuditList(ctx context.Context, in AuditListInput) (List[AuditEntry], error) {

@@ -24,6 +24,10 @@ const (
 	BlacklistChanged  Type = "blacklist.changed"
 	AnomalyOpened     Type = "anomaly.opened"
 	AnomalyResolved   Type = "anomaly.resolved"
+	GiteaTokenCreated Type = "gitea_token.created"
+	GiteaTokenRotated Type = "gitea_token.rotated"
+	GiteaTokenDeleted Type = "gitea_token.deleted"
+	GiteaTokenInvalid Type = "gitea_token.invalid"
 	ConnectionPaused  Type = "connection.paused"
 	ConnectionResumed Type = "connection.resumed"
 	ReportReady       Type = "report.ready"
@@ -43,7 +47,7 @@ type Definition struct {
 func Catalogue() []Definition {
 	active, revoked := exampleKey("active"), exampleKey("revoked")
 	person := "token:tok_06f5x0q3v4g7mt1qvb6k2n8c9d"
-	return []Definition{
+	return append([]Definition{
 		{KeyCreated, 1, "A key was made: new, imported, or as the successor of another.", KeyChange{Key: active, Actor: person}},
 		{KeyUpdated, 1, "What a key is called, what it may do or how long it lives was changed.", KeyUpdate{
 			Key: active, Changed: []string{"limits", "name"}, Actor: person,
@@ -95,6 +99,22 @@ func Catalogue() []Definition {
 		{AnomalyResolved, 1, "A person has ended a finding. When it goes on, there is a new one.", AnomalyChange{
 			Anomaly: exampleAnomaly("resolved"), Actor: person, Note: "load test",
 		}},
+	}, outside(person)...)
+}
+
+// outside are the types about what leads outside: other programs, and webhooks.
+func outside(person string) []Definition {
+	return []Definition{
+		{GiteaTokenCreated, 1, "An access token of a Gitea user was made.", GiteaTokenChange{Token: exampleGiteaToken("active"), Actor: person}},
+		{GiteaTokenRotated, 1, "Another access token takes over from this one, which is deleted when the overlap is over. When its secret waits, fetch it: credence gitea tokens collect.", GiteaTokenRotation{
+			Token: exampleGiteaToken("active"), Successor: exampleGiteaToken("active"), EndsAt: exampleTime.Add(24 * time.Hour), Waits: true, Actor: "job:gitea_token",
+		}},
+		{GiteaTokenDeleted, 1, "An access token of a Gitea user was deleted, on the server and here.", GiteaTokenChange{
+			Token: exampleGiteaToken("deleting"), Actor: "job:gitea_token", Reason: "expired",
+		}},
+		{GiteaTokenInvalid, 1, "An access token was tried out, and the server does not accept it any more.", GiteaTokenChange{
+			Token: exampleGiteaToken("active"), Actor: person,
+		}},
 		{ConnectionPaused, 1, "A connection to another program is not used until it is mended: its credential was not accepted there, or a person said so.", ConnectionChange{
 			Kind: "gitea", Name: "main", Namespace: "payments", Reason: "credential_rejected", Actor: "system",
 		}},
@@ -123,6 +143,14 @@ func exampleAnomaly(state string) Anomaly {
 		AnomalyID: "ano_06f5x9b2n7v4h0s8c3k6m1q5rw", Type: "rate_change", Severity: "high", State: state, Namespace: key.Namespace,
 		KeyID: key.KeyID, Subject: "key:" + key.KeyID, Message: "key " + key.KeyID + " made 5000 requests in the hour from 2026-05-04 11:00; in that hour of the week it made about 100, and never more than 130 in 28 days",
 		Observed: 5000, Expected: 100, FirstAt: exampleTime.Add(-90 * time.Minute), LastAt: exampleTime.Add(-30 * time.Minute),
+	}
+}
+
+func exampleGiteaToken(state string) GiteaToken {
+	return GiteaToken{
+		TokenID: "gtk_06f5x9v3q7b2n6c0m4k8d1w5tz", Namespace: "payments", GiteaTokenID: 17, Name: "ci-bot-7f3a9c2e51d0", Login: "ci-bot",
+		Scopes: []string{"read:user", "write:repository"}, LastEight: "2d10ccc9", Owner: "team-a", State: state,
+		CreatedAt: exampleTime.Add(-72 * time.Hour), ExpiresAt: exampleTime.Add(720 * time.Hour),
 	}
 }
 

@@ -127,6 +127,37 @@ type AnomalyChange struct {
 	Note    string  `json:"note,omitempty" doc:"Why, in the words of who resolved it"`
 }
 
+// GiteaToken is an access token of a Gitea user as events show it.
+type GiteaToken struct {
+	TokenID      string    `json:"token_id" doc:"Names the token here"`
+	Namespace    string    `json:"namespace" doc:"That of its connection; empty for none"`
+	GiteaTokenID int64     `json:"gitea_token_id" doc:"Its id on the server"`
+	Name         string    `json:"name" doc:"Its name on the server"`
+	Login        string    `json:"login" doc:"The user"`
+	Scopes       []string  `json:"scopes" doc:"What it may do"`
+	LastEight    string    `json:"last_eight" doc:"The end of its secret, to tell it by"`
+	Owner        string    `json:"owner,omitempty" doc:"Who answers for it"`
+	State        string    `json:"state" doc:"How it stands, after what happened"`
+	CreatedAt    time.Time `json:"created_at" doc:"When it was made, or seen first"`
+	ExpiresAt    time.Time `json:"expires_at,omitzero" doc:"When it is deleted; absent for never"`
+}
+
+// GiteaTokenChange is the data of most events about tokens of Gitea users.
+type GiteaTokenChange struct {
+	Token  GiteaToken `json:"token" doc:"The token, after what happened"`
+	Actor  string     `json:"actor" doc:"Who did it, as the audit log names actors"`
+	Reason string     `json:"reason,omitempty" doc:"Why: by_person, expired, or a word for what was seen"`
+}
+
+// GiteaTokenRotation is the data of [GiteaTokenRotated].
+type GiteaTokenRotation struct {
+	Token     GiteaToken `json:"token" doc:"The token that another takes over from"`
+	Successor GiteaToken `json:"successor" doc:"The one that takes over"`
+	EndsAt    time.Time  `json:"ends_at" doc:"When the old one is deleted"`
+	Waits     bool       `json:"secret_waits" doc:"Whether the secret of the new one waits to be fetched, once"`
+	Actor     string     `json:"actor" doc:"Who did it, as the audit log names actors"`
+}
+
 // ConnectionChange is the data of [ConnectionPaused] and [ConnectionResumed].
 type ConnectionChange struct {
 	Kind      string `json:"kind" doc:"The program: gitea or n8n"`

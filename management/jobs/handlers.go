@@ -12,6 +12,7 @@ type useCases interface {
 	blacklistExpirer
 	rotationCloser
 	reportMaker
+	giteaTender
 }
 
 // rescheduler enqueues a job anew. [store.Store] fulfils it.
@@ -22,7 +23,7 @@ type rescheduler interface {
 // Handlers answers the handler of each kind of job.
 func Handlers(service useCases, queue rescheduler) map[string]store.JobHandler {
 	handlers := make(map[string]store.JobHandler)
-	for _, d := range []due{blacklistExpire(service), rotationClose(service), reportMake(service)} {
+	for _, d := range []due{blacklistExpire(service), rotationClose(service), reportMake(service), giteaToken(service)} {
 		handlers[d.kind] = d.handler(queue)
 	}
 	return handlers

@@ -591,6 +591,43 @@ CREATE TABLE credence.connections (
 
 CREATE INDEX connections_namespace ON credence.connections (namespace) WHERE namespace IS NOT NULL;
 
+-- What is known of the access tokens of Gitea users. namespace is that of the
+-- connection, '' for none. The secret is sealed.
+CREATE TABLE credence.gitea_tokens (
+    token_id        text COLLATE "C" NOT NULL PRIMARY KEY CHECK (token_id <> ''),
+    connection_id   text COLLATE "C" NOT NULL REFERENCES credence.connections (connection_id),
+    namespace       text        NOT NULL,
+    gitea_token_id  bigint      CHECK (gitea_token_id > 0),
+    token_name      text        NOT NULL CHECK (token_name <> ''),
+    login           text        NOT NULL CHECK (login <> ''),
+    user_id         bigint      NOT NULL,
+    scopes          text[]      NOT NULL,
+    last_eight      text        NOT NULL,
+    secret          bytea,
+    collected_at    timestamptz,
+    owner           text        NOT NULL,
+    description     text        NOT NULL,
+    state           text        NOT NULL CHECK (state IN ('making', 'active', 'widened', 'missing', 'stranger', 'deleting')),
+    state_at        timestamptz NOT NULL,
+    expires_at      timestamptz,
+    rotate_every    interval    NOT NULL CHECK (rotate_every >= interval '0'),
+    overlap         interval    NOT NULL CHECK (overlap >= interval '0'),
+    predecessor     text        NOT NULL,
+    successor       text        NOT NULL,
+    created_by      text        NOT NULL,
+    created_at      timestamptz NOT NULL,
+    updated_at      timestamptz NOT NULL,
+    version         bigint      NOT NULL CHECK (version >= 0),
+    listed_at       timestamptz,
+    server_scopes   text[]      NOT NULL,
+    last_used_at    timestamptz,
+    verified_at     timestamptz,
+    outcome         text        NOT NULL,
+    UNIQUE (connection_id, gitea_token_id)
+);
+
+CREATE INDEX gitea_tokens_login ON credence.gitea_tokens (connection_id, login);
+
 CREATE TABLE credence.idempotency_keys (
     actor           text COLLATE "C" NOT NULL CHECK (actor <> ''),
     idempotency_key text COLLATE "C" NOT NULL CHECK (idempotency_key <> ''),

@@ -580,6 +580,43 @@ CREATE TABLE connections (
 
 CREATE INDEX connections_namespace ON connections (namespace) WHERE namespace IS NOT NULL;
 
+-- What is known of the access tokens of Gitea users. namespace is that of the
+-- connection, '' for none. The secret is sealed.
+CREATE TABLE gitea_tokens (
+    token_id        TEXT    NOT NULL PRIMARY KEY CHECK (token_id <> ''),
+    connection_id   TEXT    NOT NULL REFERENCES connections (connection_id),
+    namespace       TEXT    NOT NULL,
+    gitea_token_id  INTEGER CHECK (gitea_token_id > 0),
+    token_name      TEXT    NOT NULL CHECK (token_name <> ''),
+    login           TEXT    NOT NULL CHECK (login <> ''),
+    user_id         INTEGER NOT NULL,
+    scopes          TEXT    NOT NULL CHECK (json_type(scopes) = 'array'),
+    last_eight      TEXT    NOT NULL,
+    secret          BLOB,
+    collected_at    INTEGER,
+    owner           TEXT    NOT NULL,
+    description     TEXT    NOT NULL,
+    state           TEXT    NOT NULL CHECK (state IN ('making', 'active', 'widened', 'missing', 'stranger', 'deleting')),
+    state_at        INTEGER NOT NULL,
+    expires_at      INTEGER,
+    rotate_every    INTEGER NOT NULL CHECK (rotate_every >= 0), -- microseconds
+    overlap         INTEGER NOT NULL CHECK (overlap >= 0), -- microseconds
+    predecessor     TEXT    NOT NULL,
+    successor       TEXT    NOT NULL,
+    created_by      TEXT    NOT NULL,
+    created_at      INTEGER NOT NULL,
+    updated_at      INTEGER NOT NULL,
+    version         INTEGER NOT NULL CHECK (version >= 0),
+    listed_at       INTEGER,
+    server_scopes   TEXT    NOT NULL CHECK (json_type(server_scopes) = 'array'),
+    last_used_at    INTEGER,
+    verified_at     INTEGER,
+    outcome         TEXT    NOT NULL,
+    UNIQUE (connection_id, gitea_token_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX gitea_tokens_login ON gitea_tokens (connection_id, login);
+
 CREATE TABLE idempotency_keys (
     actor           TEXT    NOT NULL CHECK (actor <> ''),
     idempotency_key TEXT    NOT NULL CHECK (idempotency_key <> ''),

@@ -30,6 +30,14 @@ func textOrNull(s string) any {
 	return s
 }
 
+// numberOrNull is the column of an optional number: NULL for zero.
+func numberOrNull(n int64) any {
+	if n == 0 {
+		return nil
+	}
+	return n
+}
+
 // bytesOrNull is the column of an optional hash or ciphertext.
 func bytesOrNull(b []byte) any {
 	if len(b) == 0 {
@@ -94,6 +102,15 @@ type optionalText struct{ to *string }
 // ScanText implements [pgtype.TextScanner].
 func (c optionalText) ScanText(v pgtype.Text) error {
 	*c.to = v.String
+	return nil
+}
+
+// optionalNumber scans a number, and NULL as zero.
+type optionalNumber struct{ to *int64 }
+
+// ScanInt64 implements [pgtype.Int64Scanner].
+func (c optionalNumber) ScanInt64(v pgtype.Int8) error {
+	*c.to = v.Int64
 	return nil
 }
 

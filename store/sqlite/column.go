@@ -29,6 +29,14 @@ func textOrNull(s string) any {
 	return s
 }
 
+// numberOrNull is the column of an optional number: NULL for zero.
+func numberOrNull(n int64) any {
+	if n == 0 {
+		return nil
+	}
+	return n
+}
+
 // bytesOrNull is the column of an optional hash or ciphertext.
 func bytesOrNull(b []byte) any {
 	if len(b) == 0 {
@@ -111,6 +119,22 @@ func (c optionalText) Scan(v any) error {
 		*c.to = v
 	default:
 		return unexpected("text", v)
+	}
+	return nil
+}
+
+// optionalNumber scans a number, and NULL as zero.
+type optionalNumber struct{ to *int64 }
+
+// Scan implements [database/sql.Scanner].
+func (c optionalNumber) Scan(v any) error {
+	switch v := v.(type) {
+	case nil:
+		*c.to = 0
+	case int64:
+		*c.to = v
+	default:
+		return unexpected("number", v)
 	}
 	return nil
 }

@@ -70,6 +70,7 @@ func groups() []group {
 		{"connection", connectionPromises()},
 		{"report", reportPromises()},
 		{"notice", noticePromises()},
+		{"gitea_token", giteaTokenPromises()},
 		{"audit", auditPromises()},
 		{"audit_checkpoint", checkpointPromises()},
 		{"quota", quotaPromises()},

@@ -1,0 +1,169 @@
+package management
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"credence/management/event"
+	"credence/management/gitea"
+	"credence/management/remote"
+	"credence/store"
+	"credence/store/credential"
+)
+
+// giteaActor does what is due for tokens of Gitea users.
+func giteaActor() Actor { return Actor{ID: "job:" + store.KindGiteaToken, Role: store.RoleAdmin} }
+
+func giteaTokenName(id string) string { return "gitea token " + quoted(id) }
+
+// readGiteaToken reads a token that the actor may see.
+func readGiteaToken(ctx context.Context, r store.GiteaTokenReader, a Actor, id string) (store.GiteaToken, error) {
+	what := giteaTokenName(id)
+	t, err := r.GiteaToken(ctx, id)
+	if err != nil {
+		return store.GiteaToken{}, failed(what, err)
+	}
+	if !a.May(t.Namespace) {
+		return store.GiteaToken{}, notFound(what)
+	}
+	return t, nil
+}
+
+// forge is the client for Gitea, and a connection as it calls it.
+type forge struct {
+	*gitea.Client
+
+	connection store.Connection
+	target     *remote.Target
+}
+
+// giteaForge opens a connection that is used.
+func (s *Service) giteaForge(c store.Connection) (*forge, error) {
+	if s.gitea == nil {
+		return nil, refuse(CodeInternal, "connection: this server has no client for %s", c.Kind)
+	}
+	if err := usable(&c); err != nil {
+		return nil, err
+	}
+	t, err := s.target(&c)
+	if err != nil {
+		return nil, err
+	}
+	return &forge{s.gitea, c, t}, nil
+}
+
+// giteaForgeOf opens the connection of a token.
+func (s *Service) giteaForgeOf(ctx context.Context, t *store.GiteaToken) (*forge, error) {
+	c, err := s.store.Connection(ctx, t.ConnectionID)
+	if err != nil {
+		return nil, failed(giteaTokenName(t.ID), err)
+	}
+	return s.giteaForge(c)
+}
+
+// giteaFailed is what a call over a connection became.
+func (s *Service) giteaFailed(ctx context.Context, what string, a Actor, f *forge, err error) error {
+	return remoteFailed(what, a, s.calledBack(ctx, &f.connection, err))
+}
+
+func (t *transaction) recordGiteaToken(action string, is *store.GiteaToken, d details) {
+	t.record(is.Namespace, action, "gitea_token:"+is.ID, "", d)
+}
+
+// updateGiteaToken writes a changed token and has what is due next for it done
+// in time.
+func (t *transaction) updateGiteaToken(ctx context.Context, is store.GiteaToken) (store.GiteaToken, error) {
+	is.UpdatedAt = t.Now()
+	if err := t.UpdateGiteaToken(ctx, is); err != nil {
+		return is, err
+	}
+	is.Version++
+	at := giteaTokenDue(&is)
+	if at.IsZero() {
+		return is, nil
+	}
+	return is, t.Enqueue(ctx, store.GiteaTokenJob(is.ID, at))
+}
+
+// giteaTokenDue is when something is to be done about a token that is there;
+// zero for never.
+func giteaTokenDue(t *store.GiteaToken) time.Time {
+	var at time.Time
+	switch {
+	case !t.Lives() || t.State == store.GiteaTokenStranger:
+		return at
+	case t.State == store.GiteaTokenActive && t.RotateEvery > 0 && t.Successor == "":
+		at = t.CreatedAt.Add(t.RotateEvery)
+	}
+	if at.IsZero() || !t.ExpiresAt.IsZero() && t.ExpiresAt.Before(at) {
+		at = t.ExpiresAt
+	}
+	return at
+}
+
+// giteaTokenFacts never hold the secret.
+func giteaTokenFacts(t *store.GiteaToken) facts {
+	f := facts{}
+	f.text("token_name", t.TokenName)
+	f.text("login", t.Login)
+	if t.GiteaTokenID != 0 {
+		f["gitea_token_id"] = t.GiteaTokenID
+	}
+	f.texts("scopes", t.Scopes)
+	f.text("owner", t.Owner)
+	f.text("description", t.Description)
+	f.text("state", string(t.State))
+	f.instant("expires_at", t.ExpiresAt)
+	if t.RotateEvery > 0 {
+		f["rotate_every"] = t.RotateEvery.String()
+	}
+	f.text("predecessor", t.Predecessor)
+	f.text("successor", t.Successor)
+	return f
+}
+
+// tellGiteaToken emits what happened to a token.
+func (t *transaction) tellGiteaToken(kind event.Type, is *store.GiteaToken, reason string) {
+	t.emit(kind, is.Namespace, event.GiteaTokenChange{Token: eventGiteaToken(is), Actor: t.actor.ID, Reason: reason})
+}
+
+func eventGiteaToken(t *store.GiteaToken) event.GiteaToken {
+	return event.GiteaToken{
+		TokenID: t.ID, Namespace: t.Namespace, GiteaTokenID: t.GiteaTokenID, Name: t.TokenName, Login: t.Login, Scopes: t.Scopes,
+		LastEight: t.LastEight, Owner: t.Owner, State: string(t.State), CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt,
+	}
+}
+
+// seeCredential opens a finding about a credential of another program, once
+// while it lasts.
+func (s *Service) seeCredential(ctx context.Context, t *transaction, kind string, severity store.Severity, namespace, subject, message string) error {
+	id, err := store.NewID(store.AnomalyIDPrefix, t.Now(), s.random)
+	if err != nil {
+		return err
+	}
+	found, fresh, err := t.SeeAnomaly(ctx, store.Anomaly{
+		ID: id, Type: kind, Severity: severity, State: store.AnomalyOpen, Namespace: namespace, Subject: subject,
+		Evidence: store.Evidence{Observed: 1, Message: message}, FirstAt: t.Now(), LastAt: t.Now(), CreatedAt: t.Now(), Version: 1,
+	})
+	if err == nil && fresh {
+		t.recordAnomaly("anomaly.open", &found, details{After: anomalyFacts(&found)})
+	}
+	return err
+}
+
+// giteaSecret opens the secret of a token.
+func (s *Service) giteaSecret(t *store.GiteaToken) (credential.Text, error) {
+	if len(t.Secret) == 0 {
+		return credential.Text{}, refuse(CodeConflict, "%s: its secret is not known here: it was made elsewhere", giteaTokenName(t.ID))
+	}
+	plain, err := s.store.Open(t.Secret, store.GiteaTokenAssociatedData(t.ID))
+	if err != nil {
+		return credential.Text{}, &Error{Code: CodeInternal, Message: giteaTokenName(t.ID) + ": its secret cannot be opened with the keyset of this server; rotate it", cause: err}
+	}
+	return credential.NewText(string(plain)), nil
+}
+
+// gone reports that somebody else was faster: what was to be changed is not
+// there any more.
+func gone(err error) bool { return errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrStale) }

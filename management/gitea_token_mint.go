@@ -1,0 +1,139 @@
+package management
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"credence/management/event"
+	"credence/management/gitea"
+	"credence/management/remote"
+	"credence/store"
+	"credence/store/credential"
+)
+
+// mintTime bounds asking the server and writing down what it answered.
+const mintTime = 45 * time.Second
+
+// mintGiteaToken makes the token that was written down as an intent.
+// collected: the caller gets the secret. It goes on when the caller leaves: a
+// secret that nobody holds is of no use to anybody.
+func (s *Service) mintGiteaToken(ctx context.Context, a Actor, f *forge, intent store.GiteaToken, collected bool) (store.GiteaToken, credential.Text, error) {
+	what := giteaTokenName(intent.TokenName)
+	lasting, cancel := context.WithTimeout(context.WithoutCancel(ctx), mintTime)
+	defer cancel()
+	made, err := f.Create(lasting, f.target, intent.Login, intent.TokenName, intent.Scopes)
+	if err != nil {
+		return store.GiteaToken{}, credential.Text{}, s.unmadeGiteaToken(lasting, a, what, f, &intent, err)
+	}
+	is, err := s.settleGiteaToken(lasting, a, &intent, &made, collected)
+	if err != nil && !gone(err) {
+		is, err = s.settleGiteaToken(lasting, a, &intent, &made, collected) // once more: the secret is here and nowhere else
+	}
+	if err != nil {
+		// Nobody will ever hold its secret. If this fails, the job finds it.
+		return store.GiteaToken{}, credential.Text{}, errors.Join(err, f.Delete(lasting, f.target, intent.Login, made.ID))
+	}
+	return is, made.Secret, nil
+}
+
+// unmadeGiteaToken takes an intent back that was refused. When it cannot be
+// told, the intent stays until the job has looked.
+func (s *Service) unmadeGiteaToken(ctx context.Context, a Actor, what string, f *forge, intent *store.GiteaToken, err error) error {
+	e, ok := errors.AsType[*remote.Error](err)
+	out := s.giteaFailed(ctx, what, a, f, err)
+	if !ok || e.Uncertain {
+		if m, ok := errors.AsType[*Error](out); ok {
+			m.Message = what + ": it is not known whether it was made; what is left of it is removed within minutes, so that it can be made anew"
+		}
+		return out
+	}
+	return errors.Join(out, s.forgetGiteaIntent(ctx, a, intent, "gitea_token.refuse"))
+}
+
+// forgetGiteaIntent removes an intent that became nothing, and frees the token
+// that it was to take over from.
+func (s *Service) forgetGiteaIntent(ctx context.Context, a Actor, intent *store.GiteaToken, action string) error {
+	_, _, err := transact(ctx, s, a, giteaTokenName(intent.ID), func(ctx context.Context, t *transaction) (struct{}, error) {
+		if err := t.DeleteGiteaToken(ctx, intent.ID, intent.Version); err != nil {
+			return struct{}{}, err
+		}
+		t.recordGiteaToken(action, intent, details{Before: giteaTokenFacts(intent)})
+		if intent.Predecessor == "" {
+			return struct{}{}, nil
+		}
+		before, err := t.GiteaToken(ctx, intent.Predecessor)
+		if errors.Is(err, store.ErrNotFound) || err == nil && before.Successor != intent.ID {
+			return struct{}{}, nil
+		}
+		if err != nil {
+			return struct{}{}, err
+		}
+		before.Successor, before.UpdatedAt = "", t.Now()
+		if err := t.UpdateGiteaToken(ctx, before); err != nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, t.Enqueue(ctx, store.GiteaTokenJob(before.ID, t.Now().Add(giteaLater)))
+	})
+	if gone(err) {
+		return nil
+	}
+	return err
+}
+
+// settleGiteaToken writes down that the token was made.
+func (s *Service) settleGiteaToken(ctx context.Context, a Actor, intent *store.GiteaToken, made *gitea.Created, collected bool) (store.GiteaToken, error) {
+	sealed, err := s.store.Seal([]byte(made.Secret.Reveal()), store.GiteaTokenAssociatedData(intent.ID))
+	if err != nil {
+		return store.GiteaToken{}, err
+	}
+	out, _, err := transact(ctx, s, a, giteaTokenName(intent.ID), func(ctx context.Context, t *transaction) (store.GiteaToken, error) {
+		is, err := t.GiteaToken(ctx, intent.ID)
+		if err == nil && is.State != store.GiteaTokenMaking {
+			err = store.ErrStale
+		}
+		if err != nil {
+			return is, fmt.Errorf("the intent: %w", err)
+		}
+		is.GiteaTokenID, is.Scopes, is.LastEight, is.Secret = made.ID, made.Scopes, made.LastEight, sealed
+		is.State, is.StateAt = store.GiteaTokenActive, t.Now()
+		if collected {
+			is.CollectedAt = t.Now()
+		}
+		if is, err = t.updateGiteaToken(ctx, is); err != nil {
+			return is, err
+		}
+		t.recordGiteaToken("gitea_token.create", &is, details{After: giteaTokenFacts(&is)})
+		t.tellGiteaToken(event.GiteaTokenCreated, &is, "")
+		return is, t.overlapGiteaToken(ctx, &is)
+	})
+	return out, err
+}
+
+// overlapGiteaToken has the token before this one end after the overlap.
+func (t *transaction) overlapGiteaToken(ctx context.Context, successor *store.GiteaToken) error {
+	if successor.Predecessor == "" {
+		return nil
+	}
+	before, err := t.GiteaToken(ctx, successor.Predecessor)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	after := before
+	if end := t.Now().Add(before.Overlap); after.ExpiresAt.IsZero() || end.Before(after.ExpiresAt) {
+		after.ExpiresAt = end
+	}
+	if after, err = t.updateGiteaToken(ctx, after); err != nil {
+		return err
+	}
+	t.recordGiteaToken("gitea_token.rotate", &after, changedFacts(giteaTokenFacts(&before), giteaTokenFacts(&after)))
+	t.emit(event.GiteaTokenRotated, after.Namespace, event.GiteaTokenRotation{
+		Token: eventGiteaToken(&after), Successor: eventGiteaToken(successor), EndsAt: after.ExpiresAt,
+		Waits: successor.CollectedAt.IsZero(), Actor: t.actor.ID,
+	})
+	return nil
+}

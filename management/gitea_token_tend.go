@@ -1,0 +1,104 @@
+package management
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"credence/store"
+)
+
+// When what is due for a token is looked at again.
+const (
+	giteaDoubt = 2 * time.Minute  // after an intent: longer than making a token may take
+	giteaSure  = 10 * time.Minute // then a token that is not there was not made
+	giteaLater = 5 * time.Minute  // after the server could not be asked
+)
+
+// GiteaTokenTend does what is due for one token, and answers when to call
+// again; the zero time when nothing is left. It may run any number of times.
+//
+//	making    find out whether it was made; what was is deleted, by id: nobody
+//	          holds its secret
+//	deleting  delete it
+//	active    delete it at its end; before that, have another take over in time
+func (s *Service) GiteaTokenTend(ctx context.Context, id string) (again time.Time, err error) {
+	is, err := s.store.GiteaToken(ctx, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return time.Time{}, nil
+	}
+	if err != nil {
+		return time.Time{}, err
+	}
+	now := s.now()
+	if at := giteaTokenDue(&is); is.Lives() && (at.IsZero() || at.After(now)) {
+		return at, nil
+	}
+	c, err := s.store.Connection(ctx, is.ConnectionID)
+	if err != nil {
+		return time.Time{}, err
+	}
+	if !c.Usable() {
+		return now.Add(giteaLater), nil
+	}
+	f, err := s.giteaForge(c)
+	if err != nil {
+		return time.Time{}, err
+	}
+	switch is.State {
+	case store.GiteaTokenMaking:
+		again, err = s.reconcileGiteaToken(ctx, f, &is)
+	case store.GiteaTokenDeleting:
+		err = s.endGiteaToken(ctx, giteaActor(), f, &is, "by_person")
+	case store.GiteaTokenActive, store.GiteaTokenWidened:
+		again, err = s.ageGiteaToken(ctx, f, &is)
+	case store.GiteaTokenMissing, store.GiteaTokenStranger:
+	}
+	if err != nil {
+		s.logger.LogAttrs(ctx, slog.LevelWarn, "gitea token is tended later", slog.String("token_id", id), slog.String("state", string(is.State)), slog.Any("error", err))
+		return now.Add(giteaLater), nil
+	}
+	return again, nil
+}
+
+// reconcileGiteaToken finds out what became of an intent.
+func (s *Service) reconcileGiteaToken(ctx context.Context, f *forge, intent *store.GiteaToken) (again time.Time, err error) {
+	age := s.now().Sub(intent.CreatedAt)
+	if age < giteaDoubt {
+		return intent.CreatedAt.Add(giteaDoubt), nil
+	}
+	all, err := f.List(ctx, f.target, intent.Login)
+	if err != nil {
+		return time.Time{}, s.calledBack(ctx, &f.connection, err)
+	}
+	for i := range all {
+		if all[i].Name != intent.TokenName {
+			continue
+		}
+		if err := f.Delete(ctx, f.target, intent.Login, all[i].ID); err != nil {
+			return time.Time{}, s.calledBack(ctx, &f.connection, err)
+		}
+		return time.Time{}, s.forgetGiteaIntent(ctx, giteaActor(), intent, "gitea_token.reconcile")
+	}
+	if age < giteaSure { // a slow server may still be at it
+		return intent.CreatedAt.Add(giteaSure), nil
+	}
+	return time.Time{}, s.forgetGiteaIntent(ctx, giteaActor(), intent, "gitea_token.reconcile")
+}
+
+// ageGiteaToken ends a token whose life is over, or has another take over.
+func (s *Service) ageGiteaToken(ctx context.Context, f *forge, is *store.GiteaToken) (again time.Time, err error) {
+	now := s.now()
+	if is.ExpiresAt.IsZero() || is.ExpiresAt.After(now) {
+		if _, err := s.rotateGiteaToken(ctx, giteaActor(), GiteaTokenRotate{ID: is.ID}, false); err != nil {
+			return time.Time{}, err
+		}
+		return is.ExpiresAt, nil // the end of the overlap has a job of its own
+	}
+	ending, err := s.intendGiteaDeletion(ctx, giteaActor(), is.ID)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return time.Time{}, s.endGiteaToken(ctx, giteaActor(), f, &ending, "expired")
+}
