@@ -188,6 +188,9 @@ func (d *deployment) buildServer(w *work, l *listeners, p *dataPlane) error {
 	if p.usage != nil {
 		o.Usage = p.usage
 	}
+	if d.trace != nil {
+		o.Trace = d.trace
+	}
 	p.server, err = extauthz.New(o)
 	return err
 }

@@ -25,7 +25,9 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs test/script/*.txtar: the program as a person uses it.
 //
-// Commands of their own: `metrics` holds what the process at STATUS exports
+// Commands of their own: `collector` runs a collector of traces and sets
+// OTEL_EXPORTER_OTLP_ENDPOINT, `collector NAME...` wants spans of these names in
+// it; `metrics` holds what the process at STATUS exports
 // against docs/metrics.md; `ready DIR` waits until the process that serves from
 // DIR has announced its addresses and sets CHECK, STATUS and API to them;
 // `busyport NAME` holds a port until the script ends and sets NAME to its
@@ -54,6 +56,7 @@ func TestScripts(t *testing.T) {
 			"replace":   scriptReplace,
 			"until":     scriptUntil,
 
+			"collector":   scriptCollector,
 			"metrics":     scriptMetrics,
 			"capture":     scriptCapture,
 			"issuer":      providers.start,

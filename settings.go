@@ -77,6 +77,8 @@ type config struct {
 
 	Outgoing outgoingConfig
 
+	Trace traceConfig
+
 	OIDCConfig string // "": tokens of identity providers are not accepted
 
 	MaxConnectionAge time.Duration
@@ -127,7 +129,7 @@ func (s *setting) variable() string { return "CREDENCE_" + strings.ToUpper(s.fil
 // settings is the one table of the configuration. Flags, variables, file
 // keys, help texts and `config print` are all made from it.
 func settings() []setting {
-	return slices.Concat(placeSettings(), transportSettings(), clientSettings(), keySettings(), stateSettings(), snapshotSettings(), redisSettings(), limiterSettings(), usageSettings(), recordSettings(), outgoingSettings(), oidcSettings(), runSettings())
+	return slices.Concat(placeSettings(), transportSettings(), clientSettings(), keySettings(), stateSettings(), snapshotSettings(), redisSettings(), limiterSettings(), usageSettings(), recordSettings(), outgoingSettings(), traceSettings(), oidcSettings(), runSettings())
 }
 
 func placeSettings() []setting {

@@ -42,6 +42,7 @@ type deployment struct {
 	sealer   store.Sealer // nil in a process that changes nothing: the data plane
 	logger   *slog.Logger
 	registry *prometheus.Registry
+	trace    *tracing // nil without one
 }
 
 // serve runs both planes until ctx ends: listeners > data folder > schema >
@@ -246,7 +247,11 @@ func (d *deployment) run(ctx context.Context, l *listeners, service *management.
 		d.logger.InfoContext(lasting, "stopping", slog.Duration("grace", d.config.ShutdownGrace))
 	})()
 
-	err := d.openRedis(ctx)
+	var err error
+	if d.trace, err = newTracing(lasting, d.config.Trace, d.logger); err != nil {
+		return err
+	}
+	err = d.openRedis(ctx)
 	if err == nil {
 		err = d.start(w, l, service) //nolint:contextcheck // w carries both lifetimes
 	}
@@ -255,7 +260,7 @@ func (d *deployment) run(ctx context.Context, l *listeners, service *management.
 	}
 	err = errors.Join(err, w.front.Wait())
 	end()
-	err = errors.Join(err, w.back.Wait(), d.closeRedis(), l.retract(d.config.DataDir))
+	err = errors.Join(err, w.back.Wait(), d.closeRedis(), d.trace.close(ctx), l.retract(d.config.DataDir))
 	d.logger.InfoContext(ctx, "stopped")
 	return err
 }
@@ -342,7 +347,9 @@ func (d *deployment) startControlPlane(w *work, l *listeners, service *managemen
 		listener = tls.NewListener(listener, config)
 	}
 	w.back.Go(func() error { return denials.Run(w.lasting) })
-	w.front.Go(func() error { return api.Serve(w.ctx, listener, handler, d.config.ShutdownGrace, d.logger) })
+	w.front.Go(func() error {
+		return api.Serve(w.ctx, listener, d.trace.api(handler), d.config.ShutdownGrace, d.logger)
+	})
 	w.front.Go(func() error { return hooks.runJobs(w.ctx, changes, failures, jobs.Handlers(service, changes)) })
 	watch, err := anomaly.New(anomaly.Options{Store: changes, Findings: service, Now: time.Now, Logger: d.logger})
 	if err != nil {

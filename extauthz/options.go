@@ -1,6 +1,7 @@
 package extauthz
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -35,6 +36,16 @@ type Options struct {
 	Record    RecordOptions
 	Sources   Sources
 	Usage     counter // *usage.Counter; nil counts nothing
+	Trace     tracer  // nil traces nothing, and costs nothing
+}
+
+// tracer shows Checks to those who follow a request through many programs. It
+// waits for nobody.
+type tracer interface {
+	// Check shows an answered one. parent is the traceparent among the headers
+	// of the request that is checked, nil without one. Neither it nor the
+	// decision may be kept.
+	Check(ctx context.Context, parent []byte, d *pipeline.Decision, start time.Time, took time.Duration)
 }
 
 // counter counts Checks by key. It waits for nobody.

@@ -40,6 +40,7 @@ type Server struct {
 	answers  *answerer
 	metrics  *metrics
 	usage    counter // nil counts nothing
+	trace    tracer
 	record   *recorder
 	logger   *slog.Logger
 	now      func() time.Time
@@ -78,7 +79,7 @@ func New(o Options) (*Server, error) {
 		return nil, fmt.Errorf("check server: %w", err)
 	}
 	s := &Server{
-		pipeline: o.Pipeline, callers: newCallers(o.CallSecrets), answers: answers, metrics: m, usage: o.Usage,
+		pipeline: o.Pipeline, callers: newCallers(o.CallSecrets), answers: answers, metrics: m, usage: o.Usage, trace: o.Trace,
 		record: newRecorder(o.Logger, o.Record, o.Now), logger: o.Logger, now: o.Now,
 		checks: newCheckPool(), health: newHealthServer(), ready: o.Ready,
 		drain: o.Drain.withDefaults(),
@@ -207,6 +208,9 @@ func (s *Server) finish(ctx context.Context, c *check, start time.Time) (any, er
 	s.metrics.observe(c, took)
 	if s.usage != nil {
 		s.usage.Count(&c.decision, start, took)
+	}
+	if s.trace != nil {
+		s.trace.Check(ctx, c.request.Header("traceparent"), &c.decision, start, took)
 	}
 	s.record.check(ctx, c, took)
 	return c, nil

@@ -191,6 +191,7 @@ var livesIn = map[string][]string{
 	"github.com/prometheus/client_golang": {".", "extauthz", "extauthz/forward", "management/api", "management/jobs", "management/oidc", "management/webhook", "store/certfile", "store/redis"},
 	"golang.org/x/net/http2/hpack":        {"extauthz/unary"},
 	"golang.org/x/sync":                   {".", "extauthz", "management/n8n", "management/oidc", "store/storetest"},
+	"go.opentelemetry.io/otel":            {"."},
 	"go.uber.org/ratelimit":               {"management/remote", "management/webhook"},
 	"github.com/google/go-cmp":            {"store/storetest"},
 }
