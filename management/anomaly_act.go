@@ -6,19 +6,10 @@ import (
 	"log/slog"
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
 	"credence/management/anomaly"
 	"credence/store"
-)
-
-// What comes of an action that a policy wants, besides being done.
-const (
-	actionProtected  = "protected"
-	actionCapped     = "capped"
-	actionAlready    = "already"
-	actionImpossible = "impossible"
 )
 
 // act does what the policy says about a finding. It is decided once for each
@@ -91,7 +82,7 @@ func (s *Service) carryOut(ctx context.Context, t *transaction, plan *anomaly.Pl
 		}
 	}
 	if count >= most {
-		done.Outcome = actionCapped
+		done.Outcome = anomaly.OutcomeCapped
 		done.Detail = fmt.Sprintf("%s was done %d times within an hour, which is the most it may be; look whether the detector is right", rule.Action, count)
 		return nil
 	}
@@ -112,13 +103,13 @@ func (s *Service) actOnKey(ctx context.Context, t *transaction, plan *anomaly.Pl
 	}
 	switch {
 	case k.KeyType == store.KeyTypeEmergency:
-		return not(actionProtected, "nothing is done about emergency keys")
+		return not(anomaly.OutcomeProtected, "nothing is done about emergency keys")
 	case plan.NeverKey(k.KeyID, k.Namespace):
-		return not(actionProtected, "the policy protects the key, or its namespace")
+		return not(anomaly.OutcomeProtected, "the policy protects the key, or its namespace")
 	case k.Status != store.StatusActive:
-		return not(actionAlready, "the key is "+string(k.Status)+", and so refused already")
+		return not(anomaly.OutcomeAlready, "the key is "+string(k.Status)+", and so refused already")
 	case k.Expired(t.Now()):
-		return not(actionAlready, "the life of the key has ended")
+		return not(anomaly.OutcomeAlready, "the life of the key has ended")
 	}
 	after, action := k, "key.suspend"
 	if rule.Action == anomaly.ActionThrottle {
@@ -126,9 +117,9 @@ func (s *Service) actOnKey(ctx context.Context, t *transaction, plan *anomaly.Pl
 		case err != nil:
 			return nil, err
 		case !limited:
-			return not(actionImpossible, "neither the key nor its plan has rates to take a share of")
+			return not(anomaly.OutcomeImpossible, "neither the key nor its plan has rates to take a share of")
 		case k.Throttle > 0:
-			return not(actionAlready, fmt.Sprintf("the key is throttled to %d%% already", k.Throttle))
+			return not(anomaly.OutcomeAlready, fmt.Sprintf("the key is throttled to %d%% already", k.Throttle))
 		}
 		action, after.Throttle, done.Share = "key.throttle", rule.Share, rule.Share
 		done.Detail = fmt.Sprintf("the key is held to %d%% of its rates", rule.Share)
@@ -160,30 +151,30 @@ func (s *Service) actOnAddress(ctx context.Context, t *transaction, plan *anomal
 		done.Outcome, done.Detail = outcome, detail
 		return nil, nil
 	}
-	network, is := networkOf(found.Subject)
+	network, is := anomaly.NetworkOf(found.Subject)
 	if !is {
-		return not(actionImpossible, "the finding names no address")
+		return not(anomaly.OutcomeImpossible, "the finding names no address")
 	}
 	if never, touched := plan.NeverNetwork(network); touched {
-		return not(actionProtected, "the policy protects "+never.String())
+		return not(anomaly.OutcomeProtected, "the policy protects "+never.String())
 	}
 	p := &problems{now: t.Now()}
 	s.guardNetwork(p, t.actor, "network", network)
 	if len(p.fields) > 0 {
-		return not(actionProtected, p.fields[0].Problem)
+		return not(anomaly.OutcomeProtected, p.fields[0].Problem)
 	}
 	there, err := t.blacklist(ctx, "")
 	if err != nil {
 		return nil, err
 	}
 	if twin, is := there.twin(network, ""); is {
-		return not(actionAlready, "rule "+twin.ID+" of the blacklist refuses it already")
+		return not(anomaly.OutcomeAlready, "rule "+twin.ID+" of the blacklist refuses it already")
 	}
 	if there.tooMuch(p, "network", []netip.Prefix{network}); len(p.fields) > 0 {
-		return not(actionImpossible, p.fields[0].Problem)
+		return not(anomaly.OutcomeImpossible, p.fields[0].Problem)
 	}
 	if t.roomForRules(ctx, "", 1) != nil {
-		return not(actionImpossible, "the blacklist has as many rules as it may have")
+		return not(anomaly.OutcomeImpossible, "the blacklist has as many rules as it may have")
 	}
 	r := store.BlacklistRule{
 		Network: network, Reason: "anomaly " + found.ID + ": " + found.Type, Source: "anomaly",
@@ -211,23 +202,4 @@ func (s *Service) actOnAddress(ctx context.Context, t *transaction, plan *anomal
 		t.recordRule("blacklist.add", &r, details{After: ruleFacts(&r)})
 		return nil
 	}, nil
-}
-
-// networkOf is what a finding about an address is about. Of IPv6 a /64 counts
-// as one address.
-func networkOf(subject string) (netip.Prefix, bool) {
-	if text, is := strings.CutPrefix(subject, "network:"); is {
-		n, err := netip.ParsePrefix(text)
-		return n, err == nil
-	}
-	a, err := netip.ParseAddr(strings.TrimPrefix(subject, "address:"))
-	if err != nil {
-		return netip.Prefix{}, false
-	}
-	bits := a.BitLen()
-	if a.Is6() {
-		bits = 64
-	}
-	n, err := a.Prefix(bits)
-	return n, err == nil
 }

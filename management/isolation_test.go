@@ -278,6 +278,9 @@ var insideAttempts = map[string]attempted{
 	"AnomalyUndo": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
 		return w.AnomalyUndo(ctx, onlyA, management.AnomalyChange{ID: w.finding(ns)})
 	}},
+	"AnomalyReplay": {management.CodeForbidden, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.AnomalyReplay(ctx, globalFor(ns), management.AnomalyReplay{})
+	}},
 	"AnomalyPolicyRead": {management.CodeForbidden, func(ctx context.Context, w *tenants, ns string) (any, error) {
 		return w.AnomalyPolicyRead(ctx, globalFor(ns))
 	}},

@@ -132,8 +132,8 @@ type AnomalyWriter interface {
 }
 
 // SeeAnomaly writes down what a detector found, once while it lasts: it is
-// merged with an unresolved finding of the same type and subject, and what is
-// not younger than the resolution of the last one is known already. It answers
+// merged with an unresolved finding of the same type and subject, and what was
+// not seen in a later minute than the resolution of the last one is known already. It answers
 // the finding and whether it is new. Only a new one is a change that wants an
 // audit entry: that something goes on is nobody's doing.
 func (tx *Tx) SeeAnomaly(ctx context.Context, a Anomaly) (stored Anomaly, fresh bool, err error) {
@@ -149,7 +149,7 @@ func (tx *Tx) SeeAnomaly(ctx context.Context, a Anomaly) (stored Anomaly, fresh 
 		err := tx.w.UpdateAnomaly(ctx, merged)
 		merged.Version++
 		return merged, false, err
-	case err == nil && !a.LastAt.After(last.StateAt):
+	case err == nil && !a.LastAt.Truncate(time.Minute).After(last.StateAt): // usage knows no less than a minute
 		return last, false, nil
 	}
 	a.State, a.CreatedAt, a.Version = AnomalyOpen, tx.now, 1

@@ -23,6 +23,8 @@
 // is missed, and the pass says so. A pass that fails is tried again 5 seconds
 // later, and an hour that could not be judged is judged then.
 //
+// [Replay] runs the same detectors over the past, by a plan that is to be tried.
+//
 // # The policy
 //
 // A [Policy] says what detectors compare with and what is done about what they

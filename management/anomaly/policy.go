@@ -53,6 +53,14 @@ const (
 	ActionBlacklist = "blacklist"
 )
 
+// What comes of an action besides [store.AnomalyActionDone].
+const (
+	OutcomeProtected  = "protected"
+	OutcomeCapped     = "capped"
+	OutcomeAlready    = "already"
+	OutcomeImpossible = "impossible"
+)
+
 // Actions lists the actions, the mildest first.
 func Actions() []string {
 	return []string{ActionNotify, ActionThrottle, ActionSuspend, ActionBlacklist}
@@ -207,4 +215,23 @@ func severities(kind string) []store.Severity {
 		return []store.Severity{store.SeverityMedium}
 	}
 	return nil
+}
+
+// NetworkOf is what a finding about an address is about. Of IPv6 a /64 counts
+// as one address.
+func NetworkOf(subject string) (netip.Prefix, bool) {
+	if text, is := strings.CutPrefix(subject, "network:"); is {
+		n, err := netip.ParsePrefix(text)
+		return n, err == nil
+	}
+	a, err := netip.ParseAddr(strings.TrimPrefix(subject, "address:"))
+	if err != nil {
+		return netip.Prefix{}, false
+	}
+	bits := a.BitLen()
+	if a.Is6() {
+		bits = 64
+	}
+	n, err := a.Prefix(bits)
+	return n, err == nil
 }

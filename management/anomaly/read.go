@@ -13,7 +13,7 @@ import (
 var errTooMany = errors.New("more keys than can be judged")
 
 // readHour reads an hour and the 28 days before it.
-func readHour(ctx context.Context, from source, start time.Time, t Thresholds) (Hour, error) {
+func readHour(ctx context.Context, from past, start time.Time, t Thresholds) (Hour, error) {
 	in := Hour{Start: start}
 	used, err := readUse(ctx, from, store.UsageByHour, start, start.Add(time.Hour))
 	if err != nil || len(used) == 0 {
@@ -52,7 +52,7 @@ func readHour(ctx context.Context, from source, start time.Time, t Thresholds) (
 // readDays reads on which days keys were used. Of a key that was not, the last
 // one is the earliest that it could have been: the day on which it was made, or
 // from which on usage is known.
-func readDays(ctx context.Context, from source, start time.Time, t Thresholds, all map[string]*HourOfKey) error {
+func readDays(ctx context.Context, from past, start time.Time, t Thresholds, all map[string]*HourOfKey) error {
 	today := start.Truncate(24 * time.Hour)
 	days := max(profileDays, int(t.Silence/(24*time.Hour))+1)
 	counted := today
@@ -90,7 +90,7 @@ func readDays(ctx context.Context, from source, start time.Time, t Thresholds, a
 
 // readUse is how often each key was let through, in the step in which it was
 // most often.
-func readUse(ctx context.Context, from source, step store.UsageStep, since, until time.Time) (map[string]int64, error) {
+func readUse(ctx context.Context, from past, step store.UsageStep, since, until time.Time) (map[string]int64, error) {
 	sums, err := from.UsageSums(ctx, store.UsageQuery{
 		From: since, Until: until, Step: step, Series: true, Group: store.UsageOfKey, Limit: mostKeys,
 	})

@@ -13,12 +13,8 @@ import (
 // source is what the watch reads, and where it removes what is old.
 // [store.Store] fulfils it.
 type source interface {
-	Key(ctx context.Context, keyID string) (store.Key, error)
-	Keys(ctx context.Context, filter store.KeyFilter, page store.Page) ([]store.Key, store.Cursor, error)
-	DeniedMinutes(ctx context.Context, from, until time.Time, limit int) ([]store.UsageMinute, error)
-	FailingAddresses(ctx context.Context, from, until time.Time, limit int) ([]store.FailingAddress, error)
-	KeyNetworks(ctx context.Context, keyID string, from, until time.Time, limit int) ([]store.KeyNetwork, error)
-	UsageSums(ctx context.Context, q store.UsageQuery) ([]store.UsageSum, error)
+	past
+
 	AnomalyPolicy(ctx context.Context) (store.AnomalyPolicy, error)
 	RemoveAnomalies(ctx context.Context, before time.Time) (int, error)
 }

@@ -75,11 +75,13 @@ func wireAnomaly(a store.Anomaly) client.Anomaly {
 		ID: a.ID, Type: a.Type, Severity: string(a.Severity), State: string(a.State), Namespace: a.Namespace, KeyID: a.KeyID,
 		Subject: a.Subject, Message: a.Evidence.Message, Observed: a.Evidence.Observed, Expected: a.Evidence.Expected, Window: window,
 		FirstAt: a.FirstAt, LastAt: a.LastAt, CreatedAt: a.CreatedAt, StateAt: a.StateAt, StateBy: a.StateBy, Note: a.Note,
-		Actions: mapped(a.Actions, func(d store.AnomalyAction) client.AnomalyAction {
-			return client.AnomalyAction{
-				Action: d.Action, Severity: string(d.Severity), Outcome: d.Outcome, Detail: d.Detail, At: d.At, Share: d.Share,
-				RuleID: d.RuleID, Until: d.Until, UndoneAt: d.UndoneAt, UndoneBy: d.UndoneBy,
-			}
-		}),
+		Actions: mapped(a.Actions, wireAnomalyAction),
+	}
+}
+
+func wireAnomalyAction(d store.AnomalyAction) client.AnomalyAction {
+	return client.AnomalyAction{
+		Action: d.Action, Severity: string(d.Severity), Outcome: d.Outcome, Detail: d.Detail, At: d.At, Share: d.Share,
+		RuleID: d.RuleID, Until: d.Until, UndoneAt: d.UndoneAt, UndoneBy: d.UndoneBy,
 	}
 }

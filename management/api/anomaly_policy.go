@@ -25,6 +25,11 @@ func anomalyPolicyOperations() []Operation {
 			ID: "AnomalyPolicyReset", Method: http.MethodDelete, Path: path, Summary: "Bring back the first policy: the defaults, and nothing is done",
 			Role: store.RoleAdmin, NeedsIfMatch: true, Codes: changed[1:],
 		}, anomalyPolicyReset),
+		handle(Operation{
+			ID: "AnomalyReplay", Method: http.MethodPost, Path: "/v1/anomalies/replay",
+			Summary: "Say what detectors would have found in the past, and had done, by a policy that is to be tried",
+			Role:    store.RoleOperator, Codes: changed[:2],
+		}, anomalyReplay),
 	}
 }
 
@@ -46,6 +51,42 @@ func anomalyPolicySet(ctx context.Context, c call, in *client.AnomalyPolicySetIn
 
 func anomalyPolicyReset(ctx context.Context, c call, _ *client.AnomalyPolicyResetInput) error {
 	return c.service.AnomalyPolicyReset(ctx, c.actor, c.version)
+}
+
+func anomalyReplay(ctx context.Context, c call, in *client.AnomalyReplayInput) (client.AnomalyReplay, error) {
+	ask := management.AnomalyReplay{Since: in.Body.Since, Until: in.Body.Until}
+	if in.Body.Policy != nil {
+		policy := anomalyPolicyOf(in.Body.Policy)
+		ask.Policy = &policy
+	}
+	r, err := c.service.AnomalyReplay(ctx, c.actor, ask)
+	if err != nil {
+		return client.AnomalyReplay{}, err
+	}
+	return client.AnomalyReplay{
+		Since: r.Since, Until: r.Until, Items: mapped(r.Items, wireReplayed), Found: r.Found, Happened: r.Happened, Notes: words(r.Notes),
+	}, nil
+}
+
+func wireReplayed(r management.ReplayedAnomaly) client.ReplayedAnomaly {
+	var out client.ReplayedAnomaly
+	if h := r.Happened; h != nil {
+		out = client.ReplayedAnomaly{
+			Type: h.Type, Severity: string(h.Severity), Subject: h.Subject, FirstAt: h.FirstAt, LastAt: h.LastAt, Happened: h.ID,
+		}
+	}
+	if w := r.Would; w != nil {
+		out.Type, out.Severity, out.Subject, out.Message = w.Type, string(w.Severity), w.Subject, w.Evidence.Message
+		out.FirstAt, out.LastAt, out.Times = w.FirstAt, w.LastAt, w.Times
+		out.Would = mapped(w.Actions, wireAnomalyAction)
+	}
+	if out.Would == nil {
+		out.Would = []client.AnomalyAction{}
+	}
+	if out.Did = []client.AnomalyAction{}; r.Happened != nil {
+		out.Did = mapped(r.Happened.Actions, wireAnomalyAction)
+	}
+	return out
 }
 
 func anomalyPolicyOf(b *client.AnomalyPolicyBody) management.AnomalyPolicyDocument {

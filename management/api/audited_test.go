@@ -232,6 +232,10 @@ var audited = map[string]leaves{
 		_, err := w.AnomalyUndo(w.t.Context(), client.AnomalyStateInput{ID: id})
 		return err
 	}},
+	"AnomalyReplay": {"anomaly.replay", nil, func(w walk, _, _ string) error {
+		_, err := w.AnomalyReplay(w.t.Context(), client.AnomalyReplayInput{})
+		return err
+	}},
 	"AnomalyPolicySet": {"anomaly_policy.set", anAnomalyPolicy, func(w walk, _, tag string) error {
 		return w.setAnomalyPolicy(tag)
 	}},

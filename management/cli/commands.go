@@ -104,7 +104,7 @@ func Commands(o Options) []*cobra.Command {
 		noun(o, "report", "what was used, and what somebody should look at", reportExamples,
 			reportCreate, reportList, reportShow, reportDownload, reportDelete, reportSchedules),
 		noun(o, "anomalies", "use of keys and addresses that is not as it should be", anomalyExamples,
-			anomalyList, anomalyShow, anomalyAcknowledge, anomalyResolve, anomalyUndo),
+			anomalyList, anomalyShow, anomalyAcknowledge, anomalyResolve, anomalyUndo, anomalyReplay),
 		noun(o, "anomaly-policies", "what is done about findings", anomalyPolicyExamples,
 			anomalyPolicyList, anomalyPolicyShow, anomalyPolicySet, anomalyPolicyReset),
 		noun(o, "audit", "who did what, and the proof that nothing of it was changed", auditExamples,

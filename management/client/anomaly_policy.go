@@ -52,3 +52,36 @@ type AnomalyPolicySetInput struct {
 type AnomalyPolicyResetInput struct {
 	IfMatch string `header:"If-Match" doc:"ETag of the policy that holds now"`
 }
+
+// AnomalyReplayInput is the request of AnomalyReplay.
+type AnomalyReplayInput struct {
+	Body struct {
+		Since  time.Time          `json:"since,omitzero" doc:"From this instant on; a week before until if unsaid"`
+		Until  time.Time          `json:"until,omitzero" doc:"Up to this instant; now if unsaid"`
+		Policy *AnomalyPolicyBody `json:"policy,omitempty" doc:"Policy to try; the one that holds if unsaid"`
+	}
+}
+
+// AnomalyReplay is what detectors make of the past.
+type AnomalyReplay struct {
+	Since    time.Time         `json:"since"`
+	Until    time.Time         `json:"until"`
+	Items    []ReplayedAnomaly `json:"items" doc:"What would have been found, and what was found and would not have been; at most 1000"`
+	Found    int               `json:"found" doc:"How many would have been found"`
+	Happened int               `json:"happened" doc:"How many there were"`
+	Notes    []string          `json:"notes" doc:"What was not looked at"`
+}
+
+// ReplayedAnomaly is a finding of a replay next to what happened.
+type ReplayedAnomaly struct {
+	Type     string          `json:"anomaly_type"`
+	Severity string          `json:"severity"`
+	Subject  string          `json:"subject"`
+	Message  string          `json:"message,omitempty" doc:"What would have been seen; empty where nothing would"`
+	FirstAt  time.Time       `json:"first_at"`
+	LastAt   time.Time       `json:"last_at"`
+	Times    int             `json:"times" doc:"How often a detector saw it; 0 where none would have"`
+	Would    []AnomalyAction `json:"would" doc:"What the policy would have had done"`
+	Happened string          `json:"happened,omitempty" doc:"Id of the finding that there was; absent for none"`
+	Did      []AnomalyAction `json:"did" doc:"What was done about it then"`
+}

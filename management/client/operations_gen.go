@@ -612,6 +612,12 @@ func (c *Client) AnomalyPolicyReset(ctx context.Context, in AnomalyPolicyResetIn
 	return err
 }
 
+// AnomalyReplay: Say what detectors would have found in the past, and had done, by a policy that is to be tried.
+// POST /v1/anomalies/replay, role operator.
+func (c *Client) AnomalyReplay(ctx context.Context, in AnomalyReplayInput) (AnomalyReplay, error) {
+	return call[AnomalyReplay](ctx, c, http.MethodPost, "/v1/anomalies/replay", in)
+}
+
 // ReplicaList: List the replicas of the data plane and how far each has come.
 // GET /v1/replicas, role viewer.
 func (c *Client) ReplicaList(ctx context.Context, in ReplicaListInput) (ReplicaPage, error) {

@@ -236,6 +236,8 @@ func anomalySeen(f *fixture) {
 	merged.State, merged.StateAt = store.AnomalyResolved, again.LastAt
 	f.ok(f.tryUpdateAnomaly(merged))
 	see(again, anomalyID(1), false)
+	again.LastAt = again.LastAt.Truncate(time.Minute).Add(time.Minute - time.Microsecond) // in the minute of the resolution
+	see(again, anomalyID(1), false)
 	again.LastAt = again.LastAt.Add(time.Minute)
 	see(again, anomalyID(2), true)
 	inOrder(f, f.anomalies(store.AnomalyFilter{}), anomalyID(2), anomalyID(1))
