@@ -88,6 +88,17 @@ var outsideAttempts = map[string]attempted{
 		id := w.tokenOf(ctx, ns)
 		return w.GiteaTokenCollect(ctx, onlyA, id)
 	}},
+	"GiteaTokenCompare": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.GiteaTokenCompare(ctx, onlyA, w.forgeOf(ns))
+	}},
+	"GiteaTokenAdopt": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		id := w.tokenOf(ctx, ns)
+		if is, err := w.store.GiteaToken(ctx, id); err == nil && ns == "a" {
+			is.State = store.GiteaTokenWidened
+			w.change(func(ctx context.Context, tx *store.Tx) error { return tx.UpdateGiteaToken(ctx, is) })
+		}
+		return w.GiteaTokenAdopt(ctx, onlyA, management.GiteaTokenAdopt{ID: id})
+	}},
 	"GiteaTokenDelete": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
 		return nil, w.GiteaTokenDelete(ctx, onlyA, w.tokenOf(ctx, ns))
 	}},

@@ -151,6 +151,12 @@ func (tx *Tx) DeleteGiteaTokens(ctx context.Context, connectionID string) (int, 
 	return n, tx.changed(err, Change{})
 }
 
+// SetGiteaTokenSeen notes what was seen of a token beside what is changed. It
+// is no change that anybody made, so it needs no audit entry.
+func (tx *Tx) SetGiteaTokenSeen(ctx context.Context, id string, seen GiteaTokenSeen) error {
+	return tx.w.SetGiteaTokenSeen(ctx, id, seen)
+}
+
 // SetGiteaTokenSeen notes what was seen of a token, outside of any change.
 func (s *Store) SetGiteaTokenSeen(ctx context.Context, id string, seen GiteaTokenSeen) error {
 	return s.Transact(ctx, func(ctx context.Context, w Writer) error { return w.SetGiteaTokenSeen(ctx, id, seen) })

@@ -321,6 +321,25 @@ var audited = map[string]leaves{
 		_, err := w.GiteaTokenCollect(w.t.Context(), client.GiteaTokenInput{TokenID: id})
 		return err
 	}},
+	"GiteaTokenCompare": {"gitea_token.compare", aConnection, func(w walk, id, _ string) error {
+		_, err := w.GiteaTokenCompare(w.t.Context(), client.GiteaTokenCompareInput{Body: client.GiteaTokenCompare{Connection: id}})
+		return err
+	}},
+	"GiteaTokenAdopt": {"gitea_token.adopt", func(w walk) (string, string) {
+		id, _ := aGiteaToken(w)
+		is := ok[store.GiteaToken](w)(w.store.GiteaToken(w.t.Context(), id))
+		is.State, is.Seen.ServerScopes = store.GiteaTokenWidened, []string{"read:repository"}
+		must(w.t, w.store.SetGiteaTokenSeen(w.t.Context(), id, is.Seen))
+		_, err := w.store.InTx(w.t.Context(), func(ctx context.Context, tx *store.Tx) error {
+			tx.Audit(store.AuditRecord{Actor: "system", Action: "test", Object: "test"})
+			return tx.UpdateGiteaToken(ctx, is)
+		})
+		must(w.t, err)
+		return id, ""
+	}, func(w walk, id, _ string) error {
+		_, err := w.GiteaTokenAdopt(w.t.Context(), client.GiteaTokenAdoptInput{TokenID: id})
+		return err
+	}},
 	"GiteaTokenDelete": {"gitea_token.delete", aGiteaToken, func(w walk, id, _ string) error {
 		return w.GiteaTokenDelete(w.t.Context(), client.GiteaTokenInput{TokenID: id})
 	}},

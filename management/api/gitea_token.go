@@ -58,6 +58,16 @@ func giteaTokenCollect(ctx context.Context, c call, in *client.GiteaTokenInput) 
 	return wireGiteaTokenCreated(got), err
 }
 
+func giteaTokenCompare(ctx context.Context, c call, in *client.GiteaTokenCompareInput) (client.GiteaTokensCompared, error) {
+	out, err := c.service.GiteaTokenCompare(ctx, c.actor, in.Body.Connection)
+	return client.GiteaTokensCompared{Users: out.Users, Items: mapped(out.Tokens, wireGiteaToken)}, err
+}
+
+func giteaTokenAdopt(ctx context.Context, c call, in *client.GiteaTokenAdoptInput) (client.GiteaToken, error) {
+	is, err := c.service.GiteaTokenAdopt(ctx, c.actor, management.GiteaTokenAdopt{ID: in.TokenID, Owner: in.Body.Owner, Description: in.Body.Description})
+	return wireGiteaToken(is), err
+}
+
 func giteaTokenDelete(ctx context.Context, c call, in *client.GiteaTokenInput) error {
 	return c.service.GiteaTokenDelete(ctx, c.actor, in.TokenID)
 }
@@ -73,7 +83,7 @@ func wireGiteaTokenCreated(made management.GiteaTokenCreated) client.GiteaTokenC
 func wireGiteaToken(t store.GiteaToken) client.GiteaToken {
 	out := client.GiteaToken{
 		TokenID: t.ID, ConnectionID: t.ConnectionID, Namespace: t.Namespace, GiteaTokenID: t.GiteaTokenID, TokenName: t.TokenName,
-		Login: t.Login, UserID: t.UserID, Scopes: words(t.Scopes), LastEight: t.LastEight, Owner: t.Owner, Description: t.Description,
+		Login: t.Login, UserID: t.UserID, Scopes: words(t.Scopes), ServerScopes: t.Seen.ServerScopes, LastEight: t.LastEight, Owner: t.Owner, Description: t.Description,
 		State: string(t.State), StateAt: t.StateAt, ExpiresAt: t.ExpiresAt, Overlap: period(t.Overlap), Predecessor: t.Predecessor,
 		Successor: t.Successor, SecretWaits: len(t.Secret) > 0 && t.CollectedAt.IsZero(), LastUsedAt: t.Seen.LastUsedAt,
 		VerifiedAt: t.Seen.VerifiedAt, Outcome: t.Seen.Outcome,

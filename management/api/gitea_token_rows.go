@@ -37,6 +37,14 @@ func giteaTokenOperations() []Operation {
 			ID: "GiteaTokenCollect", Method: http.MethodPost, Path: oneGiteaToken + "/collect", Summary: "Show the secret of a token that took over by schedule, once",
 			Role: store.RoleOperator, Codes: []management.Code{management.CodeNotFound, management.CodeConflict},
 		}, giteaTokenCollect),
+		handle(Operation{
+			ID: "GiteaTokenCompare", Method: http.MethodPost, Path: "/v1/gitea/tokens/compare", Summary: "Compare what is known of the tokens of a connection with what the server has",
+			Role: store.RoleOperator, Codes: []management.Code{management.CodeNotFound, management.CodeConflict, management.CodeRemote},
+		}, giteaTokenCompare),
+		handle(Operation{
+			ID: "GiteaTokenAdopt", Method: http.MethodPost, Path: oneGiteaToken + "/adopt", Summary: "Accept a stranger or a widened token as it is on the server",
+			Role: store.RoleOperator, Codes: []management.Code{management.CodeInvalidInput, management.CodeNotFound, management.CodeConflict},
+		}, giteaTokenAdopt),
 		remove(Operation{
 			ID: "GiteaTokenDelete", Method: http.MethodDelete, Path: oneGiteaToken, Summary: "Delete an access token of a Gitea user, on the server and here",
 			Role: store.RoleOperator, Codes: []management.Code{management.CodeNotFound, management.CodeConflict, management.CodeRemote},

@@ -13,7 +13,7 @@ import (
 // giteaTokens are the verbs on access tokens of Gitea users.
 func giteaTokens(c *command) *cobra.Command {
 	return c.group("tokens", "access tokens of Gitea users", giteaTokenExamples,
-		giteaTokenCreate(c), giteaTokenList(c), giteaTokenShow(c), giteaTokenVerify(c), giteaTokenRotate(c), giteaTokenCollect(c), giteaTokenDelete(c))
+		giteaTokenCreate(c), giteaTokenList(c), giteaTokenShow(c), giteaTokenVerify(c), giteaTokenRotate(c), giteaTokenCollect(c), giteaTokenCompare(c), giteaTokenAdopt(c), giteaTokenDelete(c))
 }
 
 const giteaTokenExamples = `  credence gitea tokens create --connection main --login alice --name ci --scope read:repository

@@ -14,6 +14,7 @@ type GiteaToken struct {
 	Login        string    `json:"login" doc:"The user"`
 	UserID       int64     `json:"user_id,omitempty" doc:"Id of the user on the server: it stays when the login changes"`
 	Scopes       []string  `json:"scopes" nullable:"false" doc:"What it may do"`
+	ServerScopes []string  `json:"server_scopes,omitempty" doc:"What it may do as the server listed it last"`
 	LastEight    string    `json:"last_eight,omitempty" doc:"The end of its secret, to tell it by"`
 	Owner        string    `json:"owner,omitempty" doc:"Who answers for it"`
 	Description  string    `json:"description,omitempty" doc:"For people"`
@@ -65,6 +66,34 @@ type GiteaTokenVerified struct {
 // GiteaTokenRotate asks for a successor.
 type GiteaTokenRotate struct {
 	Overlap string `json:"overlap,omitempty" doc:"How long the old one lives on, a Go duration; as the token says if unsaid"`
+}
+
+// GiteaTokenCompare says what is to be compared.
+type GiteaTokenCompare struct {
+	Connection string `json:"connection" doc:"Name of the connection"`
+}
+
+// GiteaTokensCompared is what a comparison found.
+type GiteaTokensCompared struct {
+	Users int          `json:"users" doc:"How many users were looked at"`
+	Items []GiteaToken `json:"items" nullable:"false" doc:"What is new: strangers, missing, widened and found again"`
+}
+
+// GiteaTokenAdopt accepts a token as it is on the server.
+type GiteaTokenAdopt struct {
+	Owner       string `json:"owner,omitempty" doc:"Who answers for it from now on"`
+	Description string `json:"description,omitempty" doc:"For people"`
+}
+
+// GiteaTokenCompareInput is the request of GiteaTokenCompare.
+type GiteaTokenCompareInput struct {
+	Body GiteaTokenCompare
+}
+
+// GiteaTokenAdoptInput is the request of GiteaTokenAdopt.
+type GiteaTokenAdoptInput struct {
+	TokenID string `path:"token_id" doc:"Id of the token here"`
+	Body    GiteaTokenAdopt
 }
 
 // GiteaTokenCreateInput is the request of GiteaTokenCreate.

@@ -428,6 +428,18 @@ func (c *Client) GiteaTokenCollect(ctx context.Context, in GiteaTokenInput) (Git
 	return call[GiteaTokenCreated](ctx, c, http.MethodPost, "/v1/gitea/tokens/{token_id}/collect", in)
 }
 
+// GiteaTokenCompare: Compare what is known of the tokens of a connection with what the server has.
+// POST /v1/gitea/tokens/compare, role operator.
+func (c *Client) GiteaTokenCompare(ctx context.Context, in GiteaTokenCompareInput) (GiteaTokensCompared, error) {
+	return call[GiteaTokensCompared](ctx, c, http.MethodPost, "/v1/gitea/tokens/compare", in)
+}
+
+// GiteaTokenAdopt: Accept a stranger or a widened token as it is on the server.
+// POST /v1/gitea/tokens/{token_id}/adopt, role operator.
+func (c *Client) GiteaTokenAdopt(ctx context.Context, in GiteaTokenAdoptInput) (GiteaToken, error) {
+	return call[GiteaToken](ctx, c, http.MethodPost, "/v1/gitea/tokens/{token_id}/adopt", in)
+}
+
 // GiteaTokenDelete: Delete an access token of a Gitea user, on the server and here.
 // DELETE /v1/gitea/tokens/{token_id}, role operator.
 func (c *Client) GiteaTokenDelete(ctx context.Context, in GiteaTokenInput) error {

@@ -7,32 +7,35 @@ type Type string
 
 // The types.
 const (
-	KeyCreated        Type = "key.created"
-	KeyUpdated        Type = "key.updated"
-	KeyRotated        Type = "key.rotated"
-	KeyRevoked        Type = "key.revoked"
-	KeyDisabled       Type = "key.disabled"
-	KeyEnabled        Type = "key.enabled"
-	KeySuspended      Type = "key.suspended"
-	KeyExpired        Type = "key.expired"
-	KeyPurged         Type = "key.purged"
-	KeyExpiring       Type = "key.expiring"
-	LimitExceeded     Type = "limit.exceeded"
-	QuotaNear         Type = "quota.near"
-	QuotaExhausted    Type = "quota.exhausted"
-	PlanChanged       Type = "plan.changed"
-	BlacklistChanged  Type = "blacklist.changed"
-	AnomalyOpened     Type = "anomaly.opened"
-	AnomalyResolved   Type = "anomaly.resolved"
-	GiteaTokenCreated Type = "gitea_token.created"
-	GiteaTokenRotated Type = "gitea_token.rotated"
-	GiteaTokenDeleted Type = "gitea_token.deleted"
-	GiteaTokenInvalid Type = "gitea_token.invalid"
-	ConnectionPaused  Type = "connection.paused"
-	ConnectionResumed Type = "connection.resumed"
-	ReportReady       Type = "report.ready"
-	WebhookDisabled   Type = "webhook.disabled"
-	WebhookTest       Type = "webhook.test"
+	KeyCreated         Type = "key.created"
+	KeyUpdated         Type = "key.updated"
+	KeyRotated         Type = "key.rotated"
+	KeyRevoked         Type = "key.revoked"
+	KeyDisabled        Type = "key.disabled"
+	KeyEnabled         Type = "key.enabled"
+	KeySuspended       Type = "key.suspended"
+	KeyExpired         Type = "key.expired"
+	KeyPurged          Type = "key.purged"
+	KeyExpiring        Type = "key.expiring"
+	LimitExceeded      Type = "limit.exceeded"
+	QuotaNear          Type = "quota.near"
+	QuotaExhausted     Type = "quota.exhausted"
+	PlanChanged        Type = "plan.changed"
+	BlacklistChanged   Type = "blacklist.changed"
+	AnomalyOpened      Type = "anomaly.opened"
+	AnomalyResolved    Type = "anomaly.resolved"
+	GiteaTokenCreated  Type = "gitea_token.created"
+	GiteaTokenRotated  Type = "gitea_token.rotated"
+	GiteaTokenDeleted  Type = "gitea_token.deleted"
+	GiteaTokenStranger Type = "gitea_token.stranger"
+	GiteaTokenMissing  Type = "gitea_token.missing"
+	GiteaTokenWidened  Type = "gitea_token.widened"
+	GiteaTokenInvalid  Type = "gitea_token.invalid"
+	ConnectionPaused   Type = "connection.paused"
+	ConnectionResumed  Type = "connection.resumed"
+	ReportReady        Type = "report.ready"
+	WebhookDisabled    Type = "webhook.disabled"
+	WebhookTest        Type = "webhook.test"
 )
 
 // Definition is a row of the catalogue.
@@ -114,6 +117,13 @@ func outside(person string) []Definition {
 		}},
 		{GiteaTokenInvalid, 1, "An access token was tried out, and the server does not accept it any more.", GiteaTokenChange{
 			Token: exampleGiteaToken("active"), Actor: person,
+		}},
+		{GiteaTokenStranger, 1, "A Gitea user has an access token that was not made here: adopt it or delete it.", GiteaTokenChange{
+			Token: exampleGiteaToken("stranger"), Actor: "job:gitea_token",
+		}},
+		{GiteaTokenMissing, 1, "The server has an access token no more that is known here.", GiteaTokenChange{Token: exampleGiteaToken("missing"), Actor: "job:gitea_token"}},
+		{GiteaTokenWidened, 1, "The server states more scopes of an access token than it was given.", GiteaTokenChange{
+			Token: exampleGiteaToken("widened"), Actor: "job:gitea_token",
 		}},
 		{ConnectionPaused, 1, "A connection to another program is not used until it is mended: its credential was not accepted there, or a person said so.", ConnectionChange{
 			Kind: "gitea", Name: "main", Namespace: "payments", Reason: "credential_rejected", Actor: "system",

@@ -1,0 +1,277 @@
+package management
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"credence/management/event"
+	"credence/management/gitea"
+	"credence/management/remote"
+	"credence/store"
+)
+
+// maxStrangers bounds what one comparison writes down of one user.
+const maxStrangers = 200
+
+// GiteaCompared is what a comparison found that was not known before.
+type GiteaCompared struct {
+	Users  int // that were looked at
+	Tokens []store.GiteaToken
+}
+
+// GiteaTokenCompare compares what is known of the tokens of a connection with
+// what the server has.
+func (s *Service) GiteaTokenCompare(ctx context.Context, a Actor, connection string) (GiteaCompared, error) {
+	what := connectionName(store.ConnectionGitea, connection)
+	c, err := readConnection(ctx, s.store, a, store.ConnectionGitea, connection)
+	if err != nil {
+		return GiteaCompared{}, err
+	}
+	f, err := s.giteaForge(c)
+	if err != nil {
+		return GiteaCompared{}, err
+	}
+	out, err := s.compareGitea(ctx, a, f)
+	if err != nil {
+		return out, s.giteaFailed(ctx, what, a, f, err)
+	}
+	_, _, err = transact(ctx, s, a, what, func(_ context.Context, t *transaction) (struct{}, error) {
+		t.recordConnection("gitea_token.compare", &c, details{After: facts{"users": out.Users, "found": len(out.Tokens)}})
+		return struct{}{}, nil
+	})
+	return out, err
+}
+
+// GiteaCompareAll compares all connections that are used; a pass calls it. One
+// that fails does not keep the others from being looked at.
+func (s *Service) GiteaCompareAll(ctx context.Context) (found int, err error) {
+	page := store.Page{Limit: store.MaxPage} // there are at most maxConnections
+	all, _, err := s.store.Connections(ctx, store.ConnectionGitea, nil, page)
+	if err != nil || s.gitea == nil {
+		return 0, err
+	}
+	var errs []error
+	for i := range all {
+		if !all[i].Usable() {
+			continue
+		}
+		f, err := s.giteaForge(all[i])
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		out, err := s.compareGitea(ctx, giteaActor(), f)
+		found += len(out.Tokens)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", connectionName(all[i].Kind, all[i].Name), s.calledBack(ctx, &f.connection, err)))
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return found, errors.Join(errs...)
+}
+
+// compareGitea compares user by user.
+func (s *Service) compareGitea(ctx context.Context, a Actor, f *forge) (GiteaCompared, error) {
+	logins, err := s.giteaLogins(ctx, &f.connection)
+	if err != nil {
+		return GiteaCompared{}, err
+	}
+	var out GiteaCompared
+	for _, login := range logins {
+		found, looked, err := s.compareGiteaUser(ctx, a, f, login)
+		if err != nil {
+			return out, err
+		}
+		out.Tokens = append(out.Tokens, found...)
+		if looked {
+			out.Users++
+		}
+	}
+	return out, nil
+}
+
+// giteaLogins are the users that are looked at: those that the connection names
+// in full, and those whose tokens are known.
+func (s *Service) giteaLogins(ctx context.Context, c *store.Connection) ([]string, error) {
+	known := map[string]string{}
+	for _, l := range c.Logins {
+		if !strings.HasSuffix(l, "*") {
+			known[strings.ToLower(l)] = l
+		}
+	}
+	page := store.Page{Limit: store.MaxPage}
+	for {
+		tokens, next, err := s.store.GiteaTokens(ctx, store.GiteaTokenFilter{ConnectionID: c.ID}, page)
+		if err != nil {
+			return nil, err
+		}
+		for i := range tokens {
+			known[strings.ToLower(tokens[i].Login)] = tokens[i].Login // as the server writes it
+		}
+		if page.After = next; next == "" {
+			break
+		}
+	}
+	var logins []string
+	for _, l := range known {
+		logins = append(logins, l)
+	}
+	slices.Sort(logins)
+	return logins, nil
+}
+
+// compareGiteaUser compares the tokens of one user. One who vanished has none
+// any more; site administrators and what is no person are left alone.
+func (s *Service) compareGiteaUser(ctx context.Context, a Actor, f *forge, login string) (found []store.GiteaToken, looked bool, err error) {
+	began := s.now()
+	var there []gitea.Token
+	switch user, err := f.Find(ctx, f.target, login); {
+	case remote.KindOf(err) == remote.NotFound:
+	case err != nil:
+		return nil, false, err
+	case user.Admin || !user.Person:
+		return nil, false, nil
+	default:
+		login = user.Login
+		if there, err = f.List(ctx, f.target, login); err != nil {
+			return nil, false, err
+		}
+	}
+	_, _, err = transact(ctx, s, a, connectionName(f.connection.Kind, f.connection.Name), func(ctx context.Context, t *transaction) (struct{}, error) {
+		d := &drift{service: s, transaction: t, connection: &f.connection, login: login, began: began, there: map[int64]*gitea.Token{}}
+		for i := range there {
+			d.there[there[i].ID] = &there[i]
+		}
+		err := d.compare(ctx)
+		found = d.found
+		return struct{}{}, err
+	})
+	return found, true, err
+}
+
+// drift is one comparison in its transaction.
+type drift struct {
+	*transaction
+
+	service    *Service
+	connection *store.Connection
+	login      string
+	began      time.Time
+	there      map[int64]*gitea.Token // by id; what is known is taken out
+	making     []string               // names whose fate is found out elsewhere
+	found      []store.GiteaToken
+}
+
+func (d *drift) compare(ctx context.Context) error {
+	filter, page := store.GiteaTokenFilter{ConnectionID: d.connection.ID, Login: d.login}, store.Page{Limit: store.MaxPage}
+	for {
+		known, next, err := d.GiteaTokens(ctx, filter, page)
+		if err != nil {
+			return err
+		}
+		for i := range known {
+			if err := d.known(ctx, known[i]); err != nil {
+				return err
+			}
+		}
+		if page.After = next; next == "" {
+			return d.strangers(ctx)
+		}
+	}
+}
+
+// known compares one token that is known.
+func (d *drift) known(ctx context.Context, is store.GiteaToken) error {
+	there := d.there[is.GiteaTokenID]
+	delete(d.there, is.GiteaTokenID)
+	if there != nil {
+		is.Seen.ListedAt, is.Seen.ServerScopes, is.Seen.LastUsedAt = d.Now(), there.Scopes, there.LastUsedAt
+		if err := d.SetGiteaTokenSeen(ctx, is.ID, is.Seen); err != nil {
+			return err
+		}
+	}
+	switch is.State {
+	case store.GiteaTokenMaking:
+		d.making = append(d.making, is.TokenName)
+	case store.GiteaTokenDeleting:
+	case store.GiteaTokenStranger:
+		if there == nil {
+			d.recordGiteaToken("gitea_token.vanish", &is, details{Before: giteaTokenFacts(&is)})
+			return d.DeleteGiteaToken(ctx, is.ID, is.Version)
+		}
+	case store.GiteaTokenMissing:
+		if there != nil { // as after a restored backup
+			return d.become(ctx, is, store.GiteaTokenActive, "gitea_token.find", "")
+		}
+	case store.GiteaTokenActive, store.GiteaTokenWidened:
+		switch {
+		case there == nil && is.StateAt.Before(d.began): // else it was made meanwhile
+			return d.become(ctx, is, store.GiteaTokenMissing, "gitea_token.miss", event.GiteaTokenMissing)
+		case there != nil && is.State == store.GiteaTokenActive && !gitea.Within(is.Scopes, there.Scopes):
+			if err := d.become(ctx, is, store.GiteaTokenWidened, "gitea_token.widen", event.GiteaTokenWidened); err != nil {
+				return err
+			}
+			return d.service.seeCredential(ctx, d.transaction, "credential_widened", store.SeverityHigh, is.Namespace, "gitea_token:"+is.ID,
+				fmt.Sprintf("The token %s of the Gitea user %s has the scopes %s on the server, and was given %s.",
+					is.TokenName, is.Login, strings.Join(there.Scopes, ", "), strings.Join(is.Scopes, ", ")))
+		}
+	}
+	return nil
+}
+
+// become changes the state of a token, and tells of it where kind says how.
+func (d *drift) become(ctx context.Context, is store.GiteaToken, state store.GiteaTokenState, action string, kind event.Type) error {
+	before := is
+	is.State, is.StateAt = state, d.Now()
+	is, err := d.updateGiteaToken(ctx, is)
+	if err != nil {
+		return err
+	}
+	d.recordGiteaToken(action, &is, changedFacts(giteaTokenFacts(&before), giteaTokenFacts(&is)))
+	if kind != "" {
+		d.tellGiteaToken(kind, &is, "")
+	}
+	d.found = append(d.found, is)
+	return nil
+}
+
+// strangers writes down what the server has and nobody made here.
+func (d *drift) strangers(ctx context.Context) error {
+	var ids []int64
+	for id, there := range d.there {
+		if !slices.Contains(d.making, there.Name) {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	for _, id := range ids[:min(len(ids), maxStrangers)] {
+		there := d.there[id]
+		own, err := store.NewID(store.GiteaTokenIDPrefix, d.Now(), d.service.random)
+		if err != nil {
+			return err
+		}
+		is := store.GiteaToken{
+			ID: own, ConnectionID: d.connection.ID, Namespace: d.connection.Namespace, GiteaTokenID: id, TokenName: orDefault(there.Name, "(none)"),
+			Login: d.login, Scopes: there.Scopes, LastEight: there.LastEight, State: store.GiteaTokenStranger, StateAt: d.Now(),
+			Seen:      store.GiteaTokenSeen{ListedAt: d.Now(), ServerScopes: there.Scopes, LastUsedAt: there.LastUsedAt},
+			CreatedBy: "unknown", CreatedAt: d.Now(), UpdatedAt: d.Now(), Version: 1,
+		}
+		if err := d.InsertGiteaToken(ctx, is); err != nil {
+			return err
+		}
+		d.recordGiteaToken("gitea_token.see", &is, details{After: giteaTokenFacts(&is)})
+		d.tellGiteaToken(event.GiteaTokenStranger, &is, "")
+		d.found = append(d.found, is)
+		if err := d.service.seeCredential(ctx, d.transaction, "credential_stranger", store.SeverityMedium, is.Namespace, "gitea_token:"+is.ID,
+			fmt.Sprintf("The Gitea user %s has the token %s, which was not made here.", is.Login, is.TokenName)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,160 @@
+package management_test
+
+import (
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+
+	"credence/management"
+	"credence/store"
+	"credence/test/fakegitea"
+)
+
+func (s *smithy) compare() []store.GiteaToken {
+	s.t.Helper()
+	out, err := s.GiteaTokenCompare(s.t.Context(), onlyA, "main")
+	must(s.t, err)
+	return out.Tokens
+}
+
+func (s *smithy) read(id string) store.GiteaToken {
+	s.t.Helper()
+	is, err := s.GiteaTokenRead(s.t.Context(), onlyA, id)
+	must(s.t, err)
+	return is
+}
+
+func TestATokenThatNobodyMadeHereIsAStrangerUntilItIsAdoptedOrDeleted(t *testing.T) {
+	s := newSmithy(t)
+	hook := s.hook("", "gitea_token.stranger", "anomaly.opened").Webhook.ID
+	s.make()
+	theirs := s.server.AddToken("alice", "laptop", "read:user")
+	wide := s.server.AddToken("alice", "too-wide", "all")
+	s.server.AddToken(fakegitea.Admin, "of-the-administrator", "all") // is left alone
+	s.advance(time.Minute)
+	found := s.compare()
+	if len(found) != 2 || found[0].GiteaTokenID != theirs.ID || found[0].State != store.GiteaTokenStranger || len(found[0].Secret) != 0 || found[1].GiteaTokenID != wide.ID {
+		t.Fatalf("%+v", found)
+	}
+	if again := s.compare(); len(again) != 0 {
+		t.Errorf("found anew: %+v", again)
+	}
+	if got := s.told(hook); len(got) != 4 {
+		t.Errorf("told of %v", got)
+	}
+	adopted, err := s.GiteaTokenAdopt(t.Context(), onlyA, management.GiteaTokenAdopt{ID: found[0].ID, Owner: "team-a"})
+	must(t, err)
+	if adopted.State != store.GiteaTokenActive || adopted.Owner != "team-a" {
+		t.Errorf("%+v", adopted)
+	}
+	_, err = s.GiteaTokenAdopt(t.Context(), onlyA, management.GiteaTokenAdopt{ID: found[1].ID})
+	refused(t, err, management.CodeConflict)
+	must(t, s.GiteaTokenDelete(t.Context(), onlyA, found[1].ID))
+	if left := s.server.Tokens("alice"); len(left) != 2 {
+		t.Errorf("%+v", left)
+	}
+	_, err = s.GiteaTokenVerify(t.Context(), onlyA, adopted.ID)
+	refused(t, err, management.CodeConflict) // its secret is not known here
+}
+
+func TestAStrangerThatIsGoneAgainIsForgotten(t *testing.T) {
+	s := newSmithy(t)
+	s.server.AddToken("alice", "laptop", "read:user")
+	s.compare()
+	s.server.SetTokens(func([]fakegitea.Token) []fakegitea.Token { return nil })
+	s.compare()
+	if left := s.tokens(); len(left) != 0 {
+		t.Errorf("%+v", left)
+	}
+}
+
+func TestATokenThatTheServerLostIsMissingUntilItIsBack(t *testing.T) {
+	s := newSmithy(t)
+	hook := s.hook("", "gitea_token.missing").Webhook.ID
+	made := s.make().Token
+	backup := s.server.Tokens("alice")
+	s.advance(time.Minute)
+	s.server.SetTokens(func([]fakegitea.Token) []fakegitea.Token { return nil })
+	for range 2 {
+		s.compare()
+	}
+	if is := s.read(made.ID); is.State != store.GiteaTokenMissing || len(s.told(hook)) != 1 {
+		t.Errorf("%+v, told %v", is, s.told(hook))
+	}
+	s.server.SetTokens(func([]fakegitea.Token) []fakegitea.Token { return backup })
+	s.compare()
+	if is := s.read(made.ID); is.State != store.GiteaTokenActive {
+		t.Errorf("%+v", is)
+	}
+}
+
+func TestATokenWithMoreScopesThanItWasGivenIsWidened(t *testing.T) {
+	s := newSmithy(t)
+	hook := s.hook("", "gitea_token.widened", "anomaly.opened").Webhook.ID
+	made := s.make().Token
+	widen := func(scopes ...string) {
+		s.server.SetTokens(func(all []fakegitea.Token) []fakegitea.Token { all[0].Scopes = scopes; return all })
+		s.compare()
+	}
+	widen("read:user") // narrower is no harm
+	if is := s.read(made.ID); is.State != store.GiteaTokenActive || !slices.Equal(is.Seen.ServerScopes, []string{"read:user"}) {
+		t.Errorf("%+v", is)
+	}
+	widen("all")
+	if is := s.read(made.ID); is.State != store.GiteaTokenWidened || len(s.told(hook)) != 2 {
+		t.Errorf("%+v, told %v", is, s.told(hook))
+	}
+	_, err := s.GiteaTokenAdopt(t.Context(), onlyA, management.GiteaTokenAdopt{ID: made.ID})
+	refused(t, err, management.CodeConflict)
+	widen("write:repository", "read:user")
+	is, err := s.GiteaTokenAdopt(t.Context(), onlyA, management.GiteaTokenAdopt{ID: made.ID})
+	must(t, err)
+	if is.State != store.GiteaTokenActive || !slices.Equal(is.Scopes, []string{"read:user", "write:repository"}) {
+		t.Errorf("%+v", is)
+	}
+}
+
+func TestAUserWhoVanishedLeavesTokensThatAreMissing(t *testing.T) {
+	s := newSmithy(t)
+	made := s.make(func(in *management.GiteaTokenCreate) { in.Login = "ci-1" }).Token
+	s.advance(time.Minute)
+	s.server.SetUser("ci-1", func(u *fakegitea.User) { u.Login = "renamed-away" })
+	s.compare()
+	if is := s.read(made.ID); is.State != store.GiteaTokenMissing {
+		t.Errorf("%+v", is)
+	}
+	must(t, s.GiteaTokenDelete(t.Context(), onlyA, made.ID))
+}
+
+func TestAServerThatCannotBeListedMakesNothingMissing(t *testing.T) {
+	s := newSmithy(t)
+	made := s.make().Token
+	s.advance(time.Minute)
+	s.server.Before(func(w http.ResponseWriter, _ *http.Request) bool {
+		http.Error(w, "<h1>starting</h1>", http.StatusNotFound)
+		return true
+	})
+	_, err := s.GiteaTokenCompare(t.Context(), onlyA, "main")
+	refused(t, err, management.CodeRemote)
+	if found, err := s.GiteaCompareAll(t.Context()); err == nil || found != 0 {
+		t.Errorf("%d, %v", found, err)
+	}
+	if is := s.read(made.ID); is.State != store.GiteaTokenActive {
+		t.Errorf("%+v", is)
+	}
+}
+
+func TestATokenThatIsBeingMadeIsNoStranger(t *testing.T) {
+	s := newSmithy(t)
+	s.server.After(lose(http.MethodPost, "/tokens"))
+	_, err := s.GiteaTokenCreate(t.Context(), onlyA, wanted())
+	refused(t, err, management.CodeRemote)
+	s.server.After(nil)
+	if found, err := s.GiteaCompareAll(t.Context()); err != nil || found != 0 {
+		t.Errorf("%d, %v", found, err)
+	}
+	if all := s.tokens(); len(all) != 1 || all[0].State != store.GiteaTokenMaking {
+		t.Errorf("%+v", all)
+	}
+}
