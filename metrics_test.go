@@ -31,7 +31,7 @@ type documentedMetric struct {
 }
 
 // documentedMetrics reads the tables of docs/metrics.md.
-func documentedMetrics(t testing.TB) map[string]documentedMetric {
+func documentedMetrics(t *testing.T) map[string]documentedMetric {
 	t.Helper()
 	page, err := os.ReadFile(filepath.Join("docs", "metrics.md"))
 	if err != nil {
@@ -127,9 +127,9 @@ func scriptMetrics(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	page, err := os.ReadFile(filepath.Join("docs", "metrics.md"))
 	ts.Check(err)
-	answer, err := http.Get("http://" + ts.Getenv("STATUS") + "/metrics") //nolint:noctx // of a process of the test
+	answer, err := http.Get("http://" + ts.Getenv("STATUS") + "/metrics")
 	ts.Check(err)
-	defer answer.Body.Close()
+	defer func() { _ = answer.Body.Close() }()
 	read := expfmt.NewTextParser(model.UTF8Validation)
 	families, err := read.TextToMetricFamilies(answer.Body)
 	ts.Check(err)
@@ -236,7 +236,10 @@ func dashboardExpressions(t *testing.T) map[string]string {
 		Panels []struct {
 			ID      int    `json:"id"`
 			Title   string `json:"title"`
-			GridPos struct{ H, W, X, Y int }
+			GridPos struct {
+				W int `json:"w"`
+				X int `json:"x"`
+			} `json:"gridPos"`
 			Targets []struct {
 				Expr string `json:"expr"`
 			} `json:"targets"`

@@ -82,7 +82,7 @@ func newTracing(ctx context.Context, c traceConfig, logger *slog.Logger) (*traci
 		return nil, fmt.Errorf("trace: %w", err)
 	}
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) {
-		logger.Warn("spans were not delivered", slog.Any("error", err))
+		logger.WarnContext(ctx, "spans were not delivered", slog.Any("error", err))
 	}))
 	t := &tracing{
 		provider: sdktrace.NewTracerProvider(
@@ -93,7 +93,7 @@ func newTracing(ctx context.Context, c traceConfig, logger *slog.Logger) (*traci
 		roots: c.Ratio > 0, routes: http.NewServeMux(),
 	}
 	t.tracer = t.provider.Tracer("credence")
-	for _, op := range api.Operations() {
+	for _, op := range api.Operations() { //nolint:contextcheck // the table, not a call
 		t.routes.Handle(op.Method+" "+op.Path, http.NotFoundHandler())
 	}
 	return t, nil

@@ -80,12 +80,13 @@ func scriptCollector(ts *testscript.TestScript, neg bool, args []string) {
 		scriptCollectors.Store(server.URL, c)
 		return
 	}
-	c, is := scriptCollectors.Load(ts.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT"))
+	found, _ := scriptCollectors.Load(ts.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT"))
+	c, is := found.(*traceCollector)
 	if !is {
 		ts.Fatalf("no collector runs")
 	}
 	var names []string
-	for _, s := range c.(*traceCollector).all() {
+	for _, s := range c.all() {
 		names = append(names, s.GetName())
 	}
 	for _, want := range args {

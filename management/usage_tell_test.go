@@ -154,8 +154,11 @@ func TestAQuotaIsToldOfOnceWhenItComesToItsEndAndOnceWhenItIsThere(t *testing.T)
 		units  int64
 		want   string // all that was told by then
 	}{
-		{of, 79, ""}, {of, 1, "quota.near"}, {of, 19, "quota.near"}, {of, 1, "quota.near quota.exhausted"},
-		{owners, 100, "quota.near quota.exhausted quota.exhausted"},
+		{of, 79, ""},
+		{of, 1, "quota.near"},
+		{of, 19, "quota.near"},
+		{of, 1, "quota.near quota.exhausted"},
+		{owners, 100, "quota.near quota.exhausted quota.exhausted"}, //nolint:dupword // of two quotas
 	} {
 		f.reserve(c.window, c.units)
 		f.tellQuotas()
@@ -172,7 +175,7 @@ func TestAQuotaIsToldOfOnceWhenItComesToItsEndAndOnceWhenItIsThere(t *testing.T)
 	of.Start, of.End = of.End, of.End.AddDate(0, 0, 1)
 	f.reserve(of, 85)
 	f.tellQuotas()
-	if got := types(f.told(hook)); got != "quota.near quota.exhausted quota.exhausted quota.near" {
+	if got := types(f.told(hook)); got != "quota.near quota.exhausted quota.exhausted quota.near" { //nolint:dupword // of two quotas
 		t.Errorf("on the next day: told %q", got)
 	}
 }

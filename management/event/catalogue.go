@@ -96,7 +96,8 @@ func Catalogue() []Definition {
 			RuleID: "blk_06f5x7c4h2m1v9s3w6n0p5t8qk", Namespace: "payments", Action: "added", Network: "203.0.113.0/24",
 			Reason: "key scan", EndsAt: exampleTime.Add(time.Hour), Actor: person,
 		}},
-		{AnomalyOpened, 1, "Use of a key or an address is not as it should be. While it lasts this is told once; findings about addresses are told to webhooks without a namespace.",
+		{
+			AnomalyOpened, 1, "Use of a key or an address is not as it should be. While it lasts this is told once; findings about addresses are told to webhooks without a namespace.",
 			AnomalyChange{Anomaly: exampleAnomaly("open"), Actor: "job:anomalies"},
 		},
 		{AnomalyResolved, 1, "A person has ended a finding. When it goes on, there is a new one.", AnomalyChange{

@@ -73,7 +73,8 @@ func (s service) BlacklistExpire(context.Context, string) (time.Time, error) { r
 
 func (s service) KeyRotationClose(context.Context, string) (time.Time, error) { return s.again, s.err }
 
-func (s service) ReportMake(context.Context, string) (time.Time, error)     { return s.again, s.err }
+func (s service) ReportMake(context.Context, string) (time.Time, error) { return s.again, s.err }
+
 func (s service) GiteaTokenTend(context.Context, string) (time.Time, error) { return s.again, s.err }
 
 // queue keeps what it is given.

@@ -13,8 +13,10 @@ func noticePromises() []promise {
 			n := f.sampleNotice("key_1", 0)
 			f.insertNotices(n)
 			for _, other := range []store.Notice{
-				{Kind: store.NoticeLimitExceeded, Subject: n.Subject, Name: n.Name, Start: n.Start}, {Kind: n.Kind, Subject: "key_2", Name: n.Name, Start: n.Start},
-				{Kind: n.Kind, Subject: n.Subject, Start: n.Start}, {Kind: n.Kind, Subject: n.Subject, Name: n.Name, Start: n.Start.Add(time.Hour)},
+				{Kind: store.NoticeLimitExceeded, Subject: n.Subject, Name: n.Name, Start: n.Start},
+				{Kind: n.Kind, Subject: "key_2", Name: n.Name, Start: n.Start},
+				{Kind: n.Kind, Subject: n.Subject, Start: n.Start},
+				{Kind: n.Kind, Subject: n.Subject, Name: n.Name, Start: n.Start.Add(time.Hour)},
 			} {
 				_, err := f.backend.Notice(f.Context(), other.Kind, other.Subject, other.Name, other.Start)
 				f.refused(err, store.ErrNotFound)
