@@ -150,7 +150,7 @@ func TestWhatIsRefusedHasItsKind(t *testing.T) {
 			}
 		}
 		_, err := r.Find(t.Context(), r.target, "ghost-of-nobody")
-		kind(t, err, remote.NotFound)
+		_ = kind(t, err, remote.NotFound)
 		if all, err := r.List(t.Context(), r.target, r.login); err != nil || len(all) != 2 {
 			t.Errorf("%d tokens, %v", len(all), err)
 		}
@@ -232,5 +232,5 @@ func TestAServerBelowAPathIsReachedThere(t *testing.T) {
 	}
 	r.target.URL = s.URL
 	_, err := r.Version(t.Context(), r.target)
-	kind(t, err, remote.EndpointMissing)
+	_ = kind(t, err, remote.EndpointMissing)
 }

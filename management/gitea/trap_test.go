@@ -79,7 +79,7 @@ func TestAnAnswerThatIsNotGiteasOwnIsNotTakenForIts(t *testing.T) {
 				t.Errorf("a token was asked for %d times", len(calls))
 			}
 			if c.status == 404 { // anything but the API's own 404 is not "gone"
-				kind(t, r.Delete(t.Context(), r.target, "alice", 1), remote.EndpointMissing)
+				_ = kind(t, r.Delete(t.Context(), r.target, "alice", 1), remote.EndpointMissing)
 			}
 		})
 	}
@@ -226,12 +226,12 @@ func TestALostPageOfAListIsAnErrorAndNoShorterList(t *testing.T) {
 		return q.URL.Query().Get("page") == "2" && answering(404, page, "starting")(w, q)
 	})
 	_, err := r.List(t.Context(), r.target, "alice")
-	kind(t, err, remote.EndpointMissing)
+	_ = kind(t, err, remote.EndpointMissing)
 	r.Fake.Before(func(w http.ResponseWriter, q *http.Request) bool { // a page that never ends
 		return answering(200, data, `[{"id": 1, "created_at": "1970-01-01T00:00:00Z"}]`)(w, q)
 	})
 	_, err = r.List(t.Context(), r.target, "alice")
-	kind(t, err, remote.UnexpectedAnswer)
+	_ = kind(t, err, remote.UnexpectedAnswer)
 }
 
 func TestACheckSaysWhatIsMissing(t *testing.T) {
@@ -275,10 +275,10 @@ func TestACheckSaysWhatIsMissing(t *testing.T) {
 	}
 	r := faked(t, "1.26.0")
 	_, err := r.Check(t.Context(), as(r.Place, "root", "wrong"))
-	kind(t, err, remote.CredentialRejected)
+	_ = kind(t, err, remote.CredentialRejected)
 	r.Fake.Before(answering(200, data, `{"status":"ok"}`))
 	_, err = r.Check(t.Context(), r.target)
-	kind(t, err, remote.UnexpectedAnswer)
+	_ = kind(t, err, remote.UnexpectedAnswer)
 }
 
 func TestScopesAreComparedAsSets(t *testing.T) {

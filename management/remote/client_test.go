@@ -82,16 +82,16 @@ func newRig(t *testing.T, change ...func(*remote.Options)) *rig {
 	return r
 }
 
-func (r *rig) get(url string) (remote.Answer, error) {
+func (r *rig) get(at string) (remote.Answer, error) {
 	r.t.Helper()
-	return r.Do(r.t.Context(), target(url), remote.Request{Method: http.MethodGet, Path: []string{"a"}})
+	return r.Do(r.t.Context(), target(at), remote.Request{Method: http.MethodGet, Path: []string{"a"}})
 }
 
-func target(url string) *remote.Target {
-	return &remote.Target{ID: url, Version: 1, URL: url, Secret: credential.NewText(secret)}
+func target(at string) *remote.Target {
+	return &remote.Target{ID: at, Version: 1, URL: at, Secret: credential.NewText(secret)}
 }
 
-func site(t *testing.T, handler http.HandlerFunc) (url string, calls *atomic.Int64) {
+func site(t *testing.T, handler http.HandlerFunc) (at string, calls *atomic.Int64) {
 	t.Helper()
 	calls = &atomic.Int64{}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -148,7 +148,7 @@ func TestAnAnswerIsJudgedByItsTypeBeforeAnythingIsReadOutOfIt(t *testing.T) {
 			case c.decodes && (err != nil || v.A != 1):
 				t.Errorf("decoded %+v, %v", v, err)
 			case !c.decodes:
-				wantKind(t, err, remote.UnexpectedAnswer, "answered 200")
+				_ = wantKind(t, err, remote.UnexpectedAnswer, "answered 200")
 			}
 		})
 	}
@@ -166,7 +166,7 @@ func TestARedirectIsReportedWithItsAimAndNotFollowed(t *testing.T) {
 	}
 	at, _ = site(t, answering(http.StatusFound, "text/html", "moved"))
 	_, err = newRig(t).get(at)
-	wantKind(t, err, remote.Redirected, "302")
+	_ = wantKind(t, err, remote.Redirected, "302")
 }
 
 func TestWhatMakesNothingIsTriedAgainAndWhatMakesSomethingIsNot(t *testing.T) {
@@ -225,7 +225,7 @@ func TestAnErrorSaysWhetherTheRequestMayHaveBeenCarriedOut(t *testing.T) {
 		}
 	}
 	_, err := newRig(t).get("http://10.0.0.1")
-	wantKind(t, err, remote.AddressRefused, "private")
+	_ = wantKind(t, err, remote.AddressRefused, "private")
 }
 
 func TestASlowAndAHugeAnswerEnd(t *testing.T) {
@@ -244,7 +244,7 @@ func TestASlowAndAHugeAnswerEnd(t *testing.T) {
 	}
 	at, _ = site(t, answering(http.StatusOK, "application/json", `"`+strings.Repeat("a", 2<<20)+`"`))
 	_, err = newRig(t).get(at)
-	wantKind(t, err, remote.UnexpectedAnswer, "too large")
+	_ = wantKind(t, err, remote.UnexpectedAnswer, "too large")
 	at, _ = site(t, answering(http.StatusBadRequest, "text/plain", strings.Repeat("a", 512<<10)))
 	a, err := newRig(t).get(at)
 	if err != nil || len(a.Body) != 64<<10 || len(a.Words()) != 200 {
@@ -264,7 +264,7 @@ func TestATargetThatDoesNotAnswerIsLeftAloneForAMinute(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	wantKind(t, post(target(at)), remote.Unavailable, "not called before 2026-05-04T12:01:00Z")
+	_ = wantKind(t, post(target(at)), remote.Unavailable, "not called before 2026-05-04T12:01:00Z")
 	if calls.Load() != 3 {
 		t.Errorf("%d calls", calls.Load())
 	}
@@ -318,7 +318,7 @@ func TestARequestIsItsOwnAndStaysBelowTheBaseURL(t *testing.T) {
 	}
 	for _, name := range []string{"", ".", ".."} {
 		_, err := r.Do(t.Context(), target(at), remote.Request{Method: http.MethodGet, Path: []string{"users", name}})
-		wantKind(t, err, remote.RequestInvalid, "path")
+		_ = wantKind(t, err, remote.RequestInvalid, "path")
 	}
 }
 
@@ -348,7 +348,7 @@ func TestACertificateIsJudgedByTheAuthorityOfTheTarget(t *testing.T) {
 				}
 				return
 			}
-			wantKind(t, err, remote.CertificateRejected, "")
+			_ = wantKind(t, err, remote.CertificateRejected, "")
 		})
 	}
 }

@@ -79,7 +79,10 @@ func (s *Server) makeUser(r *http.Request, c caller) answer {
 	if !c.user.Admin {
 		return s.refused(http.StatusForbidden, "user should be the site admin")
 	}
-	var in struct{ Username, Password string }
+	var in struct {
+		Username string `json:"username"`
+		Password string `json:"password"`
+	}
 	if json.NewDecoder(r.Body).Decode(&in) != nil || in.Username == "" {
 		return s.refused(http.StatusUnprocessableEntity, "[Username]: Required")
 	}
@@ -146,8 +149,8 @@ func (s *Server) userTokens(r *http.Request, c caller, login string, rest []stri
 
 func (s *Server) create(r *http.Request, c caller, u User) answer {
 	var in struct {
-		Name   string
-		Scopes []string
+		Name   string   `json:"name"`
+		Scopes []string `json:"scopes"`
 	}
 	if json.NewDecoder(r.Body).Decode(&in) != nil {
 		return s.refused(http.StatusUnprocessableEntity, "[]: unexpected EOF")

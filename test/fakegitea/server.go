@@ -17,7 +17,7 @@ import (
 // The administrator that a server has from the start.
 const (
 	Admin    = "root"
-	Password = "a password of a test" //nolint:gosec // of no use anywhere
+	Password = "a password of a test"
 )
 
 // User is somebody on the server.
