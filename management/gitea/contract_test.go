@@ -84,6 +84,7 @@ func kind(t *testing.T, err error, want remote.Kind) *remote.Error {
 
 func TestATokenIsMadeListedVerifiedAndDeleted(t *testing.T) {
 	everywhere(t, func(t *testing.T, r *rig) {
+		t.Helper()
 		made := r.make("ci-1a2b3c", "read:repository", "read:user", "write:repository", "read:user")
 		if made.ID == 0 || len(made.Secret.Reveal()) != 40 || made.LastEight != made.Secret.Reveal()[32:] || !made.CreatedAt.IsZero() {
 			t.Fatalf("made %+v", made.Token)
@@ -124,6 +125,7 @@ func TestATokenIsMadeListedVerifiedAndDeleted(t *testing.T) {
 
 func TestWhatIsRefusedHasItsKind(t *testing.T) {
 	everywhere(t, func(t *testing.T, r *rig) {
+		t.Helper()
 		r.make("taken", "read:user")
 		limited := r.make("limited", "read:issue")
 		for title, c := range map[string]struct {
@@ -159,6 +161,7 @@ func TestWhatIsRefusedHasItsKind(t *testing.T) {
 
 func TestAnAccessTokenStandsForThePasswordOfTheAdministrator(t *testing.T) {
 	everywhere(t, func(t *testing.T, r *rig) {
+		t.Helper()
 		name := "connection-of-" + r.login
 		own, err := r.Create(t.Context(), r.target, r.Login, name, []string{"all"})
 		if err != nil {
@@ -185,6 +188,7 @@ func TestAnAccessTokenStandsForThePasswordOfTheAdministrator(t *testing.T) {
 
 func TestAListHasEveryTokenOnce(t *testing.T) {
 	everywhere(t, func(t *testing.T, r *rig) {
+		t.Helper()
 		const many = 62
 		want := map[int64]bool{}
 		for i := range many {
@@ -205,6 +209,7 @@ func TestAListHasEveryTokenOnce(t *testing.T) {
 
 func TestATokenThatMayNotSeeItsUserIsValidAllTheSame(t *testing.T) {
 	everywhere(t, func(t *testing.T, r *rig) {
+		t.Helper()
 		made := r.make("narrow", "read:repository")
 		v := r.Verify(t.Context(), r.target, gitea.Claim{Secret: made.Secret, TokenID: made.ID})
 		if !v.Outcome.Works() || !slices.Equal(v.Scopes, []string{"read:repository"}) {

@@ -11,7 +11,7 @@ type Kind string
 
 // The kinds.
 const (
-	CredentialRejected  Kind = "credential_rejected"  // the program does not accept the credential
+	CredentialRejected  Kind = "credential_rejected"  //nolint:gosec // G101: a word for an error, no credential
 	MFARequired         Kind = "mfa_required"         // the account needs a second factor
 	SessionExpired      Kind = "session_expired"      // log in again
 	Forbidden           Kind = "forbidden"            // the account may not do this
