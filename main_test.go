@@ -15,6 +15,7 @@ import (
 
 	"credence/test/fakegitea"
 	"credence/test/issuer"
+	"credence/test/n8nserver"
 )
 
 // TestMain makes the test binary answer to the name credence, so that the
@@ -63,6 +64,7 @@ func TestScripts(t *testing.T) {
 			"issuer-stop": providers.stop,
 			"jwt":         providers.token,
 			"gitea":       scriptGitea(t),
+			"n8n":         scriptN8N(t),
 		},
 	})
 }
@@ -75,6 +77,16 @@ func scriptGitea(t *testing.T) func(*testscript.TestScript, bool, []string) {
 		s := fakegitea.New(t, args[0])
 		s.AddUser(fakegitea.User{Login: "alice"})
 		ts.Setenv("GITEA", s.URL)
+	}
+}
+
+func scriptN8N(t *testing.T) func(*testscript.TestScript, bool, []string) {
+	return func(ts *testscript.TestScript, neg bool, args []string) {
+		if neg || len(args) != 1 {
+			ts.Fatalf("usage: n8n VERSION")
+		}
+		s := n8nserver.NewFake(t, args[0], time.Now)
+		ts.Setenv("N8N", s.URL)
 	}
 }
 

@@ -23,6 +23,7 @@ import (
 	"credence/management/api"
 	"credence/management/gitea"
 	"credence/management/jobs"
+	"credence/management/n8n"
 	"credence/management/remote"
 	"credence/store"
 	"credence/store/certfile"
@@ -206,6 +207,10 @@ func (d *deployment) newService() (*management.Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	flows, err := n8n.New(remote.Options{Outgoing: reach, Now: time.Now, Version: version()}, management.N8NSessions(d.store()))
+	if err != nil {
+		return nil, err
+	}
 	return management.New(management.Options{
 		Store: d.store(), Secrets: d.secrets, Random: rand.Reader, Now: time.Now, Logger: d.logger,
 		Retention: d.config.Retention, Anchors: anchors,
@@ -213,6 +218,7 @@ func (d *deployment) newService() (*management.Service, error) {
 		AcceptForeignKeys: d.config.AcceptForeignKeys,
 		Outgoing:          reach,
 		Gitea:             forge,
+		N8N:               flows,
 	})
 }
 

@@ -32,11 +32,15 @@ func (s *Service) ConnectionDelete(ctx context.Context, a Actor, in ConnectionDe
 		}
 		f := connectionFacts(&c)
 		if in.Force {
-			n, err := t.DeleteGiteaTokens(ctx, c.ID)
+			tokens, err := t.DeleteGiteaTokens(ctx, c.ID)
 			if err != nil {
 				return struct{}{}, err
 			}
-			f["forgotten"] = n
+			keys, err := t.DeleteN8NKeys(ctx, c.ID)
+			if err != nil {
+				return struct{}{}, err
+			}
+			f["forgotten"] = tokens + keys
 		}
 		err = t.DeleteConnection(ctx, c.ID, c.Version)
 		if errors.Is(err, store.ErrReferenced) {

@@ -25,6 +25,7 @@ import (
 	"credence/management"
 	"credence/management/audit"
 	"credence/management/gitea"
+	"credence/management/n8n"
 	"credence/management/outgoing"
 	"credence/management/remote"
 	"credence/store"
@@ -156,11 +157,24 @@ func (f *fixture) with(change func(*management.Options)) *management.Service {
 		Store: f.store, Secrets: f.secrets, Random: rand.Reader, Now: f.clock,
 		Logger: slog.New(slog.NewJSONHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
-	o.Gitea = f.forge()
+	o.Gitea, o.N8N = f.forge(), f.flows()
 	change(&o)
 	service, err := management.New(o)
 	must(f.t, err)
 	return service
+}
+
+// flows is the client for n8n, which goes with the test.
+func (f *fixture) flows() *n8n.Client {
+	f.t.Helper()
+	o := remote.Options{Outgoing: fakegitea.Reach(), Now: f.clock, Pace: func(int) remote.Pacer { return unpaced{} }, Wait: func(_ context.Context, d time.Duration) error {
+		f.advance(d)
+		return nil
+	}}
+	flows, err := n8n.New(o, management.N8NSessions(f.store))
+	must(f.t, err)
+	f.t.Cleanup(flows.Close)
+	return flows
 }
 
 // forge is the client for Gitea servers, which goes with the test.

@@ -69,6 +69,33 @@ var outsideAttempts = map[string]attempted{
 	"ConnectionCheck": {management.CodeForbidden, func(ctx context.Context, w *tenants, ns string) (any, error) {
 		return w.ConnectionCheck(ctx, globalFor(ns), store.ConnectionGitea, ns)
 	}},
+	"N8NKeyCreate": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		over := w.flowsOf(ns)
+		return w.N8NKeyCreate(ctx, onlyA, management.N8NKeyCreate{Connection: over, Name: "new", Scopes: []string{"tag:list"}})
+	}},
+	"N8NKeyList": {"", func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.N8NKeyList(ctx, onlyA, management.N8NKeyList{Namespace: ns})
+	}},
+	"N8NKeyRead": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		id := w.n8nKeyOf(ctx, ns)
+		return w.N8NKeyRead(ctx, onlyA, id)
+	}},
+	"N8NKeyVerify": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		id := w.n8nKeyOf(ctx, ns)
+		return w.N8NKeyVerify(ctx, onlyA, id)
+	}},
+	"N8NKeyRotate": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		id := w.n8nKeyOf(ctx, ns)
+		return w.N8NKeyRotate(ctx, onlyA, management.N8NKeyRotate{ID: id})
+	}},
+	"N8NKeyCollect": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		id := w.n8nKeyOf(ctx, ns)
+		return w.N8NKeyCollect(ctx, onlyA, id)
+	}},
+	"N8NKeyDelete": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		id := w.n8nKeyOf(ctx, ns)
+		return nil, w.N8NKeyDelete(ctx, onlyA, id)
+	}},
 	"GiteaTokenCreate": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
 		return w.GiteaTokenCreate(ctx, onlyA, management.GiteaTokenCreate{Connection: w.forgeOf(ns), Login: "alice", Name: "new", Scopes: []string{"read:user"}})
 	}},

@@ -60,6 +60,7 @@ func settle(t *testing.T) {
 		must(t, err)
 		settled.found[namespace] = seen.ID
 		f.noteToken(f.connect("https://git.example.com", namespace, namespace), "gtk_"+namespace)
+		f.noteN8NKey(namespace)
 		settled.told[namespace] = f.hook(namespace, "*").Webhook.ID
 		sent, err := f.WebhookTry(t.Context(), global, settled.told[namespace])
 		must(t, err)
@@ -440,7 +441,7 @@ func (w *tenants) finding(namespace string) string { return settled.found[namesp
 
 // anonymous takes the names that the caller gave out of a text.
 func (w *tenants) anonymous(text string) string {
-	for _, given := range []string{w.key["b"], w.key["none"], w.rule["b"], w.rule["none"], w.admin["b"], w.admin["none"], w.told["b"], w.told["none"], w.said["b"], w.said["none"], w.due["b"], w.due["none"], w.finding("b"), w.finding("none"), "gtk_b", "gtk_none", `"b"`, `"none"`, `"b:1"`, `"none:1"`} {
+	for _, given := range []string{w.key["b"], w.key["none"], w.rule["b"], w.rule["none"], w.admin["b"], w.admin["none"], w.told["b"], w.told["none"], w.said["b"], w.said["none"], w.due["b"], w.due["none"], w.finding("b"), w.finding("none"), "gtk_b", "gtk_none", "n8k_b", "n8k_none", `"b"`, `"none"`, `"b:1"`, `"none:1"`} {
 		text = strings.ReplaceAll(text, given, "GIVEN")
 	}
 	return text

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"credence/management/gitea"
+	"credence/management/n8n"
 	"credence/management/outgoing"
 	"credence/store"
 	"credence/store/credential"
@@ -36,7 +37,7 @@ type Options struct {
 	// Gitea and N8N are the programs whose credentials are managed; nil for none:
 	// their connections cannot be made then.
 	Gitea *gitea.Client
-	N8N   System
+	N8N   *n8n.Client
 }
 
 // Service is the use-cases of the control plane. It keeps no state of its own
@@ -54,6 +55,7 @@ type Service struct {
 	outgoing       outgoing.Options
 	protected      []netip.Prefix
 	gitea          *gitea.Client                   // nil: no client
+	n8n            *n8n.Client                     // nil: no client
 	systems        map[store.ConnectionKind]System // nil: no client
 }
 
@@ -75,7 +77,7 @@ func New(o Options) (*Service, error) {
 	return &Service{
 		store: o.Store, secrets: o.Secrets, random: o.Random, now: o.Now, logger: o.Logger,
 		retention: o.Retention, anchors: o.Anchors, acceptsForeign: o.AcceptForeignKeys, outgoing: o.Outgoing, protected: o.ProtectedNetworks,
-		gitea: o.Gitea, systems: o.systems(),
+		gitea: o.Gitea, n8n: o.N8N, systems: o.systems(),
 	}, nil
 }
 

@@ -21,6 +21,7 @@ const (
 
 	ConnectionIDPrefix = "con_"
 	GiteaTokenIDPrefix = "gtk_"
+	N8NKeyIDPrefix     = "n8k_"
 )
 
 var idEncoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding) //nolint:gochecknoglobals // immutable alphabet

@@ -23,6 +23,8 @@ type Reader interface {
 	ReportReader
 	NoticeReader
 	GiteaTokenReader
+	N8NKeyReader
+	N8NSessionReader
 	AuditReader
 	CheckpointReader
 	AnchorReader
@@ -53,6 +55,8 @@ type Writer interface {
 	ReportWriter
 	NoticeWriter
 	GiteaTokenWriter
+	N8NKeyWriter
+	N8NSessionWriter
 	IdempotencyWriter
 	JobWriter
 	AuditWriter

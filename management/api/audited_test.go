@@ -11,7 +11,6 @@ import (
 	"credence/management/api"
 	"credence/management/client"
 	"credence/store"
-	"credence/test/fakegitea"
 )
 
 // walk is a deployment in which every operation can succeed once.
@@ -343,6 +342,50 @@ var audited = map[string]leaves{
 	"GiteaTokenDelete": {"gitea_token.delete", aGiteaToken, func(w walk, id, _ string) error {
 		return w.GiteaTokenDelete(w.t.Context(), client.GiteaTokenInput{TokenID: id})
 	}},
+	"N8NConnectionCreate": {"connection.create", nil, func(w walk, _, _ string) error {
+		anN8N(w)
+		return nil
+	}},
+	"N8NConnectionUpdate": {"connection.update", anN8N, func(w walk, id, tag string) error {
+		_, err := w.N8NConnectionUpdate(w.t.Context(), client.ConnectionUpdateInput{Name: id, IfMatch: tag, Body: client.ConnectionUpdate{Paused: client.Set(true)}})
+		return err
+	}},
+	"N8NConnectionDelete": {"connection.delete", anN8N, func(w walk, id, tag string) error {
+		return w.N8NConnectionDelete(w.t.Context(), client.ConnectionDeleteInput{Name: id, IfMatch: tag})
+	}},
+	"N8NConnectionCheck": {"connection.check", anN8N, func(w walk, id, _ string) error {
+		_, err := w.N8NConnectionCheck(w.t.Context(), client.ConnectionInput{Name: id})
+		return err
+	}},
+	"N8NKeyCreate": {"n8n_key.create", nil, func(w walk, _, _ string) error {
+		anN8NKey(w)
+		return nil
+	}},
+	"N8NKeyVerify": {"n8n_key.verify", anN8NKey, func(w walk, id, _ string) error {
+		_, err := w.N8NKeyVerify(w.t.Context(), client.N8NKeyInput{ID: id})
+		return err
+	}},
+	"N8NKeyRotate": {"n8n_key.rotate", anN8NKey, func(w walk, id, _ string) error {
+		_, err := w.N8NKeyRotate(w.t.Context(), client.N8NKeyRotateInput{ID: id})
+		return err
+	}},
+	"N8NKeyCollect": {"n8n_key.collect", func(w walk) (string, string) {
+		id, _ := anN8NKey(w)
+		is := ok[store.N8NKey](w)(w.store.N8NKey(w.t.Context(), id))
+		is.CollectedAt = time.Time{} // as after a rotation by schedule
+		_, err := w.store.InTx(w.t.Context(), func(ctx context.Context, tx *store.Tx) error {
+			tx.Audit(store.AuditRecord{Actor: "system", Action: "test", Object: "test"})
+			return tx.UpdateN8NKey(ctx, is)
+		})
+		must(w.t, err)
+		return id, ""
+	}, func(w walk, id, _ string) error {
+		_, err := w.N8NKeyCollect(w.t.Context(), client.N8NKeyInput{ID: id})
+		return err
+	}},
+	"N8NKeyDelete": {"n8n_key.delete", anN8NKey, func(w walk, id, _ string) error {
+		return w.N8NKeyDelete(w.t.Context(), client.N8NKeyInput{ID: id})
+	}},
 	"WebhookCreate": {"webhook.create", nil, func(w walk, _, _ string) error {
 		w.webhook()
 		return nil
@@ -403,11 +446,6 @@ func (w walk) webhook() client.Webhook {
 	})).Webhook
 }
 
-func aWebhook(w walk) (id, tag string) {
-	made := w.webhook()
-	return made.WebhookID, made.ETag()
-}
-
 // aFailedDelivery is one that was given up; its id stands in place of a tag.
 func aFailedDelivery(w walk) (webhook, delivery string) {
 	made := w.webhook()
@@ -418,25 +456,6 @@ func aFailedDelivery(w walk) (webhook, delivery string) {
 	stored.State, stored.NextAt, stored.EndedAt = store.DeliveryFailed, time.Time{}, stored.CreatedAt
 	must(w.t, w.store.RecordTry(w.t.Context(), stored, func(*store.Webhook) {}))
 	return made.WebhookID, d.DeliveryID
-}
-
-// aConnection leads to a server that answers like Gitea.
-func aConnection(w walk) (name, tag string) {
-	server := fakegitea.New(w.t, "1.27.3")
-	server.AddUser(fakegitea.User{Login: "alice"})
-	made := ok[client.Connection](w)(w.GiteaConnectionCreate(w.t.Context(), client.ConnectionCreateInput{Body: client.ConnectionCreate{
-		Name: "main", URL: server.URL, Account: fakegitea.Admin, Credential: fakegitea.Password,
-		Logins: []string{"*"}, Scopes: []string{"write:repository"},
-	}}))
-	return made.Name, made.ETag()
-}
-
-func aGiteaToken(w walk) (id, tag string) {
-	aConnection(w)
-	made := ok[client.GiteaTokenCreated](w)(w.GiteaTokenCreate(w.t.Context(), client.GiteaTokenCreateInput{Body: client.GiteaTokenCreate{
-		Connection: "main", Login: "alice", Name: "ci", Scopes: []string{"read:repository"},
-	}}))
-	return made.Token.TokenID, ""
 }
 
 func aToken(w walk) (id, tag string) { return w.token("some").TokenID, "" }

@@ -9,7 +9,8 @@ import (
 
 // connectionOperations are those on connections, for every kind there is.
 func connectionOperations() []Operation {
-	return kindOfConnection{store.ConnectionGitea, "Gitea", "/v1/gitea/connections"}.rows()
+	return append(kindOfConnection{store.ConnectionGitea, "Gitea", "/v1/gitea/connections"}.rows(),
+		kindOfConnection{store.ConnectionN8N, "N8N", "/v1/n8n/connections"}.rows()...)
 }
 
 // kindOfConnection is a kind with its name in operations and its path.

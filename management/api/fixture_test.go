@@ -22,6 +22,7 @@ import (
 	"credence/management/api"
 	"credence/management/client"
 	"credence/management/gitea"
+	"credence/management/n8n"
 	"credence/management/remote"
 	"credence/store"
 	"credence/store/credential"
@@ -96,7 +97,10 @@ func deploy(tb testing.TB, change ...func(*api.Options)) *deployment {
 	forge, err := gitea.New(remote.Options{Outgoing: fakegitea.Reach(), Now: d.clock.now})
 	must(tb, err)
 	tb.Cleanup(forge.Close)
-	d.service, err = management.New(management.Options{Store: d.store, Secrets: secrets, Random: rand.Reader, Now: d.clock.now, Logger: logger, Outgoing: fakegitea.Reach(), Gitea: forge})
+	flows, err := n8n.New(remote.Options{Outgoing: fakegitea.Reach(), Now: d.clock.now}, management.N8NSessions(d.store))
+	must(tb, err)
+	tb.Cleanup(flows.Close)
+	d.service, err = management.New(management.Options{Store: d.store, Secrets: secrets, Random: rand.Reader, Now: d.clock.now, Logger: logger, Outgoing: fakegitea.Reach(), Gitea: forge, N8N: flows})
 	must(tb, err)
 	first, err := d.service.TokenBootstrap(tb.Context(), management.TokenBootstrap{})
 	must(tb, err)

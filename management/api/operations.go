@@ -44,6 +44,7 @@ func Operations() []Operation {
 		deliveryOperations(),
 		connectionOperations(),
 		giteaTokenOperations(),
+		n8nKeyOperations(),
 		auditOperations(),
 		usageOperations(),
 		reportOperations(),

@@ -99,6 +99,7 @@ func Commands(o Options) []*cobra.Command {
 			webhookCreate, webhookList, webhookShow, webhookUpdate, webhookDelete, webhookEnable, webhookDisable, webhookRotateSecret,
 			webhookTest, webhookDeliveries, webhookRedeliver, webhookReplay, webhookListen),
 		noun(o, "gitea", "access tokens of Gitea users", giteaExamples, giteaConnections().connections, giteaTokens),
+		noun(o, "n8n", "API keys of n8n accounts", n8nExamples, n8nConnections().connections, n8nKeys),
 		export(o),
 		usageNoun(o),
 		noun(o, "report", "what was used, and what somebody should look at", reportExamples,
@@ -149,6 +150,9 @@ const (
 	giteaExamples = `  credence gitea connections create main --url https://git.example.com --account credence --login 'ci-*' --scope write:repository
   credence gitea connections check main
   credence gitea tokens create --connection main --login ci-bot --name deploy --scope write:repository`
+	n8nExamples = `  credence n8n connections create main --url https://n8n.example.com --account owner@example.com --scope workflow:read
+  credence n8n connections check main
+  credence n8n keys create --connection main --name ci --scope workflow:read`
 	tokenExamples = `  credence tokens create --name ci --role operator --namespace payments --save-to ci.token
   credence tokens list`
 )

@@ -37,6 +37,15 @@ func giteaConnections() connectionKind {
 	}
 }
 
+func n8nConnections() connectionKind {
+	return connectionKind{
+		noun: "n8n", title: "n8n", accounts: "accounts",
+		example: "--url https://n8n.example.com --account owner@example.com --scope workflow:read",
+		create:  (*client.Client).N8NConnectionCreate, list: (*client.Client).N8NConnectionList, show: (*client.Client).N8NConnectionShow,
+		update: (*client.Client).N8NConnectionUpdate, remove: (*client.Client).N8NConnectionDelete, check: (*client.Client).N8NConnectionCheck,
+	}
+}
+
 // command is a line of an example.
 func (k *connectionKind) line(verb string) string {
 	return "  credence " + k.noun + " connections " + verb

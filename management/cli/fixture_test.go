@@ -25,6 +25,7 @@ import (
 	"credence/management/api"
 	"credence/management/cli"
 	"credence/management/gitea"
+	"credence/management/n8n"
 	"credence/management/remote"
 	"credence/store"
 	"credence/store/credential"
@@ -59,8 +60,12 @@ func open(t *testing.T) *office {
 	forge, err := gitea.New(remote.Options{Outgoing: fakegitea.Reach(), Now: now})
 	must(t, err)
 	t.Cleanup(forge.Close)
+	changes := store.New(db, keyset, now)
+	flows, err := n8n.New(remote.Options{Outgoing: fakegitea.Reach(), Now: now}, management.N8NSessions(changes))
+	must(t, err)
+	t.Cleanup(flows.Close)
 	service, err := management.New(management.Options{
-		Store: store.New(db, keyset, now), Secrets: secrets, Random: rand.Reader, Now: now, Logger: logger, Outgoing: fakegitea.Reach(), Gitea: forge,
+		Store: changes, Secrets: secrets, Random: rand.Reader, Now: now, Logger: logger, Outgoing: fakegitea.Reach(), Gitea: forge, N8N: flows,
 	})
 	must(t, err)
 	first, err := service.TokenBootstrap(t.Context(), management.TokenBootstrap{})

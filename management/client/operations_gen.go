@@ -392,6 +392,43 @@ func (c *Client) GiteaConnectionCheck(ctx context.Context, in ConnectionInput) (
 	return call[ConnectionChecked](ctx, c, http.MethodPost, "/v1/gitea/connections/{name}/check", in)
 }
 
+// N8NConnectionCreate: Make a connection to N8N.
+// POST /v1/n8n/connections, role admin.
+func (c *Client) N8NConnectionCreate(ctx context.Context, in ConnectionCreateInput) (Connection, error) {
+	return call[Connection](ctx, c, http.MethodPost, "/v1/n8n/connections", in)
+}
+
+// N8NConnectionList: List connections to N8N, by name.
+// GET /v1/n8n/connections, role viewer.
+func (c *Client) N8NConnectionList(ctx context.Context, in ConnectionListInput) (List[Connection], error) {
+	return call[List[Connection]](ctx, c, http.MethodGet, "/v1/n8n/connections", in)
+}
+
+// N8NConnectionShow: Show a connection to N8N.
+// GET /v1/n8n/connections/{name}, role viewer.
+func (c *Client) N8NConnectionShow(ctx context.Context, in ConnectionInput) (Connection, error) {
+	return call[Connection](ctx, c, http.MethodGet, "/v1/n8n/connections/{name}", in)
+}
+
+// N8NConnectionUpdate: Change a connection to N8N (JSON merge patch).
+// PATCH /v1/n8n/connections/{name}, role admin.
+func (c *Client) N8NConnectionUpdate(ctx context.Context, in ConnectionUpdateInput) (Connection, error) {
+	return call[Connection](ctx, c, http.MethodPatch, "/v1/n8n/connections/{name}", in)
+}
+
+// N8NConnectionDelete: Delete a connection to N8N.
+// DELETE /v1/n8n/connections/{name}, role admin.
+func (c *Client) N8NConnectionDelete(ctx context.Context, in ConnectionDeleteInput) error {
+	_, err := call[Nothing](ctx, c, http.MethodDelete, "/v1/n8n/connections/{name}", in)
+	return err
+}
+
+// N8NConnectionCheck: Call N8N and say its version, what the connection may do there and what it lacks.
+// POST /v1/n8n/connections/{name}/check, role admin.
+func (c *Client) N8NConnectionCheck(ctx context.Context, in ConnectionInput) (ConnectionChecked, error) {
+	return call[ConnectionChecked](ctx, c, http.MethodPost, "/v1/n8n/connections/{name}/check", in)
+}
+
 // GiteaTokenCreate: Make an access token of a Gitea user and show its secret, once.
 // POST /v1/gitea/tokens, role operator.
 func (c *Client) GiteaTokenCreate(ctx context.Context, in GiteaTokenCreateInput) (GiteaTokenCreated, error) {
@@ -444,6 +481,49 @@ func (c *Client) GiteaTokenAdopt(ctx context.Context, in GiteaTokenAdoptInput) (
 // DELETE /v1/gitea/tokens/{token_id}, role operator.
 func (c *Client) GiteaTokenDelete(ctx context.Context, in GiteaTokenInput) error {
 	_, err := call[Nothing](ctx, c, http.MethodDelete, "/v1/gitea/tokens/{token_id}", in)
+	return err
+}
+
+// N8NKeyCreate: Make an API key of an n8n account and show its secret, once.
+// POST /v1/n8n/keys, role operator.
+func (c *Client) N8NKeyCreate(ctx context.Context, in N8NKeyCreateInput) (N8NKeyCreated, error) {
+	return call[N8NKeyCreated](ctx, c, http.MethodPost, "/v1/n8n/keys", in)
+}
+
+// N8NKeyList: List API keys of n8n accounts, oldest first.
+// GET /v1/n8n/keys, role viewer.
+func (c *Client) N8NKeyList(ctx context.Context, in N8NKeyListInput) (List[N8NKey], error) {
+	return call[List[N8NKey]](ctx, c, http.MethodGet, "/v1/n8n/keys", in)
+}
+
+// N8NKeyShow: Show an API key of an n8n account.
+// GET /v1/n8n/keys/{id}, role viewer.
+func (c *Client) N8NKeyShow(ctx context.Context, in N8NKeyInput) (N8NKey, error) {
+	return call[N8NKey](ctx, c, http.MethodGet, "/v1/n8n/keys/{id}", in)
+}
+
+// N8NKeyVerify: Try an API key of an n8n account out.
+// POST /v1/n8n/keys/{id}/verify, role operator.
+func (c *Client) N8NKeyVerify(ctx context.Context, in N8NKeyInput) (N8NKeyVerified, error) {
+	return call[N8NKeyVerified](ctx, c, http.MethodPost, "/v1/n8n/keys/{id}/verify", in)
+}
+
+// N8NKeyRotate: Give an API key of an n8n account a successor, or another secret, and show it, once.
+// POST /v1/n8n/keys/{id}/rotate, role operator.
+func (c *Client) N8NKeyRotate(ctx context.Context, in N8NKeyRotateInput) (N8NKeyCreated, error) {
+	return call[N8NKeyCreated](ctx, c, http.MethodPost, "/v1/n8n/keys/{id}/rotate", in)
+}
+
+// N8NKeyCollect: Show the secret of a key that took over by schedule, once.
+// POST /v1/n8n/keys/{id}/collect, role operator.
+func (c *Client) N8NKeyCollect(ctx context.Context, in N8NKeyInput) (N8NKeyCreated, error) {
+	return call[N8NKeyCreated](ctx, c, http.MethodPost, "/v1/n8n/keys/{id}/collect", in)
+}
+
+// N8NKeyDelete: Delete an API key of an n8n account, at n8n and here.
+// DELETE /v1/n8n/keys/{id}, role operator.
+func (c *Client) N8NKeyDelete(ctx context.Context, in N8NKeyInput) error {
+	_, err := call[Nothing](ctx, c, http.MethodDelete, "/v1/n8n/keys/{id}", in)
 	return err
 }
 

@@ -31,6 +31,10 @@ const (
 	GiteaTokenMissing  Type = "gitea_token.missing"
 	GiteaTokenWidened  Type = "gitea_token.widened"
 	GiteaTokenInvalid  Type = "gitea_token.invalid"
+	N8NKeyCreated      Type = "n8n_key.created"
+	N8NKeyRotated      Type = "n8n_key.rotated"
+	N8NKeyDeleted      Type = "n8n_key.deleted"
+	N8NKeyInvalid      Type = "n8n_key.invalid"
 	ConnectionPaused   Type = "connection.paused"
 	ConnectionResumed  Type = "connection.resumed"
 	ReportReady        Type = "report.ready"
@@ -126,6 +130,16 @@ func outside(person string) []Definition {
 		{GiteaTokenWidened, 1, "The server states more scopes of an access token than it was given.", GiteaTokenChange{
 			Token: exampleGiteaToken("widened"), Actor: "job:gitea_token",
 		}},
+		{N8NKeyCreated, 1, "An API key was made at n8n.", N8NKeyChange{Key: exampleN8NKey("active"), Actor: person}},
+		{N8NKeyRotated, 1, "Another API key takes over from this one, which is deleted at n8n when the overlap is over; or the same key got another secret, then successor is the key itself. When the secret waits, fetch it: credence n8n keys collect.", N8NKeyRotation{
+			Key: exampleN8NKey("active"), Successor: exampleN8NKey("active"), EndsAt: exampleTime.Add(24 * time.Hour), Waits: true, Actor: "job:n8n_key",
+		}},
+		{N8NKeyDeleted, 1, "An API key was deleted, at n8n and here.", N8NKeyChange{
+			Key: exampleN8NKey("deleting"), Actor: "job:n8n_key", Reason: "expired",
+		}},
+		{N8NKeyInvalid, 1, "An API key was tried out, and n8n does not accept it any more.", N8NKeyChange{
+			Key: exampleN8NKey("active"), Actor: person,
+		}},
 		{ConnectionPaused, 1, "A connection to another program is not used until it is mended: its credential was not accepted there, or a person said so.", ConnectionChange{
 			Kind: "gitea", Name: "main", Namespace: "payments", Reason: "credential_rejected", Actor: "system",
 		}},
@@ -161,6 +175,14 @@ func exampleGiteaToken(state string) GiteaToken {
 	return GiteaToken{
 		TokenID: "gtk_06f5x9v3q7b2n6c0m4k8d1w5tz", Namespace: "payments", GiteaTokenID: 17, Name: "ci-bot-7f3a9c2e51d0", Login: "ci-bot",
 		Scopes: []string{"read:user", "write:repository"}, LastEight: "2d10ccc9", Owner: "team-a", State: state,
+		CreatedAt: exampleTime.Add(-72 * time.Hour), ExpiresAt: exampleTime.Add(720 * time.Hour),
+	}
+}
+
+func exampleN8NKey(state string) N8NKey {
+	return N8NKey{
+		ID: "n8k_06f5x9v3q7b2n6c0m4k8d1w5tz", Namespace: "payments", N8NKeyID: "xrpyu8abvKEpVlv7", Label: "ci-bot-7f3a9c2e51d0", Login: "owner@example.com",
+		Scopes: []string{"workflow:list", "workflow:read"}, LastFour: "dN-0", Owner: "team-a", State: state,
 		CreatedAt: exampleTime.Add(-72 * time.Hour), ExpiresAt: exampleTime.Add(720 * time.Hour),
 	}
 }

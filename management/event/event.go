@@ -158,6 +158,37 @@ type GiteaTokenRotation struct {
 	Actor     string     `json:"actor" doc:"Who did it, as the audit log names actors"`
 }
 
+// N8NKey is an API key of an n8n account as events show it.
+type N8NKey struct {
+	ID        string    `json:"id" doc:"Names the key here"`
+	Namespace string    `json:"namespace" doc:"That of its connection; empty for none"`
+	N8NKeyID  string    `json:"n8n_key_id" doc:"Its id at n8n"`
+	Label     string    `json:"label" doc:"Its label at n8n"`
+	Login     string    `json:"login" doc:"E-mail of the account that it belongs to"`
+	Scopes    []string  `json:"scopes" doc:"What it may do"`
+	LastFour  string    `json:"last_four" doc:"The end of its secret, to tell it by"`
+	Owner     string    `json:"owner,omitempty" doc:"Who answers for it"`
+	State     string    `json:"state" doc:"How it stands, after what happened"`
+	CreatedAt time.Time `json:"created_at" doc:"When it was made, or seen first"`
+	ExpiresAt time.Time `json:"expires_at,omitzero" doc:"When it ends; absent for never"`
+}
+
+// N8NKeyChange is the data of most events about API keys of n8n accounts.
+type N8NKeyChange struct {
+	Key    N8NKey `json:"key" doc:"The key, after what happened"`
+	Actor  string `json:"actor" doc:"Who did it, as the audit log names actors"`
+	Reason string `json:"reason,omitempty" doc:"Why: by_person, expired, or a word for what was seen"`
+}
+
+// N8NKeyRotation is the data of [N8NKeyRotated].
+type N8NKeyRotation struct {
+	Key       N8NKey    `json:"key" doc:"The key that another takes over from"`
+	Successor N8NKey    `json:"successor" doc:"The one that takes over; the same after a rotation in place"`
+	EndsAt    time.Time `json:"ends_at" doc:"When the old secret is refused"`
+	Waits     bool      `json:"secret_waits" doc:"Whether the new secret waits to be fetched, once"`
+	Actor     string    `json:"actor" doc:"Who did it, as the audit log names actors"`
+}
+
 // ConnectionChange is the data of [ConnectionPaused] and [ConnectionResumed].
 type ConnectionChange struct {
 	Kind      string `json:"kind" doc:"The program: gitea or n8n"`

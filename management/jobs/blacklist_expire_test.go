@@ -71,6 +71,8 @@ type service struct {
 
 func (s service) BlacklistExpire(context.Context, string) (time.Time, error) { return s.again, s.err }
 
+func (s service) N8NKeyTend(context.Context, string) (time.Time, error) { return s.again, s.err }
+
 func (s service) KeyRotationClose(context.Context, string) (time.Time, error) { return s.again, s.err }
 
 func (s service) ReportMake(context.Context, string) (time.Time, error) { return s.again, s.err }

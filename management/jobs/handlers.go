@@ -11,6 +11,7 @@ import (
 type useCases interface {
 	blacklistExpirer
 	rotationCloser
+	n8nKeyTender
 	reportMaker
 	giteaTender
 }

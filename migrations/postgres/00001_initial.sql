@@ -628,6 +628,48 @@ CREATE TABLE credence.gitea_tokens (
 
 CREATE INDEX gitea_tokens_login ON credence.gitea_tokens (connection_id, login);
 
+-- What is known of the API keys of n8n accounts. namespace is that of the
+-- connection, '' for none. The secret is sealed.
+CREATE TABLE credence.n8n_api_keys (
+    id              text COLLATE "C" NOT NULL PRIMARY KEY CHECK (id <> ''),
+    connection_id   text COLLATE "C" NOT NULL REFERENCES credence.connections (connection_id),
+    namespace       text        NOT NULL,
+    n8n_key_id      text COLLATE "C" CHECK (n8n_key_id <> ''),
+    label           text        NOT NULL CHECK (label <> ''),
+    login           text        NOT NULL CHECK (login <> ''),
+    user_id         text        NOT NULL,
+    scopes          text[]      NOT NULL,
+    last_four       text        NOT NULL,
+    secret          bytea,
+    collected_at    timestamptz,
+    owner           text        NOT NULL,
+    description     text        NOT NULL,
+    state           text        NOT NULL CHECK (state IN ('making', 'active', 'widened', 'missing', 'stranger', 'rotating', 'deleting')),
+    state_at        timestamptz NOT NULL,
+    expires_at      timestamptz,
+    rotate_every    interval    NOT NULL CHECK (rotate_every >= interval '0'),
+    overlap         interval    NOT NULL CHECK (overlap >= interval '0'),
+    predecessor     text        NOT NULL,
+    successor       text        NOT NULL,
+    created_by      text        NOT NULL,
+    created_at      timestamptz NOT NULL,
+    updated_at      timestamptz NOT NULL,
+    version         bigint      NOT NULL CHECK (version >= 0),
+    listed_at       timestamptz,
+    server_scopes   text[]      NOT NULL,
+    last_used_at    timestamptz,
+    verified_at     timestamptz,
+    outcome         text        NOT NULL,
+    UNIQUE (connection_id, n8n_key_id)
+);
+
+-- The sessions at n8n that all who use a connection share, sealed.
+CREATE TABLE credence.n8n_sessions (
+    connection_id   text COLLATE "C" NOT NULL PRIMARY KEY REFERENCES credence.connections (connection_id) ON DELETE CASCADE,
+    version         bigint      NOT NULL, -- of the connection
+    session         bytea       NOT NULL
+);
+
 CREATE TABLE credence.idempotency_keys (
     actor           text COLLATE "C" NOT NULL CHECK (actor <> ''),
     idempotency_key text COLLATE "C" NOT NULL CHECK (idempotency_key <> ''),

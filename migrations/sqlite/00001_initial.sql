@@ -617,6 +617,48 @@ CREATE TABLE gitea_tokens (
 
 CREATE INDEX gitea_tokens_login ON gitea_tokens (connection_id, login);
 
+-- What is known of the API keys of n8n accounts. namespace is that of the
+-- connection, '' for none. The secret is sealed.
+CREATE TABLE n8n_api_keys (
+    id              TEXT    NOT NULL PRIMARY KEY CHECK (id <> ''),
+    connection_id   TEXT    NOT NULL REFERENCES connections (connection_id),
+    namespace       TEXT    NOT NULL,
+    n8n_key_id      TEXT    CHECK (n8n_key_id <> ''),
+    label           TEXT    NOT NULL CHECK (label <> ''),
+    login           TEXT    NOT NULL CHECK (login <> ''),
+    user_id         TEXT    NOT NULL,
+    scopes          TEXT    NOT NULL CHECK (json_type(scopes) = 'array'),
+    last_four       TEXT    NOT NULL,
+    secret          BLOB,
+    collected_at    INTEGER,
+    owner           TEXT    NOT NULL,
+    description     TEXT    NOT NULL,
+    state           TEXT    NOT NULL CHECK (state IN ('making', 'active', 'widened', 'missing', 'stranger', 'rotating', 'deleting')),
+    state_at        INTEGER NOT NULL,
+    expires_at      INTEGER,
+    rotate_every    INTEGER NOT NULL CHECK (rotate_every >= 0), -- microseconds
+    overlap         INTEGER NOT NULL CHECK (overlap >= 0), -- microseconds
+    predecessor     TEXT    NOT NULL,
+    successor       TEXT    NOT NULL,
+    created_by      TEXT    NOT NULL,
+    created_at      INTEGER NOT NULL,
+    updated_at      INTEGER NOT NULL,
+    version         INTEGER NOT NULL CHECK (version >= 0),
+    listed_at       INTEGER,
+    server_scopes   TEXT    NOT NULL CHECK (json_type(server_scopes) = 'array'),
+    last_used_at    INTEGER,
+    verified_at     INTEGER,
+    outcome         TEXT    NOT NULL,
+    UNIQUE (connection_id, n8n_key_id)
+) STRICT, WITHOUT ROWID;
+
+-- The sessions at n8n that all who use a connection share, sealed.
+CREATE TABLE n8n_sessions (
+    connection_id   TEXT    NOT NULL PRIMARY KEY REFERENCES connections (connection_id) ON DELETE CASCADE,
+    version         INTEGER NOT NULL, -- of the connection
+    session         BLOB    NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE idempotency_keys (
     actor           TEXT    NOT NULL CHECK (actor <> ''),
     idempotency_key TEXT    NOT NULL CHECK (idempotency_key <> ''),

@@ -71,6 +71,8 @@ func groups() []group {
 		{"report", reportPromises()},
 		{"notice", noticePromises()},
 		{"gitea_token", giteaTokenPromises()},
+		{"n8n_key", n8nKeyPromises()},
+		{"n8n_session", n8nSessionPromises()},
 		{"audit", auditPromises()},
 		{"audit_checkpoint", checkpointPromises()},
 		{"quota", quotaPromises()},

@@ -41,7 +41,7 @@ var mayImport = map[string][]string{
 	// To count the different addresses that still use a rotated key.
 	// To judge where a webhook may point before it is called, to make its secret,
 	// and to name what happened. What calls of other programs answer.
-	"management": {"management/anomaly", "management/audit", "management/event", "management/gitea", "management/outgoing", "management/remote", "management/report", "management/signature", "store", "store/credential", "store/limit", "store/route", "store/sketch"},
+	"management": {"management/anomaly", "management/audit", "management/event", "management/gitea", "management/n8n", "management/outgoing", "management/remote", "management/report", "management/signature", "store", "store/credential", "store/limit", "store/route", "store/sketch"},
 	// What a report says and how it looks; management fills it.
 	"management/report": {},
 	"management/audit":  {"store"},

@@ -432,3 +432,14 @@ func (f *Fake) AddKeyEnding(label string, end int64) string {
 
 // Version is what it behaves as.
 func (f *Fake) Version() Version { return f.version }
+
+// Before does something before a call is answered by how.
+func Before(first func(), how How) How {
+	return func(f *Fake, w http.ResponseWriter, r *http.Request, real http.Handler) {
+		first()
+		how(f, w, r, real)
+	}
+}
+
+// Pass answers as if nothing were amiss.
+func Pass(_ *Fake, w http.ResponseWriter, r *http.Request, real http.Handler) { real.ServeHTTP(w, r) }

@@ -1,0 +1,86 @@
+package management
+
+import (
+	"context"
+	"time"
+
+	"credence/management/event"
+	"credence/management/remote"
+	"credence/store"
+)
+
+// N8NKeyDelete deletes a key on the server and here. When the server
+// cannot be asked now, it is written down that it is to be deleted, and done
+// later.
+func (s *Service) N8NKeyDelete(ctx context.Context, a Actor, id string) error {
+	what := n8nKeyName(id)
+	is, err := readN8NKey(ctx, s.store, a, id)
+	if err != nil {
+		return err
+	}
+	f, err := s.n8nGateOf(ctx, &is)
+	if err != nil {
+		return err
+	}
+	is, err = s.intendN8NDeletion(ctx, a, id)
+	if err != nil {
+		return err
+	}
+	if err := s.endN8NKey(ctx, a, f, &is, "by_person"); err != nil {
+		if remote.KindOf(err) == "" {
+			return failed(what, err)
+		}
+		return remoteFailed(what+": it is deleted as soon as the server can be asked", a, err)
+	}
+	return nil
+}
+
+// intendN8NDeletion writes down that a key is to be deleted.
+func (s *Service) intendN8NDeletion(ctx context.Context, a Actor, id string) (store.N8NKey, error) {
+	what := n8nKeyName(id)
+	out, _, err := transact(ctx, s, a, what, func(ctx context.Context, t *transaction) (store.N8NKey, error) {
+		is, err := readN8NKey(ctx, t, a, id)
+		if err != nil {
+			return is, err
+		}
+		switch is.State {
+		case store.N8NKeyMaking, store.N8NKeyRotating:
+			return is, refuse(CodeConflict, "%s: is being made or rotated; try again in some minutes", what)
+		case store.N8NKeyActive, store.N8NKeyWidened, store.N8NKeyMissing, store.N8NKeyStranger, store.N8NKeyDeleting:
+		}
+		t.recordN8NKey("n8n_key.delete", &is, details{Before: n8nKeyFacts(&is)})
+		is.State, is.StateAt, is.UpdatedAt = store.N8NKeyDeleting, t.Now(), t.Now()
+		if err := t.UpdateN8NKey(ctx, is); err != nil {
+			return is, err
+		}
+		is.Version++
+		return is, t.Enqueue(ctx, store.N8NKeyJob(is.ID, t.Now().Add(n8nLater)))
+	})
+	return out, err
+}
+
+// n8nDeleteTime bounds deleting and writing down that it was done.
+const n8nDeleteTime = 100 * time.Second
+
+// endN8NKey deletes a key on the server, by its id, and forgets it.
+func (s *Service) endN8NKey(ctx context.Context, a Actor, f *n8nGate, is *store.N8NKey, reason string) error {
+	lasting, cancel := context.WithTimeout(context.WithoutCancel(ctx), n8nDeleteTime)
+	defer cancel()
+	if is.N8NKeyID != "" {
+		if err := f.Delete(lasting, f.target, is.N8NKeyID); err != nil {
+			return s.calledBack(lasting, &f.connection, err)
+		}
+	}
+	_, _, err := transact(lasting, s, a, n8nKeyName(is.ID), func(ctx context.Context, t *transaction) (struct{}, error) {
+		if err := t.DeleteN8NKey(ctx, is.ID, is.Version); err != nil {
+			return struct{}{}, err
+		}
+		t.recordN8NKey("n8n_key.end", is, details{Before: n8nKeyFacts(is)})
+		t.tellN8NKey(event.N8NKeyDeleted, is, reason)
+		return struct{}{}, nil
+	})
+	if gone(err) { // somebody else was faster
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,234 @@
+package management
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"credence/management/event"
+	"credence/management/n8n"
+	"credence/management/remote"
+
+	"credence/store"
+	"credence/store/credential"
+)
+
+// N8NKeyRotate is the input of [Service.N8NKeyRotate].
+type N8NKeyRotate struct {
+	ID      string
+	Overlap string // how long the old one lives on; a Go duration, "" as the key says
+	// InPlace gives the same key another secret, where the version can: the old
+	// one is refused at once.
+	InPlace bool
+
+	Idempotency Idempotency
+}
+
+// N8NKeyRotate makes a key that takes over from another, with the same
+// scopes. The old one is deleted when the overlap is over.
+func (s *Service) N8NKeyRotate(ctx context.Context, a Actor, in N8NKeyRotate) (N8NKeyCreated, error) {
+	what := n8nKeyName(in.ID)
+	replayed, err := s.n8nReplayed(ctx, a, what, in.Idempotency)
+	if err != nil || replayed.Replayed {
+		return replayed, err
+	}
+	if in.InPlace {
+		return s.rotateN8NInPlace(ctx, a, &in)
+	}
+	return s.rotateN8NKey(ctx, a, in, true)
+}
+
+// rotateN8NKey rotates; collected: the caller gets the secret.
+func (s *Service) rotateN8NKey(ctx context.Context, a Actor, in N8NKeyRotate, collected bool) (N8NKeyCreated, error) {
+	old, err := readN8NKey(ctx, s.store, a, in.ID)
+	if err != nil {
+		return N8NKeyCreated{}, err
+	}
+	f, err := s.n8nGateOf(ctx, &old)
+	if err != nil {
+		return N8NKeyCreated{}, err
+	}
+	intent, err := s.intendN8NRotation(ctx, a, in)
+	if err != nil {
+		return N8NKeyCreated{}, err
+	}
+	made, secret, err := s.mintN8NKey(ctx, a, f, intent, collected)
+	return N8NKeyCreated{Key: made, Secret: secret}, err
+}
+
+// intendN8NRotation writes down that a key is about to be made that takes
+// over from another.
+func (s *Service) intendN8NRotation(ctx context.Context, a Actor, in N8NKeyRotate) (store.N8NKey, error) {
+	what := n8nKeyName(in.ID)
+	out, _, err := transact(ctx, s, a, what, func(ctx context.Context, t *transaction) (store.N8NKey, error) {
+		old, err := readN8NKey(ctx, t, a, in.ID)
+		if err != nil {
+			return old, err
+		}
+		c, err := t.Connection(ctx, old.ConnectionID)
+		if err != nil {
+			return old, err
+		}
+		p := &problems{now: t.Now()}
+		if in.Overlap != "" {
+			old.Overlap = p.overlap(in.Overlap)
+		}
+		p.idempotencyKey(in.Idempotency)
+		p.n8nScopes(&c, old.Scopes)
+		if err := errors.Join(usable(&c), rotatableN8NKey(&old), p.err(what)); err != nil {
+			return old, err
+		}
+		intent := store.N8NKey{
+			ConnectionID: old.ConnectionID, Namespace: old.Namespace, Label: giteaBase(old.Label), Login: c.Account, UserID: old.UserID,
+			Scopes: old.Scopes, Owner: old.Owner, Description: old.Description, State: store.N8NKeyMaking, StateAt: t.Now(),
+			RotateEvery: old.RotateEvery, Overlap: old.Overlap, Predecessor: old.ID,
+			CreatedBy: a.ID, CreatedAt: t.Now(), UpdatedAt: t.Now(), Version: 1,
+		}
+		if !old.ExpiresAt.IsZero() { // as long a life as the old one had
+			intent.ExpiresAt = t.Now().Add(old.ExpiresAt.Sub(old.CreatedAt)).Truncate(time.Second)
+		}
+		if intent, err = s.insertN8NIntent(ctx, t, intent); err != nil {
+			return intent, err
+		}
+		old.Successor, old.UpdatedAt = intent.ID, t.Now()
+		if err := t.UpdateN8NKey(ctx, old); err != nil {
+			return intent, err
+		}
+		return intent, t.remember(ctx, in.Idempotency, intent.ID)
+	})
+	return out, err
+}
+
+// rotatableN8NKey refuses to rotate what is not there, or was already.
+func rotatableN8NKey(t *store.N8NKey) error {
+	switch {
+	case t.State != store.N8NKeyActive:
+		return refuse(CodeConflict, "%s: is %s; only an active key is rotated", n8nKeyName(t.ID), t.State)
+	case t.Successor != "":
+		return refuse(CodeConflict, "%s: %s takes over from it already; rotate that one", n8nKeyName(t.ID), t.Successor)
+	}
+	return nil
+}
+
+// rotateN8NInPlace gives a key another secret.
+func (s *Service) rotateN8NInPlace(ctx context.Context, a Actor, in *N8NKeyRotate) (N8NKeyCreated, error) {
+	what := n8nKeyName(in.ID)
+	old, err := readN8NKey(ctx, s.store, a, in.ID)
+	if err != nil {
+		return N8NKeyCreated{}, err
+	}
+	f, err := s.n8nGateOf(ctx, &old)
+	if err != nil {
+		return N8NKeyCreated{}, err
+	}
+	switch can, err := f.CanRotate(ctx, f.target); {
+	case err != nil:
+		return N8NKeyCreated{}, s.n8nFailed(ctx, what, a, f, err)
+	case !can:
+		return N8NKeyCreated{}, refuse(CodeConflict, "%s: this n8n cannot give a key another secret before 2.28; rotate it with an overlap", what)
+	}
+	intent, err := s.intendN8NInPlace(ctx, a, in)
+	if err != nil {
+		return N8NKeyCreated{}, err
+	}
+	made, secret, err := s.turnN8NKey(ctx, a, f, intent, true)
+	return N8NKeyCreated{Key: made, Secret: secret}, err
+}
+
+// intendN8NInPlace writes down that a key is about to get another secret, and
+// has somebody look what became of it.
+func (s *Service) intendN8NInPlace(ctx context.Context, a Actor, in *N8NKeyRotate) (store.N8NKey, error) {
+	what := n8nKeyName(in.ID)
+	out, _, err := transact(ctx, s, a, what, func(ctx context.Context, t *transaction) (store.N8NKey, error) {
+		is, err := readN8NKey(ctx, t, a, in.ID)
+		if err != nil {
+			return is, err
+		}
+		if err := rotatableN8NKey(&is); err != nil {
+			return is, err
+		}
+		is.State, is.StateAt, is.UpdatedAt = store.N8NKeyRotating, t.Now(), t.Now()
+		if err := t.UpdateN8NKey(ctx, is); err != nil {
+			return is, err
+		}
+		is.Version++
+		t.recordN8NKey("n8n_key.request", &is, details{After: n8nKeyFacts(&is)})
+		return is, errors.Join(t.Enqueue(ctx, store.N8NKeyJob(is.ID, t.Now().Add(n8nDoubt))), t.remember(ctx, in.Idempotency, is.ID))
+	})
+	return out, err
+}
+
+// turnN8NKey gives the key of an intent another secret. An answer that was
+// lost leaves the intent for the job, which does it again.
+func (s *Service) turnN8NKey(ctx context.Context, a Actor, f *n8nGate, intent store.N8NKey, collected bool) (store.N8NKey, credential.Text, error) {
+	what := n8nKeyName(intent.ID)
+	lasting, cancel := context.WithTimeout(context.WithoutCancel(ctx), n8nMintTime)
+	defer cancel()
+	made, err := f.Rotate(lasting, f.target, intent.N8NKeyID)
+	if err != nil {
+		e, ok := errors.AsType[*remote.Error](err)
+		out := s.n8nFailed(lasting, what, a, f, err)
+		if !ok || e.Uncertain {
+			return store.N8NKey{}, credential.Text{}, out
+		}
+		return store.N8NKey{}, credential.Text{}, errors.Join(out, s.setN8NTurned(lasting, a, &intent, nil, false))
+	}
+	if err := s.setN8NTurned(lasting, a, &intent, &made, collected); err != nil {
+		return store.N8NKey{}, credential.Text{}, err
+	}
+	is, err := s.store.N8NKey(lasting, intent.ID)
+	return is, made.Secret, failed(what, err)
+}
+
+// setN8NTurned ends a rotation in place: with the new secret, or without one
+// when n8n refused.
+func (s *Service) setN8NTurned(ctx context.Context, a Actor, intent *store.N8NKey, made *n8n.Made, collected bool) error {
+	_, _, err := transact(ctx, s, a, n8nKeyName(intent.ID), func(ctx context.Context, t *transaction) (struct{}, error) {
+		is, err := t.N8NKey(ctx, intent.ID)
+		if err == nil && is.State != store.N8NKeyRotating {
+			err = store.ErrStale
+		}
+		if err != nil {
+			return struct{}{}, err
+		}
+		before := is
+		is.State, is.StateAt = store.N8NKeyActive, t.Now()
+		if made != nil {
+			sealed, err := s.store.Seal([]byte(made.Secret.Reveal()), store.N8NKeyAssociatedData(is.ID))
+			if err != nil {
+				return struct{}{}, err
+			}
+			is.Secret, is.LastFour, is.CollectedAt = sealed, made.Key.Last4, time.Time{}
+			if collected {
+				is.CollectedAt = t.Now()
+			}
+		}
+		if is, err = t.updateN8NKey(ctx, is); err != nil {
+			return struct{}{}, err
+		}
+		if made == nil {
+			t.recordN8NKey("n8n_key.refuse", &is, changedFacts(n8nKeyFacts(&before), n8nKeyFacts(&is)))
+			return struct{}{}, nil
+		}
+		t.recordN8NKey("n8n_key.rotate", &is, changedFacts(n8nKeyFacts(&before), n8nKeyFacts(&is)))
+		t.emit(event.N8NKeyRotated, is.Namespace, event.N8NKeyRotation{
+			Key: eventN8NKey(&before), Successor: eventN8NKey(&is), EndsAt: t.Now(), Waits: is.CollectedAt.IsZero(), Actor: t.actor.ID,
+		})
+		return struct{}{}, nil
+	})
+	return err
+}
+
+// resumeN8NRotation does a rotation again whose end nobody knows: the secret
+// waits to be fetched.
+func (s *Service) resumeN8NRotation(ctx context.Context, intent *store.N8NKey) (again time.Time, err error) {
+	if age := s.now().Sub(intent.StateAt); age < n8nDoubt {
+		return intent.StateAt.Add(n8nDoubt), nil
+	}
+	f, err := s.n8nGateOf(ctx, intent)
+	if err != nil {
+		return time.Time{}, err
+	}
+	_, _, err = s.turnN8NKey(ctx, n8nActor(), f, *intent, false)
+	return time.Time{}, err
+}
