@@ -2,6 +2,7 @@ package unary
 
 import (
 	"net"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -179,7 +180,21 @@ func TestPeersWhoHoldAConnectionUpAreCutOff(t *testing.T) {
 		case <-time.After(time.Millisecond):
 		}
 	}
-	idle.hearsOf(idle.asks("still there"))
+	// Its last word is read when a ping after it is answered: from then on
+	// there is silence, when who wrote that has noticed, too.
+	lastWord := func() {
+		t.Helper()
+		idle.hearsOf(idle.asks("still there"))
+		must(t, idle.WritePing(false, [8]byte{'l', 'a', 's', 't'}))
+		h := &heard{}
+		idle.hears(h, func() bool { return h.acks > 0 })
+		for writing := true; writing; runtime.Gosched() {
+			quiet.mu.Lock()
+			writing = quiet.writing
+			quiet.mu.Unlock()
+		}
+	}
+	lastWord()
 
 	// Long silence, a ping that is answered; silence again, and none.
 	h := &heard{}
@@ -194,7 +209,7 @@ func TestPeersWhoHoldAConnectionUpAreCutOff(t *testing.T) {
 	}
 	idle.hears(h, func() bool { return len(h.pings) > 0 })
 	must(t, idle.WritePing(true, h.pings[0]))
-	idle.hearsOf(idle.asks("still there"))
+	lastWord()
 	if silent(silence + farewell) {
 		t.Error("cut off though it answers")
 	}

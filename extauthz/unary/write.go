@@ -8,8 +8,12 @@ import (
 
 const (
 	// mostUnwritten is how much waits for a peer who does not read, beside what
-	// the windows hold back, before whoever reads the connection waits too.
+	// is held back: what the windows allow is held back, too, from there on, and
+	// whoever reads the connection waits.
 	mostUnwritten = 256 << 10
+	// mostWritten is the most that is written at a time. Who takes that in the
+	// time between two glances is not stuck.
+	mostWritten = 64 << 10
 	// mostKept is the largest buffer that is kept for the next answers.
 	mostKept = 64 << 10
 	// mostUnsent is how much of all answers of a connection its windows may
@@ -23,7 +27,7 @@ const (
 var ErrSlowReader = errors.New("messages are not read")
 
 // reply puts head, message and trailer of an answer into the buffer: at once
-// when the windows allow it, as they nearly always do.
+// when the windows allow it and the peer reads, as is nearly always so.
 func (c *conn) reply(call *Call, message []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -32,7 +36,7 @@ func (c *conn) reply(call *Call, message []byte) {
 	}
 	call.done = true
 	size := messagePrefix + len(message)
-	if call.started || len(call.pending) > 0 || int64(size) > min(c.window, c.initial+call.extra) || size > c.mostFrame {
+	if call.started || len(call.pending) > 0 || int64(size) > min(c.window, c.initial+call.extra) || size > c.mostFrame || c.backlogged() {
 		c.begin(call)
 		c.holdBack(call, message)
 		return
@@ -143,8 +147,8 @@ func (c *conn) dropAnswer(call *Call) {
 
 // pump sends what the windows allow of what is held back, and the trailer
 // after the last of it. A call that its own window stops goes on with an
-// update of that; one that the window of the connection stops gets in line.
-// After the deadline nothing is sent: proxies would still take it for an answer.
+// update of that; one that the window of the connection stops, or a peer who
+// does not read, gets in line. After the deadline nothing is sent: proxies would still take it for an answer.
 func (c *conn) pump(call *Call) {
 	if len(call.pending) > 0 && call.overdue(c.server.options.Now()) {
 		c.out = appendResetStream(c.out, call.id, CodeCancel)
@@ -152,9 +156,9 @@ func (c *conn) pump(call *Call) {
 		return
 	}
 	for len(call.pending) > 0 {
-		n := min(int64(len(call.pending)), c.window, c.initial+call.extra, int64(c.mostFrame))
-		if n <= 0 {
-			if c.window <= 0 && call.inLine == nil {
+		n := min(int64(len(call.pending)), c.window, c.initial+call.extra, int64(c.mostFrame), mostWritten)
+		if n <= 0 || c.backlogged() {
+			if (c.window <= 0 || c.backlogged()) && call.inLine == nil {
 				call.inLine = c.starving.PushBack(call)
 			}
 			return
@@ -172,12 +176,16 @@ func (c *conn) pump(call *Call) {
 	}
 }
 
-// feed goes on with those in line. Each leaves it, or has used the window up.
+// backlogged reports whether enough waits for the peer to read.
+func (c *conn) backlogged() bool { return len(c.out) >= mostUnwritten }
+
+// feed goes on with those in line. Each leaves it, or has used up the window,
+// or the room.
 func (c *conn) feed() {
-	for first := c.starving.Front(); first != nil && c.window > 0; first = c.starving.Front() {
+	for first := c.starving.Front(); first != nil && c.window > 0 && !c.backlogged(); first = c.starving.Front() {
 		call, _ := first.Value.(*Call)
 		c.pump(call)
-		if !call.closed && c.window <= 0 {
+		if !call.closed && (c.window <= 0 || c.backlogged()) {
 			return // it stays the first
 		}
 		c.leaveLine(call)
@@ -236,19 +244,13 @@ func (c *conn) flush() {
 	for len(c.out) > 0 && !c.cut {
 		out := c.out
 		c.out, c.spare = c.spare[:0], nil
-		c.writes++
 		c.room.Broadcast()
-		c.mu.Unlock()
-		_, err := c.net.Write(out)
-		if err != nil {
-			_ = c.net.Close() // whatever that says
-		}
-		c.mu.Lock()
+		c.write(out)
 		if cap(out) <= mostKept {
 			c.spare = out
 		}
-		if err != nil {
-			c.cutOff()
+		if !c.cut {
+			c.feed() // there is room again
 		}
 	}
 	c.writing = false
@@ -256,6 +258,25 @@ func (c *conn) flush() {
 		c.hangUp()
 	}
 	c.room.Broadcast()
+}
+
+// write writes, in pieces: each that the peer has taken shows that it reads.
+// mu is held before and after, not meanwhile.
+func (c *conn) write(out []byte) {
+	for len(out) > 0 && !c.cut {
+		piece := out[:min(len(out), mostWritten)]
+		out = out[len(piece):]
+		c.writes++
+		c.mu.Unlock()
+		_, err := c.net.Write(piece)
+		if err != nil {
+			_ = c.net.Close() // whatever that says
+		}
+		c.mu.Lock()
+		if err != nil {
+			c.cutOff()
+		}
+	}
 }
 
 // waitForRoom holds up whoever reads while the peer does not read what others
