@@ -69,6 +69,9 @@ var outsideAttempts = map[string]attempted{
 	"ConnectionCheck": {management.CodeForbidden, func(ctx context.Context, w *tenants, ns string) (any, error) {
 		return w.ConnectionCheck(ctx, globalFor(ns), store.ConnectionGitea, ns)
 	}},
+	"InventoryList": {"", func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.InventoryList(ctx, onlyA, management.InventoryList{Namespace: ns})
+	}},
 	"N8NKeyCreate": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
 		over := w.flowsOf(ns)
 		return w.N8NKeyCreate(ctx, onlyA, management.N8NKeyCreate{Connection: over, Name: "new", Scopes: []string{"tag:list"}})

@@ -25,6 +25,7 @@ type Reader interface {
 	GiteaTokenReader
 	N8NKeyReader
 	N8NSessionReader
+	InventoryReader
 	AuditReader
 	CheckpointReader
 	AnchorReader

@@ -45,6 +45,7 @@ func Operations() []Operation {
 		connectionOperations(),
 		giteaTokenOperations(),
 		n8nKeyOperations(),
+		inventoryOperations(),
 		auditOperations(),
 		usageOperations(),
 		reportOperations(),

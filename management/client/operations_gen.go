@@ -527,6 +527,12 @@ func (c *Client) N8NKeyDelete(ctx context.Context, in N8NKeyInput) error {
 	return err
 }
 
+// InventoryList: List the credentials of all systems, oldest first.
+// GET /v1/inventory, role viewer.
+func (c *Client) InventoryList(ctx context.Context, in InventoryListInput) (List[InventoryItem], error) {
+	return call[List[InventoryItem]](ctx, c, http.MethodGet, "/v1/inventory", in)
+}
+
 // AuditList: List audit entries, newest first.
 // GET /v1/audit, role auditor.
 func (c *Client) AuditList(ctx context.Context, in AuditListInput) (List[AuditEntry], error) {

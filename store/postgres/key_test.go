@@ -21,9 +21,9 @@ INSERT INTO credence.owners (namespace, name, description, contact, limits, quot
 	SELECT 'default', 'owner ' || n, '', '', '[]', '[]', '2026-01-01', '2026-01-02', 1 FROM generate_series(1, 2000) AS n;
 INSERT INTO credence.api_keys (key_id, namespace, name, owner, plan, key_type, status, status_reason, environment, scopes,
 		limits, quotas, networks, hosts, methods, paths, labels, key_hash, pepper_id, checksum_id, created_at, updated_at, version,
-		limits_id, close_when_silent, rotate_every)
+		limits_id, close_when_silent, rotate_every, throttle)
 	SELECT 'key_' || n, 'default', 'many', 'owner ' || (n % 2000 + 1), 'plan ' || (n % 2000 + 1), 'service', 'active', '', 'live', '{}',
-		'[]', '[]', '{}', '{}', '{}', '{}', '{}', sha256(n::text::bytea), '', '', '2026-01-01', '2026-01-02', 1, '', interval '0', interval '0' FROM generate_series(1, 10000) AS n;
+		'[]', '[]', '{}', '{}', '{}', '{}', '{}', sha256(n::text::bytea), '', '', '2026-01-01', '2026-01-02', 1, '', interval '0', interval '0', 0 FROM generate_series(1, 10000) AS n;
 ANALYZE`
 
 // With a plan made for its candidates, and with the one for any that a

@@ -73,6 +73,7 @@ func groups() []group {
 		{"gitea_token", giteaTokenPromises()},
 		{"n8n_key", n8nKeyPromises()},
 		{"n8n_session", n8nSessionPromises()},
+		{"inventory", inventoryPromises()},
 		{"audit", auditPromises()},
 		{"audit_checkpoint", checkpointPromises()},
 		{"quota", quotaPromises()},
