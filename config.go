@@ -52,8 +52,9 @@ func loadConfig(flags *pflag.FlagSet, file string, environ []string) (config, []
 	if err != nil {
 		problems = append(problems, err)
 	}
-	if c.AddressLimit != nil || c.FailureLimit != nil {
-		problems = append(problems, unsaidSource(origins)...)
+	c.ClientSourceSaid = saidSource(origins)
+	if (c.AddressLimit != nil || c.FailureLimit != nil) && !c.ClientSourceSaid {
+		problems = append(problems, errUnsaidSource)
 	}
 	if len(problems) > 0 {
 		return config{}, nil, usageError{errors.Join(problems...)}
@@ -61,17 +62,28 @@ func loadConfig(flags *pflag.FlagSet, file string, environ []string) (config, []
 	return c, origins, nil
 }
 
-// unsaidSource refuses limits that count by address while nobody has said
+// errUnsaidSource refuses limits that count by address while nobody has said
 // where the address comes from: behind a load balancer every client would
 // share the default's one.
-func unsaidSource(origins []origin) []error {
-	for _, o := range origins {
-		if o.setting.name == "client-source" && o.from == fromDefault {
-			return []error{errors.New("client-source: not set: address-limit and failure-limit count by client address, " +
-				"so say where it comes from: peer (Envoy is at the edge), header:NAME or xff")}
-		}
+var errUnsaidSource = errors.New("client-source: not set: address-limit and failure-limit count by client address, " +
+	"so say where it comes from: peer (Envoy is at the edge), header:NAME or xff")
+
+// saidSource reports whether somebody has said where the client address comes
+// from.
+func saidSource(origins []origin) bool {
+	return slices.ContainsFunc(origins, func(o origin) bool {
+		return o.setting.name == "client-source" && o.from != fromDefault
+	})
+}
+
+// checkSource refuses what is no client source. The data plane checks more,
+// for it reads addresses; who asks this has only to know the answer.
+func checkSource(source string) error {
+	name, header := strings.CutPrefix(source, "header:")
+	if source == "peer" || source == "xff" || header && name != "" {
+		return nil
 	}
-	return nil
+	return usageError{fmt.Errorf("client-source: %q is none of peer, header:NAME, xff; give what the data plane was given", source)}
 }
 
 func readConfigFile(v *viper.Viper, file string) (string, error) {

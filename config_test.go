@@ -85,6 +85,20 @@ func TestListsCanBeWrittenAsTextOrAsYAML(t *testing.T) {
 	}
 }
 
+// What blacklists by address has to know whether somebody has said where
+// addresses come from, also by naming the default.
+func TestASaidClientSourceIsTold(t *testing.T) {
+	for args, want := range map[string]bool{"": false, "--client-source=peer": true, "--client-source=header:x-client-ip": true} {
+		c, _, err := load(t, "", nil, strings.Fields(args))
+		if err != nil || c.ClientSourceSaid != want {
+			t.Errorf("%q: said %v, %v", args, c.ClientSourceSaid, err)
+		}
+	}
+	if c, _, err := load(t, "client_source: peer\n", nil, nil); err != nil || !c.ClientSourceSaid {
+		t.Errorf("of the file: said %v, %v", c.ClientSourceSaid, err)
+	}
+}
+
 // Each bad input is refused with the setting, where it was set, and what
 // would be right.
 func TestBadConfigurationNamesTheSettingAndTheRemedy(t *testing.T) {

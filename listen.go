@@ -45,6 +45,9 @@ func withListeners(ctx context.Context, c config, logs io.Writer, p processes, u
 		}
 	}
 	if p&inControl != 0 {
+		if err := checkSource(c.ClientSource); err != nil {
+			return err
+		}
 		if _, err := outgoingOptions(c.Outgoing); err != nil {
 			return err
 		}

@@ -47,6 +47,7 @@ type config struct {
 	CallSecretFile string
 
 	ClientSource       string
+	ClientSourceSaid   bool // it is not the default
 	ClientTrustedHops  int
 	ClientTrustedCIDRs []netip.Prefix
 	AddressLimit       *limit.Limit
@@ -186,7 +187,7 @@ func transportSettings() []setting {
 
 func clientSettings() []setting {
 	return []setting{
-		{inData, "client-source", "source", "peer", "where the client address comes from: peer, header:NAME or xff", text(func(c *config) *string { return &c.ClientSource })},
+		{inRun, "client-source", "source", "peer", "where the client address comes from: peer, header:NAME or xff; management only has to know that it was said, or no anomaly policy may blacklist", text(func(c *config) *string { return &c.ClientSource })},
 		{inData, "client-trusted-hops", "n", "0", "with --client-source xff: proxies in front of Envoy that append to x-forwarded-for", number(func(c *config) *int { return &c.ClientTrustedHops }, 0, 32)},
 		{inData, "client-trusted-cidrs", "cidrs", "", "with --client-source xff: networks of the proxies to trust instead of a number of hops", cidrs(func(c *config) *[]netip.Prefix { return &c.ClientTrustedCIDRs })},
 		{inData, "address-limit", "rate", "", "limit on all requests of one client address, e.g. 200/s burst 400; off when empty; needs a true --client-source", rate(func(c *config) **limit.Limit { return &c.AddressLimit })},

@@ -215,6 +215,7 @@ func (d *deployment) newService() (*management.Service, error) {
 		Store: d.store(), Secrets: d.secrets, Random: rand.Reader, Now: time.Now, Logger: d.logger,
 		Retention: d.config.Retention, Anchors: anchors,
 		ProtectedNetworks: d.config.ProtectedNetworks,
+		ClientSourceKnown: d.config.ClientSourceSaid,
 		AcceptForeignKeys: d.config.AcceptForeignKeys,
 		Outgoing:          reach,
 		Gitea:             forge,

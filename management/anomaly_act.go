@@ -14,12 +14,14 @@ import (
 
 // act does what the policy says about a finding. It is decided once for each
 // severity of a finding, also when nothing comes of it: that a pass is
-// repeated, by this leader or the next, changes nothing. Nothing is done about
-// a finding that somebody looks after, or of which something was undone.
+// repeated, by this leader or the next, changes nothing. What was decided for a
+// time is decided anew when that is over and the finding goes on. Nothing is
+// done about a finding that somebody looks after, or of which something was
+// undone.
 func (s *Service) act(ctx context.Context, t *transaction, found *store.Anomaly) error {
 	if found.State != store.AnomalyOpen || slices.ContainsFunc(found.Actions, func(a store.AnomalyAction) bool {
-		return !a.UndoneAt.IsZero() || anomaly.Rank(a.Severity) >= anomaly.Rank(found.Severity)
-	}) {
+		return !a.UndoneAt.IsZero()
+	}) || anomaly.Decided(found.Actions, found.Severity, t.Now()) {
 		return nil
 	}
 	stored, err := t.AnomalyPolicy(ctx)
@@ -38,7 +40,7 @@ func (s *Service) act(ctx context.Context, t *transaction, found *store.Anomaly)
 	if err := s.carryOut(ctx, t, &plan, rule, found, &done); err != nil {
 		return err
 	}
-	found.Actions = append(found.Actions, done)
+	found.Actions = anomaly.Add(found.Actions, done)
 	if done.Done() {
 		found.ActedAt = t.Now()
 	}
@@ -69,25 +71,42 @@ func (s *Service) carryOut(ctx context.Context, t *transaction, plan *anomaly.Pl
 	if err != nil || carry == nil { // done says why not
 		return err
 	}
-	recent, err := t.ActedAnomalies(ctx, t.Now().Add(-time.Hour), len(anomaly.Actions())*anomaly.MostPerHour+1)
-	if err != nil {
+	switch why, err := t.capped(ctx, plan, rule.Action, found.Namespace); {
+	case err != nil:
 		return err
-	}
-	count, most := 0, plan.MostPerHour(rule.Action)
-	for i := range recent {
-		for _, a := range recent[i].Actions {
-			if a.Action == rule.Action && a.Done() && a.At.After(t.Now().Add(-time.Hour)) {
-				count++
-			}
-		}
-	}
-	if count >= most {
-		done.Outcome = anomaly.OutcomeCapped
-		done.Detail = fmt.Sprintf("%s was done %d times within an hour, which is the most it may be; look whether the detector is right", rule.Action, count)
+	case why != "":
+		*done = store.AnomalyAction{Action: done.Action, Severity: done.Severity, At: done.At, Outcome: anomaly.OutcomeCapped, Detail: why}
 		return nil
 	}
 	done.Outcome = store.AnomalyActionDone
 	return carry(ctx)
+}
+
+// capped says why an action is not done now though it could be: it was done as
+// often as it may be within an hour, or as often about keys of the namespace.
+func (t *transaction) capped(ctx context.Context, plan *anomaly.Plan, action, namespace string) (why string, err error) {
+	recent, err := t.ActedAnomalies(ctx, t.Now().Add(-time.Hour), len(anomaly.Actions())*anomaly.MostPerHour+1)
+	if err != nil {
+		return "", err
+	}
+	all, own, most := 0, 0, plan.MostPerHour(action)
+	for i := range recent {
+		for _, a := range recent[i].Actions {
+			if a.Action == action && a.Done() && a.At.After(t.Now().Add(-time.Hour)) {
+				all++
+				if recent[i].Namespace == namespace {
+					own++
+				}
+			}
+		}
+	}
+	switch {
+	case all >= most:
+		return fmt.Sprintf("%s was done %d times within an hour, which is the most it may be; look whether the detector is right", action, all), nil
+	case namespace != "" && own >= anomaly.MostOfNamespace(most):
+		return fmt.Sprintf("%s was done %d times within an hour in this namespace, half of the most it may be; look whether the detector is right", action, own), nil
+	}
+	return "", nil
 }
 
 // actOnKey answers what would throttle or suspend the key; nil when that
@@ -151,6 +170,9 @@ func (s *Service) actOnAddress(ctx context.Context, t *transaction, plan *anomal
 		done.Outcome, done.Detail = outcome, detail
 		return nil, nil
 	}
+	if !s.sourceKnown { // the policy is from before, or of another process
+		return not(anomaly.OutcomeImpossible, unsaidSource+"; "+unsaidSourceRemedy)
+	}
 	network, is := anomaly.NetworkOf(found.Subject)
 	if !is {
 		return not(anomaly.OutcomeImpossible, "the finding names no address")
@@ -168,6 +190,7 @@ func (s *Service) actOnAddress(ctx context.Context, t *transaction, plan *anomal
 		return nil, err
 	}
 	if twin, is := there.twin(network, ""); is {
+		done.Until = twin.EndsAt
 		return not(anomaly.OutcomeAlready, "rule "+twin.ID+" of the blacklist refuses it already")
 	}
 	if there.tooMuch(p, "network", []netip.Prefix{network}); len(p.fields) > 0 {

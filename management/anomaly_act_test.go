@@ -162,7 +162,7 @@ func TestWhatIsProtectedOrNotPossibleIsLeftAloneAndTheFindingSaysWhy(t *testing.
 	w := newWatched(t, rules(suspends, throttles, blacklists))
 	spared := w.limited(management.KeyCreate{})
 	p := rules(suspends, throttles, blacklists)
-	p.Never.Keys, p.Never.Namespaces, p.Never.Networks = []string{spared.KeyID}, []string{"b"}, []string{"203.0.113.0/24"}
+	p.Never.Keys, p.Never.Namespaces, p.Never.Networks = []string{spared.KeyID}, []string{"b"}, []string{"203.0.113.0/24", "::ffff:198.51.100.0/120", "::ffff:192.0.2.77"}
 	w.policy(p)
 	bare := w.key(management.KeyCreate{}).Key
 	inB := w.limited(management.KeyCreate{Namespace: "b"})
@@ -190,6 +190,7 @@ func TestWhatIsProtectedOrNotPossibleIsLeftAloneAndTheFindingSaysWhy(t *testing.
 	w.rule(management.BlacklistAdd{Network: "192.0.2.1"})
 	for subject, want := range map[string]string{
 		"address:203.0.113.7": "blacklist protected", "network:203.0.113.0/24": "blacklist protected", "address:192.0.2.1": "blacklist already",
+		"address:198.51.100.7": "blacklist protected", "address:192.0.2.77": "blacklist protected", // written as IPv6
 	} {
 		if found := w.seeAddress(subject); outcomes(found) != want {
 			t.Errorf("%s: %s, want %s", subject, outcomes(found), want)
@@ -197,11 +198,34 @@ func TestWhatIsProtectedOrNotPossibleIsLeftAloneAndTheFindingSaysWhy(t *testing.
 	}
 }
 
+// TestNoAddressIsBlacklistedWhileNobodyHasSaidWhereAddressesComeFrom: behind a
+// load balancer it would be that of everybody. A policy that is there already,
+// from a time when it was said, does no harm either.
+func TestNoAddressIsBlacklistedWhileNobodyHasSaidWhereAddressesComeFrom(t *testing.T) {
+	w := newWatched(t, rules(suspends, blacklists))
+	w.Service = w.with(func(o *management.Options) { o.ClientSourceKnown = false })
+	was, err := w.AnomalyPolicyRead(t.Context(), global)
+	must(t, err)
+	_, err = w.AnomalyPolicySet(t.Context(), global, management.AnomalyPolicySet{Policy: rules(suspends, blacklists), Version: was.Version})
+	e := refused(t, err, management.CodeInvalidInput)
+	if len(e.Fields) != 1 || e.Fields[0].Field != "actions[1].action" || !strings.Contains(e.Fields[0].Remedy, "--client-source") {
+		t.Errorf("%+v", e.Fields)
+	}
+	found := w.seeAddress("address:192.0.2.9")
+	if outcomes(found) != "blacklist impossible" || !strings.Contains(found.Actions[0].Detail, "--client-source") {
+		t.Errorf("%s: %+v", outcomes(found), found.Actions)
+	}
+	if _, all, err := w.store.CountBlacklistRules(t.Context(), ""); err != nil || all != 0 {
+		t.Errorf("%d rules, %v", all, err)
+	}
+	w.policy(rules(suspends)) // what is about keys needs no address
+}
+
 // TestADetectorThatIsWrongTakesNoPlatformDown: beyond the cap nothing is done
 // within the hour, and the findings say so.
 func TestADetectorThatIsWrongTakesNoPlatformDown(t *testing.T) {
 	p := rules(suspends)
-	p.MostPerHour = map[string]int{"suspend": 3}
+	p.MostPerHour = map[string]int{"suspend": 5} // three of one namespace
 	w := newWatched(t, p)
 	suspended := func(keys int) (n int) {
 		for range keys {
@@ -221,6 +245,70 @@ func TestADetectorThatIsWrongTakesNoPlatformDown(t *testing.T) {
 	w.advance(time.Hour)
 	if n := suspended(1); n != 1 {
 		t.Error("nothing is done an hour later either")
+	}
+}
+
+// TestOneNamespaceLeavesSomethingOfTheCapToTheOthers.
+func TestOneNamespaceLeavesSomethingOfTheCapToTheOthers(t *testing.T) {
+	p := rules(suspends)
+	p.MostPerHour = map[string]int{"suspend": 6}
+	w := newWatched(t, p)
+	done := map[string]int{}
+	for _, namespace := range []string{"a", "a", "a", "a", "a", "a", "a", "b", "b", "b", "b", "default"} {
+		k := w.limited(management.KeyCreate{Namespace: namespace})
+		if found := w.see(store.SeverityHigh, &k); outcomes(found) == "suspend done" {
+			done[namespace]++
+		} else if outcomes(found) != "suspend capped" {
+			t.Errorf("%s", outcomes(found))
+		}
+	}
+	if done["a"] != 3 || done["b"] != 3 || done["default"] != 0 {
+		t.Errorf("suspended %v, want three of each of the first two", done)
+	}
+}
+
+// TestAFindingThatGoesOnIsDecidedAnewWhenTheFirstDecisionIsOver: an address that
+// is refused for two hours and goes on is refused again, with a rule of its own,
+// and what was capped is tried after the hour. Until then nothing is repeated.
+func TestAFindingThatGoesOnIsDecidedAnewWhenTheFirstDecisionIsOver(t *testing.T) {
+	p := rules(suspends, blacklists)
+	p.MostPerHour = map[string]int{"suspend": 1}
+	w := newWatched(t, p)
+	first, second := w.limited(management.KeyCreate{}), w.limited(management.KeyCreate{})
+	w.see(store.SeverityHigh, &first)
+	w.see(store.SeverityHigh, &second)
+	w.seeAddress("address:192.0.2.9")
+	w.advance(time.Hour - time.Microsecond)
+	if found := w.see(store.SeverityHigh, &second); outcomes(found) != "suspend capped" {
+		t.Errorf("within the hour: %s", outcomes(found))
+	}
+	w.advance(time.Microsecond)
+	if found := w.see(store.SeverityHigh, &second); outcomes(found) != "suspend capped, suspend done" {
+		t.Errorf("after the hour: %s", outcomes(found))
+	}
+	w.advance(time.Hour - time.Microsecond)
+	if found := w.seeAddress("address:192.0.2.9"); outcomes(found) != "blacklist done" {
+		t.Errorf("while it is refused: %s", outcomes(found))
+	}
+	w.advance(time.Microsecond)
+	found := w.seeAddress("address:192.0.2.9")
+	if outcomes(found) != "blacklist done, blacklist done" || found.Actions[0].RuleID == found.Actions[1].RuleID || !found.Actions[1].Until.Equal(w.clock().Add(2*time.Hour)) {
+		t.Errorf("when its time is over: %+v", found.Actions)
+	}
+	for range 40 {
+		w.advance(2 * time.Hour)
+		found = w.seeAddress("address:192.0.2.9")
+	}
+	if n := len(found.Actions); n != 16 || !found.Actions[n-1].Until.Equal(w.clock().Add(2*time.Hour)) {
+		t.Errorf("of months %d actions are kept, the last of %v", n, found.Actions[n-1].At)
+	}
+	if found = w.undo(found.ID); found.Actions[len(found.Actions)-1].UndoneAt.IsZero() {
+		t.Errorf("%+v", found.Actions)
+	}
+	w.advance(2 * time.Hour)
+	before := len(found.Actions)
+	if found = w.seeAddress("address:192.0.2.9"); len(found.Actions) != before {
+		t.Errorf("what was undone was done again: %s", outcomes(found))
 	}
 }
 
@@ -312,6 +400,7 @@ func TestAPolicyThatMakesNoSenseIsRefusedFieldByField(t *testing.T) {
 		"cap of what has none":      {never(func(p *management.AnomalyPolicyDocument) { p.MostPerHour = map[string]int{"notify": 1} }), "most_per_hour"},
 		"cap below nothing":         {never(func(p *management.AnomalyPolicyDocument) { p.MostPerHour = map[string]int{"suspend": -1} }), "most_per_hour.suspend"},
 		"protects no network":       {never(func(p *management.AnomalyPolicyDocument) { p.Never.Networks = []string{"lan"} }), "never.networks[0]"},
+		"protects half of IPv6":     {never(func(p *management.AnomalyPolicyDocument) { p.Never.Networks = []string{"::ffff:0.0.0.0/95"} }), "never.networks[0]"},
 		"protects a key without id": {never(func(p *management.AnomalyPolicyDocument) { p.Never.Keys = []string{""} }), "never.keys[0]"},
 	} {
 		_, err := f.AnomalyPolicySet(t.Context(), global, management.AnomalyPolicySet{Policy: c.policy, Version: 1})

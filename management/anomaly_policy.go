@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"credence/management/anomaly"
@@ -83,7 +85,7 @@ func (s *Service) setAnomalyPolicy(ctx context.Context, a Actor, in AnomalyPolic
 	if err := ofAllNamespaces(a, anomalyPolicyWhat); err != nil {
 		return AnomalyPolicy{}, err
 	}
-	plan, err := checkAnomalyPolicy(&in.Policy)
+	plan, err := s.checkNewAnomalyPolicy(&in.Policy)
 	if err != nil {
 		return AnomalyPolicy{}, err
 	}
@@ -116,9 +118,32 @@ func (s *Service) setAnomalyPolicy(ctx context.Context, a Actor, in AnomalyPolic
 // checkAnomalyPolicy answers all that is wrong with a policy at once.
 func checkAnomalyPolicy(policy *anomaly.Policy) (anomaly.Plan, error) {
 	p := &problems{}
+	return p.anomalyPolicy(policy), p.err(anomalyPolicyWhat)
+}
+
+func (p *problems) anomalyPolicy(policy *anomaly.Policy) anomaly.Plan {
 	plan, wrong := policy.Check()
 	for _, w := range wrong {
 		p.add(w.Field, w.Problem, w.Remedy)
+	}
+	return plan
+}
+
+// What to do about a client source that nobody has said.
+const (
+	unsaidSource       = "nobody has said where the client address comes from: behind a load balancer it would be the balancer's"
+	unsaidSourceRemedy = "start the control plane with the --client-source of the data plane: peer (Envoy is at the edge), header:NAME or xff"
+)
+
+// checkNewAnomalyPolicy refuses as well what this deployment could not do
+// without harm.
+func (s *Service) checkNewAnomalyPolicy(policy *anomaly.Policy) (anomaly.Plan, error) {
+	p := &problems{}
+	plan := p.anomalyPolicy(policy)
+	for _, r := range plan.Blacklists() {
+		if !s.sourceKnown {
+			p.add(fmt.Sprintf("actions[%d].action", slices.Index(policy.Actions, r)), "cannot be blacklist: "+unsaidSource, unsaidSourceRemedy)
+		}
 	}
 	return plan, p.err(anomalyPolicyWhat)
 }

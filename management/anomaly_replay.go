@@ -77,7 +77,9 @@ func (s *Service) AnomalyReplay(ctx context.Context, a Actor, in AnomalyReplay) 
 	if err != nil {
 		return AnomalyReplayed{}, failed(what, err)
 	}
-	out.Notes = notes
+	if out.Notes = notes; !s.sourceKnown && len(plan.Blacklists()) > 0 {
+		out.Notes = append(out.Notes, "nothing would have been blacklisted: "+unsaidSource+"; "+unsaidSourceRemedy)
+	}
 	if kept := s.retention.Usage; kept > 0 && out.Since.Before(p.now.Add(-kept)) {
 		out.Notes = append(out.Notes, "minutes are kept for "+kept.String()+": what is seen in minutes was looked for from "+
 			p.now.Add(-kept).Format(time.RFC3339)+" on")

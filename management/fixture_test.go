@@ -155,7 +155,8 @@ func (f *fixture) with(change func(*management.Options)) *management.Service {
 	f.t.Helper()
 	o := management.Options{
 		Store: f.store, Secrets: f.secrets, Random: rand.Reader, Now: f.clock,
-		Logger: slog.New(slog.NewJSONHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Logger:            slog.New(slog.NewJSONHandler(f.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		ClientSourceKnown: true,
 	}
 	o.Gitea, o.N8N = f.forge(), f.flows()
 	change(&o)

@@ -34,6 +34,10 @@ type Options struct {
 	// ProtectedNetworks are what no blacklist rule may touch, unless forced: the
 	// platform's own addresses.
 	ProtectedNetworks []netip.Prefix
+	// ClientSourceKnown says that somebody has said where the data plane has the
+	// address of a client from. Without it no policy blacklists what guesses keys:
+	// behind a load balancer that would be the balancer.
+	ClientSourceKnown bool
 	// Gitea and N8N are the programs whose credentials are managed; nil for none:
 	// their connections cannot be made then.
 	Gitea *gitea.Client
@@ -54,6 +58,7 @@ type Service struct {
 	acceptsForeign bool
 	outgoing       outgoing.Options
 	protected      []netip.Prefix
+	sourceKnown    bool
 	gitea          *gitea.Client                   // nil: no client
 	n8n            *n8n.Client                     // nil: no client
 	systems        map[store.ConnectionKind]System // nil: no client
@@ -77,7 +82,8 @@ func New(o Options) (*Service, error) {
 	return &Service{
 		store: o.Store, secrets: o.Secrets, random: o.Random, now: o.Now, logger: o.Logger,
 		retention: o.Retention, anchors: o.Anchors, acceptsForeign: o.AcceptForeignKeys, outgoing: o.Outgoing, protected: o.ProtectedNetworks,
-		gitea: o.Gitea, n8n: o.N8N, systems: o.systems(),
+		sourceKnown: o.ClientSourceKnown,
+		gitea:       o.Gitea, n8n: o.N8N, systems: o.systems(),
 	}, nil
 }
 

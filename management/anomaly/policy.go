@@ -174,6 +174,11 @@ func (p *Plan) All() []Rule {
 	return all
 }
 
+// Blacklists are the rules that blacklist.
+func (p *Plan) Blacklists() []Rule {
+	return slices.DeleteFunc(slices.Clone(p.rules), func(r Rule) bool { return r.Action != ActionBlacklist })
+}
+
 // Lasts is how long the rule blacklists.
 func (p *Plan) Lasts(r Rule) time.Duration { return p.lasts[r] }
 
@@ -196,6 +201,44 @@ func (p *Plan) NeverNetwork(network netip.Prefix) (netip.Prefix, bool) {
 }
 
 func rank(s store.Severity) int { return slices.Index(store.Severities(), s) }
+
+// Over reports whether what came of an action holds no longer, so that there is
+// to be decided anew: an address is refused for a time, and a cap is of an hour.
+func Over(a *store.AnomalyAction, now time.Time) bool {
+	if a.Outcome == OutcomeCapped {
+		return !a.At.After(now.Add(-time.Hour))
+	}
+	return a.Action == ActionBlacklist && !a.Until.IsZero() && !a.Until.After(now)
+}
+
+// Decided reports whether what is to be done about a finding of the severity
+// was decided, and holds still.
+func Decided(actions []store.AnomalyAction, severity store.Severity, now time.Time) bool {
+	return slices.ContainsFunc(actions, func(a store.AnomalyAction) bool {
+		return rank(a.Severity) >= rank(severity) && !Over(&a, now)
+	})
+}
+
+// mostActions is how many actions a finding remembers of those that are over.
+const mostActions = 16
+
+// Add adds what came of an action to those of a finding. A finding can last for
+// months: of those that are over, and count for no cap any more, the oldest go.
+func Add(actions []store.AnomalyAction, done store.AnomalyAction) []store.AnomalyAction {
+	for i := 0; len(actions) >= mostActions && i < len(actions); {
+		if a := &actions[i]; a.UndoneAt.IsZero() && Over(a, done.At) && !a.At.After(done.At.Add(-time.Hour)) {
+			actions = slices.Delete(actions, i, i+1)
+		} else {
+			i++
+		}
+	}
+	return append(actions, done)
+}
+
+// MostOfNamespace is how many of the most that an action may be done within an
+// hour may be about the keys of one namespace: half, so that one in which much
+// is found leaves something to the others.
+func MostOfNamespace(most int) int { return (most + 1) / 2 }
 
 // Rank orders severities, the least first.
 func Rank(s store.Severity) int { return rank(s) }

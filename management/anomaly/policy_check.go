@@ -217,6 +217,13 @@ func (c *checker) never(plan *Plan, p *Protected) {
 			c.add(fmt.Sprintf("never.networks[%d]", i), strconv.Quote(clip(v))+" is no network", "write one as 10.0.0.0/8 or 192.0.2.1")
 			continue
 		}
+		if n.Addr().Is4In6() { // clients' addresses are compared as IPv4, and no IPv4 network touches one of IPv6
+			if n.Bits() < 96 {
+				c.add(fmt.Sprintf("never.networks[%d]", i), strconv.Quote(clip(v))+" is more than all IPv4 addresses", "write it as IPv4: 0.0.0.0/0 for all, or 10.0.0.0/8")
+				continue
+			}
+			n = netip.PrefixFrom(n.Addr().Unmap(), n.Bits()-96)
+		}
 		plan.networks = append(plan.networks, n.Masked())
 	}
 	plan.keys, plan.spaces = p.Keys, p.Namespaces

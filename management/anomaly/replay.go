@@ -222,10 +222,8 @@ func (r *replay) findings() []Replayed {
 // as far as the past tells: whether the key was refused already, or had rates
 // to throttle, it does not.
 func (r *replay) act(f *Replayed, at time.Time, done map[string][]time.Time) {
-	for i := range f.Actions {
-		if rank(f.Actions[i].Severity) >= rank(f.Severity) {
-			return
-		}
+	if Decided(f.Actions, f.Severity, at) {
+		return
 	}
 	rule, is := r.plan.Rule(f.Type, f.Severity)
 	if !is {

@@ -100,7 +100,7 @@ func deploy(tb testing.TB, change ...func(*api.Options)) *deployment {
 	flows, err := n8n.New(remote.Options{Outgoing: fakegitea.Reach(), Now: d.clock.now}, management.N8NSessions(d.store))
 	must(tb, err)
 	tb.Cleanup(flows.Close)
-	d.service, err = management.New(management.Options{Store: d.store, Secrets: secrets, Random: rand.Reader, Now: d.clock.now, Logger: logger, Outgoing: fakegitea.Reach(), Gitea: forge, N8N: flows})
+	d.service, err = management.New(management.Options{Store: d.store, Secrets: secrets, Random: rand.Reader, Now: d.clock.now, Logger: logger, Outgoing: fakegitea.Reach(), Gitea: forge, N8N: flows, ClientSourceKnown: true})
 	must(tb, err)
 	first, err := d.service.TokenBootstrap(tb.Context(), management.TokenBootstrap{})
 	must(tb, err)

@@ -65,7 +65,7 @@ func open(t *testing.T) *office {
 	must(t, err)
 	t.Cleanup(flows.Close)
 	service, err := management.New(management.Options{
-		Store: changes, Secrets: secrets, Random: rand.Reader, Now: now, Logger: logger, Outgoing: fakegitea.Reach(), Gitea: forge, N8N: flows,
+		Store: changes, Secrets: secrets, Random: rand.Reader, Now: now, Logger: logger, Outgoing: fakegitea.Reach(), Gitea: forge, N8N: flows, ClientSourceKnown: true,
 	})
 	must(t, err)
 	first, err := service.TokenBootstrap(t.Context(), management.TokenBootstrap{})
