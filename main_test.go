@@ -70,6 +70,7 @@ func TestScripts(t *testing.T) {
 }
 
 func scriptGitea(t *testing.T) func(*testscript.TestScript, bool, []string) {
+	t.Helper()
 	return func(ts *testscript.TestScript, neg bool, args []string) {
 		if neg || len(args) != 1 {
 			ts.Fatalf("usage: gitea VERSION")
@@ -81,6 +82,7 @@ func scriptGitea(t *testing.T) func(*testscript.TestScript, bool, []string) {
 }
 
 func scriptN8N(t *testing.T) func(*testscript.TestScript, bool, []string) {
+	t.Helper()
 	return func(ts *testscript.TestScript, neg bool, args []string) {
 		if neg || len(args) != 1 {
 			ts.Fatalf("usage: n8n VERSION")

@@ -81,7 +81,7 @@ func (s *Service) newConnection(ctx context.Context, t *transaction, system Syst
 		return store.Connection{}, err
 	}
 	c := store.Connection{
-		ID: id, Kind: in.Kind, Name: p.slug("name", in.Name), Namespace: in.Namespace, Description: p.description(in.Description),
+		ID: id, Kind: in.Kind, Name: p.slug(in.Name), Namespace: in.Namespace, Description: p.description(in.Description),
 		URL: p.baseURL(s.outgoing, in.URL), Account: p.account(in.Account), CA: p.authorities(in.CA), ServerName: p.serverName(in.ServerName),
 		Logins: p.logins(in.Logins), Scopes: p.widestScopes(in.Scopes), Settings: p.settings(in.Settings),
 		State: store.ConnectionActive, StateAt: t.Now(), CreatedBy: t.actor.ID, CreatedAt: t.Now(), UpdatedAt: t.Now(), Version: 1,

@@ -46,7 +46,7 @@ func FuzzWhatReachesHeadersIsVisibleASCII(f *testing.F) {
 	f.Fuzz(func(t *testing.T, value string) {
 		for name, parse := range map[string]func(p *problems){
 			"scope":       func(p *problems) { p.scopes([]string{value}) },
-			"slug":        func(p *problems) { p.slug("name", value) },
+			"slug":        func(p *problems) { p.slug(value) },
 			"namespace":   func(p *problems) { p.namespaceName(value) },
 			"environment": func(p *problems) { p.environment(value) },
 			"prefix":      func(p *problems) { p.keyPrefix(value) },

@@ -49,19 +49,19 @@ func (p *problems) contact(value string) string { return p.text("contact", value
 // slug checks the name of an owner or a plan. It stands in paths, in response
 // headers and, behind a slash, in the subject of a limit; so it is visible
 // ASCII without any separator of those.
-func (p *problems) slug(field, value string) string {
+func (p *problems) slug(value string) string {
 	const remedy = "use 1 to 128 of A-Z a-z 0-9 . _ - @ + :, beginning with a letter or digit"
 	switch {
 	case value == "":
-		p.add(field, "is missing", remedy)
+		p.add("name", "is missing", remedy)
 	case len(value) > maxSlug:
-		p.add(field, fmt.Sprintf("is %d characters long", len(value)), remedy)
+		p.add("name", fmt.Sprintf("is %d characters long", len(value)), remedy)
 	case !alphanumeric(value[0]):
-		p.add(field, "begins with "+quoted(value[:1]), remedy)
+		p.add("name", "begins with "+quoted(value[:1]), remedy)
 	default:
 		for i := range len(value) {
 			if !alphanumeric(value[i]) && !strings.ContainsRune("._-@+:", rune(value[i])) {
-				p.add(field, "holds "+quoted(value[i:i+1]), remedy)
+				p.add("name", "holds "+quoted(value[i:i+1]), remedy)
 				break
 			}
 		}

@@ -153,10 +153,10 @@ func (w *tenants) tokenOf(ctx context.Context, namespace string) string {
 	if namespace != "a" {
 		return "gtk_" + namespace
 	}
-	made, err := w.GiteaTokenCreate(ctx, onlyA, management.GiteaTokenCreate{Connection: w.forgeOf("a"), Login: "alice", Name: "mine", Scopes: []string{"read:user"}})
+	made, err := w.GiteaTokenCreate(ctx, onlyA, management.GiteaTokenCreate{Connection: w.forgeOf("a"), Login: "alice", Name: "mine", Scopes: []string{"read:user"}}) //nolint:contextcheck // not the attempt's, in which the store is gone
 	if err != nil {
 		return "gtk_a"
 	}
-	w.waiting(made.Token)
+	w.waiting(made.Token) //nolint:contextcheck // not the attempt's, in which the store is gone
 	return made.Token.ID
 }

@@ -8,7 +8,6 @@ import (
 	"credence/management/event"
 	"credence/management/n8n"
 	"credence/management/remote"
-
 	"credence/store"
 	"credence/store/credential"
 )

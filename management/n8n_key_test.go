@@ -428,14 +428,14 @@ func (w *tenants) n8nKeyOf(ctx context.Context, namespace string) string {
 	if namespace != "a" {
 		return "n8k_" + namespace
 	}
-	over := w.flowsOf("a")
+	over := w.flowsOf("a") //nolint:contextcheck // not the attempt's, in which the store is gone
 	made, err := w.N8NKeyCreate(ctx, onlyA, management.N8NKeyCreate{Connection: over, Name: "mine", Scopes: []string{"tag:list"}})
 	if err != nil {
 		return "n8k_a"
 	}
 	is := made.Key
 	is.CollectedAt = time.Time{}
-	_, err = w.store.InTx(w.t.Context(), func(ctx context.Context, tx *store.Tx) error {
+	_, err = w.store.InTx(w.t.Context(), func(ctx context.Context, tx *store.Tx) error { //nolint:contextcheck // not the attempt's, in which the store is gone
 		tx.Audit(store.AuditRecord{Actor: "system", Action: "test", Object: "test"})
 		return tx.UpdateN8NKey(ctx, is)
 	})

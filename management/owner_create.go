@@ -61,7 +61,7 @@ func (t *transaction) newOwner(ctx context.Context, in *OwnerCreate) (store.Owne
 		return store.Owner{}, err
 	}
 	owner := store.Owner{
-		Namespace: in.Namespace, Name: p.slug("name", in.Name), Description: p.description(in.Description),
+		Namespace: in.Namespace, Name: p.slug(in.Name), Description: p.description(in.Description),
 		Contact: p.contact(in.Contact), Limits: p.limits(in.Limits), Quotas: p.quotas(in.Quotas),
 		CreatedAt: t.Now(), UpdatedAt: t.Now(), Version: 1,
 	}

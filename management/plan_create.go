@@ -60,7 +60,7 @@ func (t *transaction) newPlan(ctx context.Context, in *PlanCreate) (store.Plan, 
 		return store.Plan{}, err
 	}
 	plan := store.Plan{
-		Namespace: in.Namespace, Name: p.slug("name", in.Name), Description: p.description(in.Description),
+		Namespace: in.Namespace, Name: p.slug(in.Name), Description: p.description(in.Description),
 		Limits: p.limits(in.Limits), Quotas: p.quotas(in.Quotas),
 		CreatedAt: t.Now(), UpdatedAt: t.Now(), Version: 1,
 	}

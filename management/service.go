@@ -89,7 +89,7 @@ func New(o Options) (*Service, error) {
 
 // systems are the programs that there is a client for.
 func (o *Options) systems() map[store.ConnectionKind]System {
-	all := map[store.ConnectionKind]System{}
+	all := map[store.ConnectionKind]System{} //nolint:exhaustive // those there is a client for
 	if o.Gitea != nil {
 		all[store.ConnectionGitea] = o.Gitea
 	}

@@ -29,7 +29,7 @@ func (s Shared) String() string {
 func (s Shared) MarshalBinary() ([]byte, error) { return []byte(s.String()), nil }
 
 // UnmarshalBinary reads what MarshalBinary answered.
-func (s *Shared) UnmarshalBinary(text []byte) error { //nolint:recvcheck // what is marshalled need not be addressable
+func (s *Shared) UnmarshalBinary(text []byte) error {
 	*s = SharedText(string(text))
 	return nil
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // codeTokenTextNotRepeatable marks the answer to a repeated create.
-const codeTokenTextNotRepeatable = "token_text_not_repeatable" //nolint:gosec // G101: the name of a code
+const codeTokenTextNotRepeatable = "token_text_not_repeatable"
 
 func tokenOperations() []Operation {
 	created := []management.Code{management.CodeInvalidInput, management.CodeConflict, management.CodeIdempotencyKeyReused}

@@ -47,7 +47,7 @@ func n8nConnections() connectionKind {
 }
 
 // command is a line of an example.
-func (k *connectionKind) line(verb string) string {
+func (k connectionKind) line(verb string) string {
 	return "  credence " + k.noun + " connections " + verb
 }
 

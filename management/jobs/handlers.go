@@ -24,7 +24,7 @@ type rescheduler interface {
 // Handlers answers the handler of each kind of job.
 func Handlers(service useCases, queue rescheduler) map[string]store.JobHandler {
 	handlers := make(map[string]store.JobHandler)
-	for _, d := range []due{blacklistExpire(service), rotationClose(service), reportMake(service), giteaToken(service)} {
+	for _, d := range []due{blacklistExpire(service), rotationClose(service), reportMake(service), giteaToken(service), n8nKeyTend(service)} {
 		handlers[d.kind] = d.handler(queue)
 	}
 	return handlers

@@ -14,9 +14,9 @@ import (
 	"credence/test/n8nserver"
 )
 
-// real are the folders of programs that make test-n8n has installed; without
+// realN8N are the folders of programs that make test-n8n has installed; without
 // any the suite runs on the fakes alone.
-var real = flag.String("n8n", "", "folders of real n8n to try, separated by blanks") //nolint:gochecknoglobals // a flag
+var realN8N = flag.String("n8n", "", "folders of real n8n to try, separated by blanks")
 
 // TestTheContract tries every recorded row on both fakes, and then the client.
 func TestTheContract(t *testing.T) {
@@ -28,10 +28,10 @@ func TestTheContract(t *testing.T) {
 
 // TestTheContractOfTheRealN8N is the same on the programs that were named.
 func TestTheContractOfTheRealN8N(t *testing.T) {
-	if *real == "" {
+	if *realN8N == "" {
 		return // make test-n8n
 	}
-	for folder := range strings.FieldsSeq(*real) {
+	for folder := range strings.FieldsSeq(*realN8N) {
 		server := n8nserver.StartReal(t, folder)
 		t.Run(server.Text, func(t *testing.T) {
 			f := &fixture{T: t, clock: &clock{now: time.Now(), real: true}, sessions: &sessions{}, target: targetAt(server.URL)}

@@ -38,15 +38,17 @@ func TestWhatCanBeBehindAnAddress(t *testing.T) {
 		"a proxy that forbids":        {page(403, "text/html", "<html>"), remote.Forbidden, "may not"},
 		"a proxy without n8n":         {page(502, "text/html", "<html>"), remote.Unavailable, "502"},
 		"n8n that is being installed": {page(503, "text/html", "<html>"), remote.Unavailable, "503"},
-		"a redirect":                  {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://elsewhere.example/", 301) }, remote.Redirected, "give the connection the address"},
-		"a redirect without an aim":   {page(302, "text/html", ""), remote.Redirected, "give the connection the address"},
+		"a redirect": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "https://elsewhere.example/", http.StatusMovedPermanently)
+		}, remote.Redirected, "give the connection the address"},
+		"a redirect without an aim": {page(302, "text/html", ""), remote.Redirected, "give the connection the address"},
 	} {
 		t.Run(title, func(t *testing.T) {
 			f := newFixture(t, n8nserver.New)
 			server := httptest.NewServer(c.server)
 			t.Cleanup(server.Close)
 			_, err := f.client.Check(t.Context(), f.at(server.URL))
-			if p := f.wants(err, c.kind); !strings.Contains(p.Message+p.Kind.Remedy(), c.says) {
+			if p := f.failure(err, c.kind); !strings.Contains(p.Message+p.Kind.Remedy(), c.says) {
 				t.Errorf("says %q and %q, not %q", p.Message, p.Kind.Remedy(), c.says)
 			}
 			if strings.Contains(err.Error(), server.URL) || strings.Contains(err.Error(), n8nserver.Password) {
@@ -61,11 +63,11 @@ func TestNobodyThere(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close()
 	_, err := f.client.Check(t.Context(), f.at(server.URL))
-	if p := f.wants(err, remote.Unavailable); p.Uncertain {
+	if p := f.failure(err, remote.Unavailable); p.Uncertain {
 		t.Error("nothing was sent, and it is said to be uncertain")
 	}
 	_, err = f.newClientBy(f.clock.Now, f.clock.Wait, outgoing.Options{}).Check(t.Context(), f.target)
-	if p := f.wants(err, remote.AddressRefused); !strings.Contains(p.Kind.Remedy(), "outgoing-allow") {
+	if p := f.failure(err, remote.AddressRefused); !strings.Contains(p.Kind.Remedy(), "outgoing-allow") {
 		t.Errorf("says %q", p)
 	}
 }
@@ -75,7 +77,7 @@ func TestACertificateThatNobodyTrusts(t *testing.T) {
 	server := httptest.NewTLSServer(http.NotFoundHandler())
 	t.Cleanup(server.Close)
 	_, err := f.client.Check(t.Context(), f.at(server.URL))
-	if p := f.wants(err, remote.CertificateRejected); !strings.Contains(p.Kind.Remedy(), "authority") {
+	if p := f.failure(err, remote.CertificateRejected); !strings.Contains(p.Kind.Remedy(), "authority") {
 		t.Errorf("says %q", p.Message)
 	}
 	_, err = f.client.Check(t.Context(), f.at(strings.Replace(f.n8n.URL, "http:", "https:", 1)))
@@ -166,7 +168,7 @@ func TestWhatIsTooOldIsRefusedClearly(t *testing.T) {
 		case ok:
 			f.ok(err)
 		default:
-			if p := f.wants(err, remote.UnexpectedAnswer); !strings.Contains(p.Message, version) || !strings.Contains(p.Message, "update it") {
+			if p := f.failure(err, remote.UnexpectedAnswer); !strings.Contains(p.Message, version) || !strings.Contains(p.Message, "update it") {
 				t.Errorf("says %q", p.Message)
 			}
 			if f.n8n.Calls("GET /rest/api-keys") != 0 {

@@ -97,12 +97,6 @@ func (s *sessions) kept() n8n.Session {
 	return s.is
 }
 
-func (s *sessions) keep(is n8n.Session) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.is = is
-}
-
 // fixture is a client and the n8n that it speaks with.
 type fixture struct {
 	*testing.T
@@ -174,7 +168,7 @@ func (f *fixture) made(label string, scopes ...string) n8n.Made {
 }
 
 // wants checks the kind of an error.
-func (f *fixture) wants(err error, kind remote.Kind) *remote.Error {
+func (f *fixture) wants(err error, kind remote.Kind) {
 	f.Helper()
 	p, ok := errors.AsType[*remote.Error](err)
 	if !ok || p.Kind != kind {
@@ -183,6 +177,13 @@ func (f *fixture) wants(err error, kind remote.Kind) *remote.Error {
 	if p.Message == "" {
 		f.Errorf("%s does not say what to do", kind)
 	}
+}
+
+// failure is that of the kind which is wanted.
+func (f *fixture) failure(err error, kind remote.Kind) *remote.Error {
+	f.Helper()
+	f.wants(err, kind)
+	p, _ := errors.AsType[*remote.Error](err)
 	return p
 }
 

@@ -110,7 +110,7 @@ func TestACreateThatWasNotAnsweredIsNotRepeated(t *testing.T) {
 				if f.n8n.Calls("POST /rest/api-keys") != 1 {
 					f.Fatalf("%d creates, want 1", f.n8n.Calls("POST /rest/api-keys"))
 				}
-				p := f.wants(err, remote.KindOf(err))
+				p := f.failure(err, remote.KindOf(err))
 				if p.Uncertain != (p.Kind != remote.Redirected) {
 					f.Errorf("%s is uncertain: %v", p.Kind, p.Uncertain)
 				}
@@ -136,7 +136,7 @@ func TestARotationThatWasNotAnsweredIsSimplyDoneAgain(t *testing.T) {
 	first := f.made("ci-bot-7f3a9c")
 	f.n8n.Disrupt("POST", "/rest/api-keys/", n8nserver.LoseAnswer)
 	_, err := f.client.Rotate(t.Context(), f.target, first.Key.ID)
-	if p := f.wants(err, remote.Unavailable); !p.Uncertain {
+	if p := f.failure(err, remote.Unavailable); !p.Uncertain {
 		t.Error("it is not said that it may have happened")
 	}
 	if v := f.client.Verify(t.Context(), f.target, first.Secret); v.Outcome != remote.Invalid {

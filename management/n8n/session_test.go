@@ -149,7 +149,7 @@ func TestARefusedCredentialIsNotTriedAgainUntilSomebodySaysSo(t *testing.T) {
 		f.n8n.SetPassword("changed")
 		for range 5 {
 			_, err := f.client.List(f.Context(), f.target)
-			if p := f.wants(err, remote.CredentialRejected); !strings.Contains(p.Message, "caps lock") {
+			if p := f.failure(err, remote.CredentialRejected); !strings.Contains(p.Message, "caps lock") {
 				f.Errorf("remote text %q", p.Message)
 			}
 		}
@@ -172,7 +172,7 @@ func TestTooManyLoginsAreWaitedForWithoutTryingMore(t *testing.T) {
 	versions(t, func(f *fixture) {
 		f.n8n.Disrupt("POST", "/rest/login", n8nserver.TooMany(57))
 		_, err := f.client.List(f.Context(), f.target)
-		if p := f.wants(err, remote.RateLimited); !strings.Contains(p.Message, "Too many") && !strings.Contains(p.Message, "57s") {
+		if p := f.failure(err, remote.RateLimited); !strings.Contains(p.Message, "Too many") && !strings.Contains(p.Message, "57s") {
 			f.Errorf("says %q", p.Message)
 		}
 		if _, err := f.client.List(f.Context(), f.target); remote.KindOf(err) != remote.RateLimited || f.logins() != 1 {
@@ -215,7 +215,7 @@ func TestASecondFactor(t *testing.T) {
 				f.ok(err)
 				return
 			}
-			if p := f.wants(err, c.kind); !strings.Contains(p.Message, c.text) {
+			if p := f.failure(err, c.kind); !strings.Contains(p.Message, c.text) {
 				t.Errorf("says %q", p.Message)
 			}
 		})

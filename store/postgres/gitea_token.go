@@ -120,5 +120,5 @@ func (w *writer) DeleteGiteaTokens(ctx context.Context, connectionID string) (in
 	if err != nil {
 		return 0, fmt.Errorf("delete gitea tokens of %q: %w", connectionID, err)
 	}
-	return int(n), nil
+	return n, nil
 }

@@ -120,5 +120,5 @@ func (w *writer) DeleteN8NKeys(ctx context.Context, connectionID string) (int, e
 	if err != nil {
 		return 0, fmt.Errorf("delete n8n keys of %q: %w", connectionID, err)
 	}
-	return int(n), nil
+	return n, nil
 }

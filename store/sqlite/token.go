@@ -9,7 +9,7 @@ import (
 	"credence/store/credential"
 )
 
-const tokenColumns = "token_id, name, role, namespaces, token_hash, expires_at, revoked_at, created_by, created_at, last_used_at" //nolint:gosec // G101: names of columns
+const tokenColumns = "token_id, name, role, namespaces, token_hash, expires_at, revoked_at, created_by, created_at, last_used_at"
 
 func scanToken(r row, t *store.Token) error {
 	return r.Scan(&t.ID, &t.Name, &t.Role, items[string]{&t.Namespaces}, hash{(*[32]byte)(&t.Hash)},

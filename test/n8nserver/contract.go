@@ -112,7 +112,7 @@ func Contract(t *testing.T, on *Target) { //nolint:thelper // it is the test
 	}
 	id, key := made.text(t, "id"), made.text(t, "rawApiKey")
 	t.Run("a create shows the secret once, and how it is masked", func(t *testing.T) { createRow(t, on, made) })
-	rows := append(refusals(id), reads(on, key)...)
+	rows := append(refusals(id), reads(key)...)
 	for i := range rows {
 		r := &rows[i]
 		if on.Version.Before(r.since.Major, r.since.Minor) || r.until != (Version{}) && !on.Version.Before(r.until.Major, r.until.Minor) {
@@ -195,7 +195,7 @@ func refusals(id string) []row {
 }
 
 // reads are the rows of what only looks; key may do no more than tag:list.
-func reads(on *Target, key string) []row {
+func reads(key string) []row {
 	by := func(path, key string) call {
 		return call{method: "GET", path: path, stranger: true, header: map[string]string{"X-N8N-API-KEY": key}}
 	}

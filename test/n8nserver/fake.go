@@ -139,10 +139,11 @@ func say(w http.ResponseWriter, status int, body any) {
 	}
 }
 
+// page is not for browsers: tests alone ask for it.
 func page(w http.ResponseWriter, status int, body string) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = io.WriteString(w, "<!DOCTYPE html>\n<html lang=\"en\"><body><pre>"+body+"</pre></body></html>\n")
+	_, _ = io.WriteString(w, "<!DOCTYPE html>\n<html lang=\"en\"><body><pre>"+body+"</pre></body></html>\n") //nolint:gosec // G705: as recorded
 }
 
 // cannot is what Express says of a path that it does not know.
@@ -270,7 +271,7 @@ func (f *Fake) set(change func()) {
 }
 
 // How is a way to fail.
-type How func(f *Fake, w http.ResponseWriter, r *http.Request, real http.Handler)
+type How func(f *Fake, w http.ResponseWriter, r *http.Request, handler http.Handler)
 
 type interruption struct {
 	method, path string
@@ -278,7 +279,7 @@ type interruption struct {
 }
 
 // interrupted reports whether the call was answered by an interruption.
-func (f *Fake) interrupted(w http.ResponseWriter, r *http.Request, real http.Handler) bool {
+func (f *Fake) interrupted(w http.ResponseWriter, r *http.Request, handler http.Handler) bool {
 	f.mu.Lock()
 	var how How
 	for i, is := range f.next {
@@ -292,13 +293,13 @@ func (f *Fake) interrupted(w http.ResponseWriter, r *http.Request, real http.Han
 	if how == nil {
 		return false
 	}
-	how(f, w, r, real)
+	how(f, w, r, handler)
 	return true
 }
 
 // LoseAnswer does what is asked and cuts the connection before it is answered.
-func LoseAnswer(_ *Fake, _ http.ResponseWriter, r *http.Request, real http.Handler) {
-	real.ServeHTTP(httptest.NewRecorder(), r)
+func LoseAnswer(_ *Fake, _ http.ResponseWriter, r *http.Request, handler http.Handler) {
+	handler.ServeHTTP(httptest.NewRecorder(), r)
 	panic(http.ErrAbortHandler)
 }
 
@@ -317,10 +318,10 @@ func Hang(f *Fake, _ http.ResponseWriter, r *http.Request, _ http.Handler) {
 // DoAndHang does what is asked and never answers. Done is closed when it is
 // done.
 func DoAndHang(done chan<- struct{}) How {
-	return func(f *Fake, w http.ResponseWriter, r *http.Request, real http.Handler) {
-		real.ServeHTTP(httptest.NewRecorder(), r)
+	return func(f *Fake, w http.ResponseWriter, r *http.Request, handler http.Handler) {
+		handler.ServeHTTP(httptest.NewRecorder(), r)
 		close(done)
-		Hang(f, w, r, real)
+		Hang(f, w, r, handler)
 	}
 }
 
@@ -350,8 +351,8 @@ func Status(status int) How {
 
 // StatusAfter does what is asked and answers a page with that status.
 func StatusAfter(status int) How {
-	return func(_ *Fake, w http.ResponseWriter, r *http.Request, real http.Handler) {
-		real.ServeHTTP(httptest.NewRecorder(), r)
+	return func(_ *Fake, w http.ResponseWriter, r *http.Request, handler http.Handler) {
+		handler.ServeHTTP(httptest.NewRecorder(), r)
 		page(w, status, http.StatusText(status))
 	}
 }
@@ -386,29 +387,29 @@ func Unauthorized(_ *Fake, w http.ResponseWriter, _ *http.Request, _ http.Handle
 
 // Late says that a call has arrived, and goes on with it when it is told to.
 func Late(arrived chan<- struct{}, goOn <-chan struct{}) How {
-	return func(f *Fake, w http.ResponseWriter, r *http.Request, real http.Handler) {
+	return func(f *Fake, w http.ResponseWriter, r *http.Request, handler http.Handler) {
 		close(arrived)
 		select {
 		case <-goOn:
 		case <-f.ended:
 		}
-		real.ServeHTTP(w, r)
+		handler.ServeHTTP(w, r)
 	}
 }
 
 // After answers, and then does something.
 func After(then func()) How {
-	return func(_ *Fake, w http.ResponseWriter, r *http.Request, real http.Handler) {
-		real.ServeHTTP(w, r)
+	return func(_ *Fake, w http.ResponseWriter, r *http.Request, handler http.Handler) {
+		handler.ServeHTTP(w, r)
 		then()
 	}
 }
 
 // ArriveAndHang says that a call has arrived, and never answers it.
 func ArriveAndHang(arrived chan<- struct{}) How {
-	return func(f *Fake, w http.ResponseWriter, r *http.Request, real http.Handler) {
+	return func(f *Fake, w http.ResponseWriter, r *http.Request, handler http.Handler) {
 		close(arrived)
-		Hang(f, w, r, real)
+		Hang(f, w, r, handler)
 	}
 }
 
@@ -435,11 +436,13 @@ func (f *Fake) Version() Version { return f.version }
 
 // Before does something before a call is answered by how.
 func Before(first func(), how How) How {
-	return func(f *Fake, w http.ResponseWriter, r *http.Request, real http.Handler) {
+	return func(f *Fake, w http.ResponseWriter, r *http.Request, handler http.Handler) {
 		first()
-		how(f, w, r, real)
+		how(f, w, r, handler)
 	}
 }
 
 // Pass answers as if nothing were amiss.
-func Pass(_ *Fake, w http.ResponseWriter, r *http.Request, real http.Handler) { real.ServeHTTP(w, r) }
+func Pass(_ *Fake, w http.ResponseWriter, r *http.Request, handler http.Handler) {
+	handler.ServeHTTP(w, r)
+}

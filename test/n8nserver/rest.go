@@ -96,7 +96,7 @@ func (f *Fake) session(w http.ResponseWriter, r *http.Request) bool {
 func (f *Fake) signed(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if !f.session(w, r) {
-			http.SetCookie(w, &http.Cookie{Name: "n8n-auth", Path: "/", Expires: time.Unix(0, 0)})
+			http.SetCookie(w, &http.Cookie{Name: "n8n-auth", Path: "/", Expires: time.Unix(0, 0)}) //nolint:gosec // G124: as recorded
 			say(w, 401, object{"status": "error", "message": "Unauthorized"})
 			return
 		}
@@ -308,7 +308,8 @@ func (f *Fake) list(w http.ResponseWriter, r *http.Request) {
 	}
 	if label := strings.ToLower(q.Get("label")); label != "" {
 		items = slices.DeleteFunc(slices.Clone(items), func(o object) bool {
-			return !strings.Contains(strings.ToLower(o["label"].(string)), label) //nolint:forcetypeassert // wire
+			is, _ := o["label"].(string)
+			return !strings.Contains(strings.ToLower(is), label)
 		})
 	}
 	for _, o := range items {
