@@ -34,7 +34,8 @@ type ConnectionChanged struct {
 
 // ConnectionUpdate changes where a connection leads, its credential or what it
 // may be used for. Only global actors may. A credential is never sent to
-// another address than the one it was given for, so another URL needs it anew.
+// another address than the one it was given for, so another URL needs it anew;
+// while credentials that were made over it are known it keeps its URL.
 // What was made over the connection before stays as it is.
 func (s *Service) ConnectionUpdate(ctx context.Context, a Actor, in ConnectionUpdate) (ConnectionChanged, error) {
 	what := connectionName(in.Kind, in.Name)
@@ -57,6 +58,9 @@ func (s *Service) ConnectionUpdate(ctx context.Context, a Actor, in ConnectionUp
 		if err != nil {
 			return ConnectionChanged{}, err
 		}
+		if err := t.keepConnectionPlace(ctx, &before, &after); err != nil {
+			return ConnectionChanged{}, err
+		}
 		d := changedFacts(connectionFacts(&before), connectionFacts(&after))
 		if in.Credential.present {
 			if err := s.sealCredential(&after, in.Credential.value); err != nil {
@@ -77,6 +81,26 @@ func (s *Service) ConnectionUpdate(ctx context.Context, a Actor, in ConnectionUp
 		return ConnectionChanged{Connection: after, Changed: true}, nil
 	})
 	return out, err
+}
+
+// keepConnectionPlace refuses another URL while credentials are known that were
+// made over the connection: they would be looked for, tried out and deleted at
+// a server that never had them.
+func (t *transaction) keepConnectionPlace(ctx context.Context, before, after *store.Connection) error {
+	if after.URL == before.URL {
+		return nil
+	}
+	one := store.Page{Limit: 1}
+	tokens, _, err := t.GiteaTokens(ctx, store.GiteaTokenFilter{ConnectionID: before.ID}, one)
+	if err != nil {
+		return err
+	}
+	keys, _, err := t.N8NKeys(ctx, store.N8NKeyFilter{ConnectionID: before.ID}, one)
+	if err == nil && len(tokens)+len(keys) > 0 {
+		err = refuse(CodeInUse, "%s: url cannot be changed while credentials are known that were made over it: they are at the old address; make another connection for the new one, or delete them first",
+			connectionName(before.Kind, before.Name))
+	}
+	return err
 }
 
 // patchedConnection is the connection as the update wants it, checked.

@@ -157,7 +157,7 @@ func (s *Service) giteaSecret(t *store.GiteaToken) (credential.Text, error) {
 	if len(t.Secret) == 0 {
 		return credential.Text{}, refuse(CodeConflict, "%s: its secret is not known here: it was made elsewhere", giteaTokenName(t.ID))
 	}
-	plain, err := s.store.Open(t.Secret, store.GiteaTokenAssociatedData(t.ID))
+	plain, err := s.store.Open(t.Secret, store.GiteaTokenAssociatedData(t.ConnectionID, t.ID))
 	if err != nil {
 		return credential.Text{}, &Error{Code: CodeInternal, Message: giteaTokenName(t.ID) + ": its secret cannot be opened with the keyset of this server; rotate it", cause: err}
 	}

@@ -131,6 +131,7 @@ func (s *Service) giteaLogins(ctx context.Context, c *store.Connection) ([]strin
 func (s *Service) compareGiteaUser(ctx context.Context, a Actor, f *forge, login string) (found []store.GiteaToken, looked bool, err error) {
 	began := s.now()
 	var there []gitea.Token
+	var id int64
 	switch user, err := f.Find(ctx, f.target, login); {
 	case remote.KindOf(err) == remote.NotFound:
 	case err != nil:
@@ -138,13 +139,13 @@ func (s *Service) compareGiteaUser(ctx context.Context, a Actor, f *forge, login
 	case user.Admin || !user.Person:
 		return nil, false, nil
 	default:
-		login = user.Login
+		login, id = user.Login, user.ID
 		if there, err = f.List(ctx, f.target, login); err != nil {
 			return nil, false, err
 		}
 	}
 	_, _, err = transact(ctx, s, a, connectionName(f.connection.Kind, f.connection.Name), func(ctx context.Context, t *transaction) (struct{}, error) {
-		d := &drift{service: s, transaction: t, connection: &f.connection, login: login, began: began, there: map[int64]*gitea.Token{}}
+		d := &drift{service: s, transaction: t, connection: &f.connection, login: login, userID: id, began: began, there: map[int64]*gitea.Token{}}
 		for i := range there {
 			d.there[there[i].ID] = &there[i]
 		}
@@ -162,6 +163,7 @@ type drift struct {
 	service    *Service
 	connection *store.Connection
 	login      string
+	userID     int64
 	began      time.Time
 	there      map[int64]*gitea.Token // by id; what is known is taken out
 	making     []string               // names whose fate is found out elsewhere
@@ -258,7 +260,7 @@ func (d *drift) strangers(ctx context.Context) error {
 		}
 		is := store.GiteaToken{
 			ID: own, ConnectionID: d.connection.ID, Namespace: d.connection.Namespace, GiteaTokenID: id, TokenName: orDefault(there.Name, "(none)"),
-			Login: d.login, Scopes: there.Scopes, LastEight: there.LastEight, State: store.GiteaTokenStranger, StateAt: d.Now(),
+			Login: d.login, UserID: d.userID, Scopes: there.Scopes, LastEight: there.LastEight, State: store.GiteaTokenStranger, StateAt: d.Now(),
 			Seen:      store.GiteaTokenSeen{ListedAt: d.Now(), ServerScopes: there.Scopes, LastUsedAt: there.LastUsedAt},
 			CreatedBy: "unknown", CreatedAt: d.Now(), UpdatedAt: d.Now(), Version: 1,
 		}

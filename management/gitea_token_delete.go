@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"credence/management/event"
+	"credence/management/gitea"
 	"credence/management/remote"
 	"credence/store"
 )
@@ -49,6 +50,9 @@ func (s *Service) intendGiteaDeletion(ctx context.Context, a Actor, id string) (
 		case store.GiteaTokenActive, store.GiteaTokenWidened, store.GiteaTokenMissing, store.GiteaTokenStranger, store.GiteaTokenDeleting:
 		}
 		t.recordGiteaToken("gitea_token.delete", &is, details{Before: giteaTokenFacts(&is)})
+		if is.State == store.GiteaTokenDeleting { // it has its job already
+			return is, nil
+		}
 		is.State, is.StateAt, is.UpdatedAt = store.GiteaTokenDeleting, t.Now(), t.Now()
 		if err := t.UpdateGiteaToken(ctx, is); err != nil {
 			return is, err
@@ -59,6 +63,42 @@ func (s *Service) intendGiteaDeletion(ctx context.Context, a Actor, id string) (
 	return out, err
 }
 
+// removeGiteaToken deletes a token on the server, under the login that its user
+// has now. Another server, or a restored one, says as well that it has no such
+// token; where its secret is here, that decides.
+func (s *Service) removeGiteaToken(ctx context.Context, f *forge, is *store.GiteaToken) error {
+	login, err := is.Login, error(nil)
+	if is.UserID != 0 {
+		login, err = f.LoginOf(ctx, f.target, is.UserID)
+	}
+	if err == nil {
+		err = f.Delete(ctx, f.target, login, is.GiteaTokenID)
+	}
+	if remote.KindOf(err) != remote.NotFound || len(is.Secret) == 0 {
+		return absent(err)
+	}
+	secret, err := s.giteaSecret(is)
+	if err != nil {
+		return err
+	}
+	switch v := f.Verify(ctx, f.target, gitea.Claim{Secret: secret}); v.Outcome {
+	case remote.Invalid:
+		return nil
+	case remote.Valid, remote.ValidLimited, remote.Blocked:
+		return refuse(CodeConflict, "%s: the server says that it has no such token, and its secret works there all the same; it is kept: delete it on the server, under whatever id and user it has there", giteaTokenName(is.ID))
+	case remote.Unknown:
+	}
+	return f.target.Fail(remote.Unavailable, 0, "says that it has no such token, and whether its secret still works could not be seen")
+}
+
+// absent takes what is not there for deleted.
+func absent(err error) error {
+	if remote.KindOf(err) == remote.NotFound {
+		return nil
+	}
+	return err
+}
+
 // deleteTime bounds deleting and writing down that it was done.
 const deleteTime = 45 * time.Second
 
@@ -67,7 +107,7 @@ func (s *Service) endGiteaToken(ctx context.Context, a Actor, f *forge, is *stor
 	lasting, cancel := context.WithTimeout(context.WithoutCancel(ctx), deleteTime)
 	defer cancel()
 	if is.GiteaTokenID != 0 {
-		if err := f.Delete(lasting, f.target, is.Login, is.GiteaTokenID); err != nil {
+		if err := s.removeGiteaToken(lasting, f, is); err != nil {
 			return s.calledBack(lasting, &f.connection, err)
 		}
 	}

@@ -33,7 +33,7 @@ func (s *Service) mintGiteaToken(ctx context.Context, a Actor, f *forge, intent 
 	}
 	if err != nil {
 		// Nobody will ever hold its secret. If this fails, the job finds it.
-		return store.GiteaToken{}, credential.Text{}, errors.Join(err, f.Delete(lasting, f.target, intent.Login, made.ID))
+		return store.GiteaToken{}, credential.Text{}, errors.Join(err, absent(f.Delete(lasting, f.target, intent.Login, made.ID)))
 	}
 	return is, made.Secret, nil
 }
@@ -74,7 +74,14 @@ func (s *Service) forgetGiteaIntent(ctx context.Context, a Actor, intent *store.
 		if err := t.UpdateGiteaToken(ctx, before); err != nil {
 			return struct{}{}, err
 		}
-		return struct{}{}, t.Enqueue(ctx, store.GiteaTokenJob(before.ID, t.Now().Add(giteaLater)))
+		at := giteaTokenDue(&before)
+		if at.IsZero() || action == "gitea_token.refuse" && a.ID == giteaActor().ID {
+			return struct{}{}, nil // the job that was refused says itself when to try again
+		}
+		if soon := t.Now().Add(giteaLater); at.Before(soon) {
+			at = soon
+		}
+		return struct{}{}, t.Enqueue(ctx, store.GiteaTokenJob(before.ID, at))
 	})
 	if gone(err) {
 		return nil
@@ -84,7 +91,7 @@ func (s *Service) forgetGiteaIntent(ctx context.Context, a Actor, intent *store.
 
 // settleGiteaToken writes down that the token was made.
 func (s *Service) settleGiteaToken(ctx context.Context, a Actor, intent *store.GiteaToken, made *gitea.Created, collected bool) (store.GiteaToken, error) {
-	sealed, err := s.store.Seal([]byte(made.Secret.Reveal()), store.GiteaTokenAssociatedData(intent.ID))
+	sealed, err := s.store.Seal([]byte(made.Secret.Reveal()), store.GiteaTokenAssociatedData(intent.ConnectionID, intent.ID))
 	if err != nil {
 		return store.GiteaToken{}, err
 	}

@@ -16,6 +16,16 @@ const (
 	giteaLater = 5 * time.Minute  // after the server could not be asked
 )
 
+// latest is how long it takes at most until something that failed is tried
+// again.
+const latest = time.Hour
+
+// tryLater is when to try again what has been due since an instant: after as
+// long as it has been due, so that the pauses double, within bounds.
+func tryLater(now, since time.Time) time.Time {
+	return now.Add(min(max(now.Sub(since), giteaLater), latest))
+}
+
 // GiteaTokenTend does what is due for one token, and answers when to call
 // again; the zero time when nothing is left. It may run any number of times.
 //
@@ -40,7 +50,7 @@ func (s *Service) GiteaTokenTend(ctx context.Context, id string) (again time.Tim
 		return time.Time{}, err
 	}
 	if !c.Usable() {
-		return now.Add(giteaLater), nil
+		return s.giteaTokenAgain(ctx, &is)
 	}
 	f, err := s.giteaForge(c)
 	if err != nil {
@@ -57,7 +67,33 @@ func (s *Service) GiteaTokenTend(ctx context.Context, id string) (again time.Tim
 	}
 	if err != nil {
 		s.logger.LogAttrs(ctx, slog.LevelWarn, "gitea token is tended later", slog.String("token_id", id), slog.String("state", string(is.State)), slog.Any("error", err))
-		return now.Add(giteaLater), nil
+		return s.giteaTokenAgain(ctx, &is)
+	}
+	return again, nil
+}
+
+// giteaTokenAgain is when to tend a token again of which something failed. What
+// the attempt has left is not tried again from here: whoever changed its state,
+// or has another take over from it, has put a job in the queue for it, and two
+// would become more with every failure.
+func (s *Service) giteaTokenAgain(ctx context.Context, was *store.GiteaToken) (time.Time, error) {
+	is, err := s.store.GiteaToken(ctx, was.ID)
+	if errors.Is(err, store.ErrNotFound) || err == nil && is.State != was.State {
+		return time.Time{}, nil
+	}
+	if err != nil {
+		return time.Time{}, err
+	}
+	now, since := s.now(), is.StateAt
+	if is.Lives() {
+		since = giteaTokenDue(&is)
+		if since.IsZero() || since.After(now) {
+			return since, nil
+		}
+	}
+	again := tryLater(now, since)
+	if is.Lives() && is.ExpiresAt.After(now) && is.ExpiresAt.Before(again) {
+		again = is.ExpiresAt
 	}
 	return again, nil
 }
@@ -76,7 +112,7 @@ func (s *Service) reconcileGiteaToken(ctx context.Context, f *forge, intent *sto
 		if all[i].Name != intent.TokenName {
 			continue
 		}
-		if err := f.Delete(ctx, f.target, intent.Login, all[i].ID); err != nil {
+		if err := absent(f.Delete(ctx, f.target, intent.Login, all[i].ID)); err != nil {
 			return time.Time{}, s.calledBack(ctx, &f.connection, err)
 		}
 		return time.Time{}, s.forgetGiteaIntent(ctx, giteaActor(), intent, "gitea_token.reconcile")
@@ -94,7 +130,7 @@ func (s *Service) ageGiteaToken(ctx context.Context, f *forge, is *store.GiteaTo
 		if _, err := s.rotateGiteaToken(ctx, giteaActor(), GiteaTokenRotate{ID: is.ID}, false); err != nil {
 			return time.Time{}, err
 		}
-		return is.ExpiresAt, nil // the end of the overlap has a job of its own
+		return time.Time{}, nil // the end of the overlap has a job of its own
 	}
 	ending, err := s.intendGiteaDeletion(ctx, giteaActor(), is.ID)
 	if err != nil {

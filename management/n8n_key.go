@@ -138,7 +138,7 @@ func (s *Service) n8nSecret(t *store.N8NKey) (credential.Text, error) {
 	if len(t.Secret) == 0 {
 		return credential.Text{}, refuse(CodeConflict, "%s: its secret is not known here: it was made elsewhere", n8nKeyName(t.ID))
 	}
-	plain, err := s.store.Open(t.Secret, store.N8NKeyAssociatedData(t.ID))
+	plain, err := s.store.Open(t.Secret, store.N8NKeyAssociatedData(t.ConnectionID, t.ID))
 	if err != nil {
 		return credential.Text{}, &Error{Code: CodeInternal, Message: n8nKeyName(t.ID) + ": its secret cannot be opened with the keyset of this server; rotate it", cause: err}
 	}

@@ -49,6 +49,9 @@ func (s *Service) intendN8NDeletion(ctx context.Context, a Actor, id string) (st
 		case store.N8NKeyActive, store.N8NKeyWidened, store.N8NKeyMissing, store.N8NKeyStranger, store.N8NKeyDeleting:
 		}
 		t.recordN8NKey("n8n_key.delete", &is, details{Before: n8nKeyFacts(&is)})
+		if is.State == store.N8NKeyDeleting { // it has its job already
+			return is, nil
+		}
 		is.State, is.StateAt, is.UpdatedAt = store.N8NKeyDeleting, t.Now(), t.Now()
 		if err := t.UpdateN8NKey(ctx, is); err != nil {
 			return is, err

@@ -75,7 +75,14 @@ func (s *Service) forgetN8NIntent(ctx context.Context, a Actor, intent *store.N8
 		if err := t.UpdateN8NKey(ctx, before); err != nil {
 			return struct{}{}, err
 		}
-		return struct{}{}, t.Enqueue(ctx, store.N8NKeyJob(before.ID, t.Now().Add(n8nLater)))
+		at := n8nKeyDue(&before)
+		if at.IsZero() || action == "n8n_key.refuse" && a.ID == n8nActor().ID {
+			return struct{}{}, nil // the job that was refused says itself when to try again
+		}
+		if soon := t.Now().Add(n8nLater); at.Before(soon) {
+			at = soon
+		}
+		return struct{}{}, t.Enqueue(ctx, store.N8NKeyJob(before.ID, at))
 	})
 	if gone(err) {
 		return nil
@@ -85,7 +92,7 @@ func (s *Service) forgetN8NIntent(ctx context.Context, a Actor, intent *store.N8
 
 // settleN8NKey writes down that the key was made.
 func (s *Service) settleN8NKey(ctx context.Context, a Actor, intent *store.N8NKey, made *n8n.Made, collected bool) (store.N8NKey, error) {
-	sealed, err := s.store.Seal([]byte(made.Secret.Reveal()), store.N8NKeyAssociatedData(intent.ID))
+	sealed, err := s.store.Seal([]byte(made.Secret.Reveal()), store.N8NKeyAssociatedData(intent.ConnectionID, intent.ID))
 	if err != nil {
 		return store.N8NKey{}, err
 	}

@@ -193,7 +193,7 @@ func (s *Service) setN8NTurned(ctx context.Context, a Actor, intent *store.N8NKe
 		before := is
 		is.State, is.StateAt = store.N8NKeyActive, t.Now()
 		if made != nil {
-			sealed, err := s.store.Seal([]byte(made.Secret.Reveal()), store.N8NKeyAssociatedData(is.ID))
+			sealed, err := s.store.Seal([]byte(made.Secret.Reveal()), store.N8NKeyAssociatedData(is.ConnectionID, is.ID))
 			if err != nil {
 				return struct{}{}, err
 			}

@@ -41,7 +41,7 @@ func (s *Service) N8NKeyTend(ctx context.Context, id string) (again time.Time, e
 		return time.Time{}, err
 	}
 	if !c.Usable() {
-		return now.Add(n8nLater), nil
+		return s.n8nKeyAgain(ctx, &is)
 	}
 	f, err := s.n8nGate(c)
 	if err != nil {
@@ -60,7 +60,33 @@ func (s *Service) N8NKeyTend(ctx context.Context, id string) (again time.Time, e
 	}
 	if err != nil {
 		s.logger.LogAttrs(ctx, slog.LevelWarn, "n8n key is tended later", slog.String("n8n_key", id), slog.String("state", string(is.State)), slog.Any("error", err))
-		return now.Add(n8nLater), nil
+		return s.n8nKeyAgain(ctx, &is)
+	}
+	return again, nil
+}
+
+// n8nKeyAgain is when to tend a key again of which something failed. What
+// the attempt has left is not tried again from here: whoever changed its state,
+// or has another take over from it, has put a job in the queue for it, and two
+// would become more with every failure.
+func (s *Service) n8nKeyAgain(ctx context.Context, was *store.N8NKey) (time.Time, error) {
+	is, err := s.store.N8NKey(ctx, was.ID)
+	if errors.Is(err, store.ErrNotFound) || err == nil && is.State != was.State {
+		return time.Time{}, nil
+	}
+	if err != nil {
+		return time.Time{}, err
+	}
+	now, since := s.now(), is.StateAt
+	if is.Lives() {
+		since = n8nKeyDue(&is)
+		if since.IsZero() || since.After(now) {
+			return since, nil
+		}
+	}
+	again := tryLater(now, since)
+	if is.Lives() && is.ExpiresAt.After(now) && is.ExpiresAt.Before(again) {
+		again = is.ExpiresAt
 	}
 	return again, nil
 }
@@ -97,7 +123,7 @@ func (s *Service) ageN8NKey(ctx context.Context, f *n8nGate, is *store.N8NKey) (
 		if _, err := s.rotateN8NKey(ctx, n8nActor(), N8NKeyRotate{ID: is.ID}, false); err != nil {
 			return time.Time{}, err
 		}
-		return is.ExpiresAt, nil // the end of the overlap has a job of its own
+		return time.Time{}, nil // the end of the overlap has a job of its own
 	}
 	ending, err := s.intendN8NDeletion(ctx, n8nActor(), is.ID)
 	if err != nil {

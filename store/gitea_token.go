@@ -76,8 +76,11 @@ func (t *GiteaToken) Lives() bool {
 	return t.State == GiteaTokenActive || t.State == GiteaTokenWidened || t.State == GiteaTokenStranger
 }
 
-// GiteaTokenAssociatedData is what the sealed secret of a token is bound to.
-func GiteaTokenAssociatedData(id string) []byte { return []byte("gitea_tokens\x00" + id) }
+// GiteaTokenAssociatedData is what the sealed secret of a token is bound to: its
+// row, and the connection over which it is tried out.
+func GiteaTokenAssociatedData(connectionID, id string) []byte {
+	return []byte("gitea_tokens\x00" + connectionID + "\x00" + id)
+}
 
 // KindGiteaToken is the job that does what is due for one token: it ends what a
 // crash or a lost answer has left, deletes a token whose life is over, and has

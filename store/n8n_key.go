@@ -77,8 +77,11 @@ func (k *N8NKey) Lives() bool {
 	return k.State == N8NKeyActive || k.State == N8NKeyWidened || k.State == N8NKeyStranger
 }
 
-// N8NKeyAssociatedData is what the sealed secret of a key is bound to.
-func N8NKeyAssociatedData(id string) []byte { return []byte("n8n_api_keys\x00" + id) }
+// N8NKeyAssociatedData is what the sealed secret of a key is bound to: its
+// row, and the connection over which it is tried out.
+func N8NKeyAssociatedData(connectionID, id string) []byte {
+	return []byte("n8n_api_keys\x00" + connectionID + "\x00" + id)
+}
 
 // KindN8NKey is the job that does what is due for one key: it ends what a
 // crash or a lost answer has left, deletes a key whose life is over, and has

@@ -165,12 +165,10 @@ func (c *Client) List(ctx context.Context, t *remote.Target, login string) ([]To
 	return nil, t.Fail(remote.UnexpectedAnswer, http.StatusOK, "lists more than "+strconv.Itoa(maxPages)+" pages of tokens for one user")
 }
 
-// Delete deletes a token of a user. One that is gone is a success.
+// Delete deletes a token of a user; NotFound when the server says that it has
+// none, which another server at the same address says as well.
 func (c *Client) Delete(ctx context.Context, t *remote.Target, login string, id int64) error {
 	_, err := c.do(ctx, t, http.MethodDelete, []string{"users", login, "tokens", strconv.FormatInt(id, 10)}, nil, nil)
-	if remote.KindOf(err) == remote.NotFound {
-		return nil
-	}
 	return err
 }
 
@@ -188,18 +186,39 @@ func (c *Client) Find(ctx context.Context, t *remote.Target, login string) (Acco
 	} else if is.ID == 0 || is.Login == "" {
 		return Account{}, t.Fail(remote.UnexpectedAnswer, a.Status, "answered a user without id or login")
 	}
+	found := Account{ID: is.ID, Login: is.Login, Admin: is.Admin}
 	// An organisation is found under its name like a person, but not by this.
+	switch p, err := c.person(ctx, t, is.ID); {
+	case err != nil:
+		return Account{}, err
+	case p.ID != 0:
+		found.Person, found.Admin = true, found.Admin || p.Admin
+	}
+	return found, nil
+}
+
+// LoginOf answers the login that a person has now; NotFound when there is
+// nobody of that id.
+func (c *Client) LoginOf(ctx context.Context, t *remote.Target, userID int64) (string, error) {
+	p, err := c.person(ctx, t, userID)
+	if err == nil && (p.ID == 0 || p.Login == "") {
+		err = t.Fail(remote.NotFound, http.StatusOK, "there is no user with the id "+strconv.FormatInt(userID, 10))
+	}
+	return p.Login, err
+}
+
+// person is the person of an id; the zero one when there is none.
+func (c *Client) person(ctx context.Context, t *remote.Target, id int64) (wireAccount, error) {
 	var people struct {
 		Data []wireAccount `json:"data"`
 	}
-	if _, err := c.get(ctx, t, url.Values{"uid": {strconv.FormatInt(is.ID, 10)}, "limit": {"1"}}, &people, "users", "search"); err != nil {
-		return Account{}, err
+	if _, err := c.get(ctx, t, url.Values{"uid": {strconv.FormatInt(id, 10)}, "limit": {"1"}}, &people, "users", "search"); err != nil {
+		return wireAccount{}, err
 	}
-	found := Account{ID: is.ID, Login: is.Login, Admin: is.Admin}
 	for _, p := range people.Data {
-		if p.ID == is.ID {
-			found.Person, found.Admin = true, found.Admin || p.Admin
+		if p.ID == id {
+			return p, nil
 		}
 	}
-	return found, nil
+	return wireAccount{}, nil
 }

@@ -109,11 +109,13 @@ func TestATokenIsMadeListedVerifiedAndDeleted(t *testing.T) {
 		if v := r.Verify(t.Context(), r.target, claim); v.Outcome != remote.Valid || v.Login != r.login {
 			t.Errorf("verified %+v", v)
 		}
-		for range 2 { // the second time it is gone already
-			if err := r.Delete(t.Context(), r.target, r.login, made.ID); err != nil {
-				t.Fatal(err)
-			}
+		if login, err := r.LoginOf(t.Context(), r.target, account.ID); err != nil || login != r.login {
+			t.Errorf("%q, %v", login, err)
 		}
+		if err := r.Delete(t.Context(), r.target, r.login, made.ID); err != nil {
+			t.Fatal(err)
+		}
+		_ = kind(t, r.Delete(t.Context(), r.target, r.login, made.ID), remote.NotFound)
 		if v := r.Verify(t.Context(), r.target, claim); v.Outcome != remote.Invalid {
 			t.Errorf("deleted: %+v", v)
 		}

@@ -28,7 +28,6 @@ func refusals() []row {
 		{http.StatusBadRequest, "must have a scope", remote.ScopeInvalid},
 		{http.StatusBadRequest, "", remote.RequestInvalid},
 		{http.StatusUnprocessableEntity, "", remote.RequestInvalid},
-		{http.StatusNotFound, "", remote.NotFound},
 		{http.StatusMethodNotAllowed, "", remote.EndpointMissing},
 	}
 }
@@ -52,12 +51,29 @@ func judge(t *remote.Target, a *remote.Answer, method string) error {
 		return t.Fail(remote.UnexpectedAnswer, a.Status, "something else than Gitea answers: "+a.Words())
 	}
 	said := message(a)
+	if a.Status == http.StatusNotFound {
+		if isAbsent(said) {
+			return t.Fail(remote.NotFound, a.Status, said)
+		}
+		return t.Fail(remote.EndpointMissing, a.Status, "something else than Gitea answers: "+said)
+	}
 	for _, r := range refusals() {
 		if r.status == a.Status && strings.Contains(said, r.says) {
 			return t.Fail(r.kind, a.Status, hinted(a.Status, said))
 		}
 	}
 	return t.Fail(remote.UnexpectedAnswer, a.Status, said)
+}
+
+// isAbsent reports whether that is how Gitea says that there is no such user or
+// token: nothing else with this status is, whatever its form. The words are
+// those of 1.27, 1.26 and the versions before.
+func isAbsent(said string) bool {
+	switch said {
+	case "access token not found", "not found", "The target couldn't be found.":
+		return true
+	}
+	return strings.HasPrefix(said, "user redirect does not exist")
 }
 
 func message(a *remote.Answer) string {

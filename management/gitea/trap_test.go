@@ -50,6 +50,8 @@ func TestAnAnswerThatIsNotGiteasOwnIsNotTakenForIts(t *testing.T) {
 		"starting, or another base URL": {404, page, "<h1>Not found</h1>", remote.EndpointMissing, false},
 		"plain 404":                     {404, "text/plain", "404 page not found", remote.EndpointMissing, false},
 		"empty 404":                     {404, "", "", remote.EndpointMissing, false},
+		"404 of another program":        {404, data, `{"message":"no Route matched with those values"}`, remote.EndpointMissing, false},
+		"404 without a message":         {404, data, `{"error":"not found"}`, remote.EndpointMissing, false},
 		"a wall that forbids":           {403, page, "blocked by policy", remote.UnexpectedAnswer, false},
 		"a gate with its own login":     {401, page, "log in", remote.UnexpectedAnswer, false},
 		"a page of success":             {200, page, "<html>", remote.UnexpectedAnswer, true},

@@ -109,7 +109,7 @@ func (c *Client) judged(t *remote.Target, a *remote.Answer) *remote.Error {
 		return is(remote.RequestInvalid, "the account has as many API keys as its licence allows: delete one first")
 	case a.Status == http.StatusInternalServerError && r.says("already an entry with this name"):
 		return is(remote.NameConflict, "the account has a key of that label")
-	case a.Status == http.StatusNotFound && a.Form == remote.JSON && r.code() == http.StatusNotFound:
+	case a.Status == http.StatusNotFound && a.Form == remote.JSON && r.code() == http.StatusNotFound && r.says("API key not found"):
 		return is(remote.NotFound, "there is no such key")
 	case a.Status == http.StatusNotFound:
 		return t.Fail(remote.EndpointMissing, a.Status, "it is ready and has nothing at that path: check the paths of the connection, and its version")
