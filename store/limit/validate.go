@@ -45,6 +45,12 @@ func (l Limit) Validate() error {
 	return nil
 }
 
+// maxCapacity is what fills up within maxRefill.
+func (l Limit) maxCapacity() int64 {
+	interval := (int64(l.Period) + l.Limit - 1) / l.Limit
+	return int64(maxRefill) / interval
+}
+
 func (l Limit) checkAmounts() *Error {
 	switch {
 	case l.Limit < 1 || l.Limit > MaxLimit:
@@ -58,8 +64,7 @@ func (l Limit) checkAmounts() *Error {
 	case l.Limit > int64(l.Period):
 		return &Error{"limit", fmt.Sprintf("%d per %v is more than one unit per nanosecond", l.Limit, l.Period), "give a longer period or a lower limit"}
 	}
-	interval := (int64(l.Period) + l.Limit - 1) / l.Limit
-	if l.Capacity() > int64(maxRefill)/interval {
+	if l.Capacity() > l.maxCapacity() {
 		return &Error{"burst", fmt.Sprintf("%d would take more than 20 years to refill at %d per %v", l.Capacity(), l.Limit, l.Period), "give a smaller burst or a faster limit"}
 	}
 	return nil
