@@ -34,7 +34,8 @@ type ConnectionChanged struct {
 
 // ConnectionUpdate changes where a connection leads, its credential or what it
 // may be used for. Only global actors may. A credential is never sent to
-// another address than the one it was given for, so another URL needs it anew;
+// another address than the one it was given for, so another URL, account,
+// authority or name of the server needs it anew;
 // while credentials that were made over it are known it keeps its URL.
 // What was made over the connection before stays as it is.
 func (s *Service) ConnectionUpdate(ctx context.Context, a Actor, in ConnectionUpdate) (ConnectionChanged, error) {
@@ -117,8 +118,8 @@ func (s *Service) patchedConnection(t *transaction, system System, in *Connectio
 	switch {
 	case in.Credential.present:
 		p.credential(in.Credential.value)
-	case after.URL != before.URL:
-		p.add("credential", "is missing", "give it anew with another URL: the stored one is not sent elsewhere")
+	case string(store.ConnectionAssociatedData(&after)) != string(store.ConnectionAssociatedData(&before)):
+		p.add("credential", "is missing", "give it anew with another url, account, ca or server_name: the stored one is not sent elsewhere")
 	}
 	state, reason := before.State, before.StateReason
 	switch {

@@ -170,6 +170,16 @@ func (t *transaction) keepGiteaPolicy(ctx context.Context, p *problems, is *stor
 	return err
 }
 
+// clipLife is an end that the policy of integration keys allows, for who is
+// asked by nobody and so cannot be told that it is too late.
+func (t *transaction) clipLife(ctx context.Context, namespace string, end time.Time) (time.Time, error) {
+	policy, err := t.policy(ctx, namespace, store.KeyTypeIntegration)
+	if last := t.Now().Add(policy.LongestLife); err == nil && policy.LongestLife > 0 && (end.IsZero() || end.After(last)) {
+		end = last
+	}
+	return end, err
+}
+
 // insertGiteaIntent notes the intent under a name that nobody guesses.
 func (s *Service) insertGiteaIntent(ctx context.Context, t *transaction, intent store.GiteaToken) (store.GiteaToken, error) {
 	var err error

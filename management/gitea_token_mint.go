@@ -32,8 +32,14 @@ func (s *Service) mintGiteaToken(ctx context.Context, a Actor, f *forge, intent 
 		is, err = s.settleGiteaToken(lasting, a, &intent, &made, collected) // once more: the secret is here and nowhere else
 	}
 	if err != nil {
-		// Nobody will ever hold its secret. If this fails, the job finds it.
-		return store.GiteaToken{}, credential.Text{}, errors.Join(err, absent(f.Delete(lasting, f.target, intent.Login, made.ID)))
+		// It is deleted unless it may have been written down: then, or if this
+		// fails, the job finds what is left.
+		switch there, unread := s.store.GiteaToken(lasting, intent.ID); {
+		case unread == nil && there.GiteaTokenID == made.ID:
+		case unread == nil || errors.Is(unread, store.ErrNotFound):
+			err = errors.Join(err, absent(f.Delete(lasting, f.target, intent.Login, made.ID)))
+		}
+		return store.GiteaToken{}, credential.Text{}, err
 	}
 	return is, made.Secret, nil
 }
@@ -97,6 +103,9 @@ func (s *Service) settleGiteaToken(ctx context.Context, a Actor, intent *store.G
 	}
 	out, _, err := transact(ctx, s, a, giteaTokenName(intent.ID), func(ctx context.Context, t *transaction) (store.GiteaToken, error) {
 		is, err := t.GiteaToken(ctx, intent.ID)
+		if err == nil && is.State == store.GiteaTokenActive && is.GiteaTokenID == made.ID {
+			return is, nil // it was written down, and nobody heard
+		}
 		if err == nil && is.State != store.GiteaTokenMaking {
 			err = store.ErrStale
 		}

@@ -72,7 +72,7 @@ func (s *Service) intendGiteaRotation(ctx context.Context, a Actor, in GiteaToke
 		p.idempotencyKey(in.Idempotency)
 		p.giteaLogin(&c, login)
 		p.giteaScopes(&c, old.Scopes)
-		if err := errors.Join(usable(&c), rotatableGiteaToken(&old), p.err(what)); err != nil {
+		if err := errors.Join(usable(&c), rotatableGiteaToken(&old)); err != nil {
 			return old, err
 		}
 		intent := store.GiteaToken{
@@ -83,6 +83,17 @@ func (s *Service) intendGiteaRotation(ctx context.Context, a Actor, in GiteaToke
 		}
 		if !old.ExpiresAt.IsZero() { // as long a life as the old one had
 			intent.ExpiresAt = t.Now().Add(old.ExpiresAt.Sub(old.CreatedAt))
+		}
+		if a.ID == giteaActor().ID {
+			if intent.ExpiresAt, err = t.clipLife(ctx, intent.Namespace, intent.ExpiresAt); err != nil {
+				return old, err
+			}
+		}
+		if err := t.keepGiteaPolicy(ctx, p, &intent); err != nil {
+			return old, err
+		}
+		if err := p.err(what); err != nil {
+			return old, err
 		}
 		if intent, err = s.insertGiteaIntent(ctx, t, intent); err != nil {
 			return intent, err

@@ -33,8 +33,14 @@ func (s *Service) mintN8NKey(ctx context.Context, a Actor, f *n8nGate, intent st
 		is, err = s.settleN8NKey(lasting, a, &intent, &made, collected) // once more: the secret is here and nowhere else
 	}
 	if err != nil {
-		// Nobody will ever hold its secret. If this fails, the job finds it.
-		return store.N8NKey{}, credential.Text{}, errors.Join(err, f.Delete(lasting, f.target, made.Key.ID))
+		// It is deleted unless it may have been written down: then, or if this
+		// fails, the job finds what is left.
+		switch there, unread := s.store.N8NKey(lasting, intent.ID); {
+		case unread == nil && there.N8NKeyID == made.Key.ID:
+		case unread == nil || errors.Is(unread, store.ErrNotFound):
+			err = errors.Join(err, f.Delete(lasting, f.target, made.Key.ID))
+		}
+		return store.N8NKey{}, credential.Text{}, err
 	}
 	return is, made.Secret, nil
 }
@@ -98,6 +104,9 @@ func (s *Service) settleN8NKey(ctx context.Context, a Actor, intent *store.N8NKe
 	}
 	out, _, err := transact(ctx, s, a, n8nKeyName(intent.ID), func(ctx context.Context, t *transaction) (store.N8NKey, error) {
 		is, err := t.N8NKey(ctx, intent.ID)
+		if err == nil && is.State == store.N8NKeyActive && is.N8NKeyID == made.Key.ID {
+			return is, nil // it was written down, and nobody heard
+		}
 		if err == nil && is.State != store.N8NKeyMaking {
 			err = store.ErrStale
 		}

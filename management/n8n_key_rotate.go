@@ -74,7 +74,7 @@ func (s *Service) intendN8NRotation(ctx context.Context, a Actor, in N8NKeyRotat
 		}
 		p.idempotencyKey(in.Idempotency)
 		p.n8nScopes(&c, old.Scopes)
-		if err := errors.Join(usable(&c), rotatableN8NKey(&old), p.err(what)); err != nil {
+		if err := errors.Join(usable(&c), rotatableN8NKey(&old)); err != nil {
 			return old, err
 		}
 		intent := store.N8NKey{
@@ -85,6 +85,17 @@ func (s *Service) intendN8NRotation(ctx context.Context, a Actor, in N8NKeyRotat
 		}
 		if !old.ExpiresAt.IsZero() { // as long a life as the old one had
 			intent.ExpiresAt = t.Now().Add(old.ExpiresAt.Sub(old.CreatedAt)).Truncate(time.Second)
+		}
+		if a.ID == n8nActor().ID {
+			if intent.ExpiresAt, err = t.clipLife(ctx, intent.Namespace, intent.ExpiresAt); err != nil {
+				return old, err
+			}
+		}
+		if err := t.keepN8NPolicy(ctx, p, &intent); err != nil {
+			return old, err
+		}
+		if err := p.err(what); err != nil {
+			return old, err
 		}
 		if intent, err = s.insertN8NIntent(ctx, t, intent); err != nil {
 			return intent, err
@@ -146,6 +157,17 @@ func (s *Service) intendN8NInPlace(ctx context.Context, a Actor, in *N8NKeyRotat
 		if err := rotatableN8NKey(&is); err != nil {
 			return is, err
 		}
+		// It stays the same key, with the end that it has; where the policy wants
+		// one and it has none, it gets one here.
+		p, anew := &problems{now: t.Now()}, is
+		anew.CreatedAt = t.Now()
+		if err := t.keepN8NPolicy(ctx, p, &anew); err != nil {
+			return is, err
+		}
+		if err := p.err(what); err != nil {
+			return is, err
+		}
+		is.ExpiresAt = anew.ExpiresAt
 		is.State, is.StateAt, is.UpdatedAt = store.N8NKeyRotating, t.Now(), t.Now()
 		if err := t.UpdateN8NKey(ctx, is); err != nil {
 			return is, err

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -74,10 +75,11 @@ const (
 func (c *Connection) Usable() bool { return c.State == ConnectionActive }
 
 // ConnectionAssociatedData is what the sealed credential of a connection is
-// bound to: its row, and the place that it is sent to, so that nobody who can
-// write to the database can have it sent elsewhere.
+// bound to: its row, the place that it is sent to, how that proves who it is,
+// and whose it is; so nobody who can write to the database can have it sent
+// elsewhere.
 func ConnectionAssociatedData(c *Connection) []byte {
-	return []byte("connections\x00" + c.ID + "\x00" + string(c.Kind) + "\x00" + c.URL)
+	return fmt.Appendf(nil, "connections\x00%q %q %q %q %q %q", c.ID, c.Kind, c.URL, c.Account, c.ServerName, c.CA)
 }
 
 // ConnectionReader reads connections.

@@ -36,33 +36,41 @@ func refusals() []row {
 // Gitea's own word: other answers are those of a proxy, of a server that starts,
 // or of another program.
 func judge(t *remote.Target, a *remote.Answer, method string) error {
-	switch {
-	case a.OK():
+	if a.OK() {
 		return nil
+	}
+	e, own := refusal(t, a)
+	// Whoever else answers may have passed the call on before.
+	e.Uncertain = method == http.MethodPost && !own
+	return e
+}
+
+// refusal is the error that an answer is, and whether it is Gitea's own word
+// that it did nothing.
+func refusal(t *remote.Target, a *remote.Answer) (e *remote.Error, own bool) {
+	switch {
 	case a.Status == http.StatusTooManyRequests:
-		return t.Fail(remote.RateLimited, a.Status, a.Words())
+		return t.Fail(remote.RateLimited, a.Status, a.Words()), false // Gitea has no such limit
 	case a.Status >= http.StatusInternalServerError:
-		e := t.Fail(remote.Unavailable, a.Status, message(a))
-		e.Uncertain = method == http.MethodPost
-		return e
+		return t.Fail(remote.Unavailable, a.Status, message(a)), false
 	case a.Form != remote.JSON && (a.Status == http.StatusNotFound || a.Status == http.StatusMethodNotAllowed):
-		return t.Fail(remote.EndpointMissing, a.Status, a.Words())
+		return t.Fail(remote.EndpointMissing, a.Status, a.Words()), false
 	case a.Form != remote.JSON:
-		return t.Fail(remote.UnexpectedAnswer, a.Status, "something else than Gitea answers: "+a.Words())
+		return t.Fail(remote.UnexpectedAnswer, a.Status, "something else than Gitea answers: "+a.Words()), false
 	}
 	said := message(a)
 	if a.Status == http.StatusNotFound {
 		if isAbsent(said) {
-			return t.Fail(remote.NotFound, a.Status, said)
+			return t.Fail(remote.NotFound, a.Status, said), true
 		}
-		return t.Fail(remote.EndpointMissing, a.Status, "something else than Gitea answers: "+said)
+		return t.Fail(remote.EndpointMissing, a.Status, "something else than Gitea answers: "+said), false
 	}
 	for _, r := range refusals() {
 		if r.status == a.Status && strings.Contains(said, r.says) {
-			return t.Fail(r.kind, a.Status, hinted(a.Status, said))
+			return t.Fail(r.kind, a.Status, hinted(a.Status, said)), a.Field("message") != ""
 		}
 	}
-	return t.Fail(remote.UnexpectedAnswer, a.Status, said)
+	return t.Fail(remote.UnexpectedAnswer, a.Status, said), false
 }
 
 // isAbsent reports whether that is how Gitea says that there is no such user or

@@ -47,13 +47,13 @@ func TestAnAnswerThatIsNotGiteasOwnIsNotTakenForIts(t *testing.T) {
 		want          remote.Kind
 		makeUncertain bool
 	}{
-		"starting, or another base URL": {404, page, "<h1>Not found</h1>", remote.EndpointMissing, false},
-		"plain 404":                     {404, "text/plain", "404 page not found", remote.EndpointMissing, false},
-		"empty 404":                     {404, "", "", remote.EndpointMissing, false},
-		"404 of another program":        {404, data, `{"message":"no Route matched with those values"}`, remote.EndpointMissing, false},
-		"404 without a message":         {404, data, `{"error":"not found"}`, remote.EndpointMissing, false},
-		"a wall that forbids":           {403, page, "blocked by policy", remote.UnexpectedAnswer, false},
-		"a gate with its own login":     {401, page, "log in", remote.UnexpectedAnswer, false},
+		"starting, or another base URL": {404, page, "<h1>Not found</h1>", remote.EndpointMissing, true},
+		"plain 404":                     {404, "text/plain", "404 page not found", remote.EndpointMissing, true},
+		"empty 404":                     {404, "", "", remote.EndpointMissing, true},
+		"404 of another program":        {404, data, `{"message":"no Route matched with those values"}`, remote.EndpointMissing, true},
+		"404 without a message":         {404, data, `{"error":"not found"}`, remote.EndpointMissing, true},
+		"a wall that forbids":           {403, page, "blocked by policy", remote.UnexpectedAnswer, true},
+		"a gate with its own login":     {401, page, "log in", remote.UnexpectedAnswer, true},
 		"a page of success":             {200, page, "<html>", remote.UnexpectedAnswer, true},
 		"another program":               {200, data, `["hello"]`, remote.UnexpectedAnswer, true},
 		"no credentials arrived":        {403, data, `{"message":"doer should be the site admin or be same as the contextUser"}`, remote.Forbidden, false},
@@ -65,10 +65,10 @@ func TestAnAnswerThatIsNotGiteasOwnIsNotTakenForIts(t *testing.T) {
 		"prohibited":                    {403, data, `{"message":"This account is prohibited from signing in, please contact your site administrator."}`, remote.AccountBlocked, false},
 		"must change":                   {403, data, `{"message":"You must change your password. Change it at: https://x/user/change_password"}`, remote.AccountBlocked, false},
 		"not activated":                 {403, data, `{"message":"This account is not activated."}`, remote.AccountBlocked, false},
-		"too many":                      {429, page, "slow down", remote.RateLimited, false},
+		"too many":                      {429, page, "slow down", remote.RateLimited, true},
 		"internal":                      {500, data, `{"message":""}`, remote.Unavailable, true},
 		"bad gateway":                   {502, page, "bad", remote.Unavailable, true},
-		"teapot":                        {418, data, `{"message":"short and stout"}`, remote.UnexpectedAnswer, false},
+		"teapot":                        {418, data, `{"message":"short and stout"}`, remote.UnexpectedAnswer, true},
 	} {
 		t.Run(title, func(t *testing.T) {
 			r := faked(t, "1.26.0")

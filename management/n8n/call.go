@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"credence/management/remote"
+	"credence/store/credential"
 )
 
 // call makes one call in the name of the account, with one new login when the
@@ -20,23 +21,23 @@ func (c *Client) call(ctx context.Context, t *remote.Target, r remote.Request) (
 			return remote.Answer{}, err
 		}
 		r.Header = http.Header{"Cookie": {cookieName + "=" + s.Cookie}}
-		a, err := c.remote.Do(ctx, t, r)
+		hiding := t.Hiding(credential.NewText(s.Cookie))
+		a, err := c.remote.Do(ctx, hiding, r)
 		if err != nil {
 			return remote.Answer{}, err
 		}
 		c.renewed(ctx, t, s, a.Header)
-		fail := c.judged(t, &a)
+		fail := c.judged(hiding, &a)
 		switch {
 		case fail == nil:
 			return a, nil
 		case fail.Kind == remote.SessionExpired:
 			dead = s.Cookie
 		case fail.Kind == remote.EndpointMissing:
-			return remote.Answer{}, c.whyMissing(ctx, t, &a, fail)
+			return remote.Answer{}, certain(c.whyMissing(ctx, t, &a, fail), r.Method, false)
 		default:
-			// A proxy may give up while n8n goes on.
-			fail.Uncertain = r.Method == http.MethodPost && fail.Kind == remote.Unavailable
-			return remote.Answer{}, fail
+			said := refused(&a)
+			return remote.Answer{}, certain(fail, r.Method, said.Message != "" && fail.Kind != remote.Unavailable)
 		}
 	}
 	return remote.Answer{}, t.Fail(remote.SessionExpired, http.StatusUnauthorized,
@@ -99,6 +100,8 @@ func (c *Client) judged(t *remote.Target, a *remote.Answer) *remote.Error {
 		return nil
 	case a.Status == http.StatusUnauthorized && r.MFARequired:
 		return is(remote.MFARequired, "the instance demands a second factor and the account has none: enrol one, and give its secret to the connection")
+	case a.Status == http.StatusUnauthorized && a.Form != remote.JSON:
+		return notN8N(t, a.Status, "something before n8n asks for a login of its own: let this connection past it")
 	case a.Status == http.StatusUnauthorized:
 		return is(remote.SessionExpired, "the session has ended")
 	case a.Status == http.StatusForbidden:
@@ -161,6 +164,16 @@ func decode(t *remote.Target, a *remote.Answer, data any) error {
 		return notN8N(t, a.Status, "answered with JSON of a shape that no supported version has")
 	}
 	return nil
+}
+
+// certain says of the error of a call that it may have been carried out, when
+// it makes something and n8n itself did not say that it was not: a proxy may
+// give up while n8n goes on.
+func certain(err error, method string, own bool) error {
+	if method == http.MethodPost && !own {
+		return uncertain(err)
+	}
+	return err
 }
 
 // uncertain marks the error of a call that was answered, by which something

@@ -99,6 +99,9 @@ func TestACreateThatWasNotAnsweredIsNotRepeated(t *testing.T) {
 		"the answer is no key":     {n8nserver.Text("application/json", `{"data":{"id":"x","apiKey":"hidden"}}`), false},
 		"the answer is cut":        {n8nserver.Text("application/json", `{"data":{"id":"x","rawApiKey":"eyJ.hidden.x`), false},
 		"the answer has no end":    {n8nserver.Huge, false},
+		"a wall forbids":           {n8nserver.Answer(403, "text/html", "no"), false},
+		"a gate wants a login":     {n8nserver.Answer(401, "text/html", "log in"), false},
+		"a page is not found":      {n8nserver.Answer(404, "text/html", "no page"), false},
 		"the answer is a redirect": {n8nserver.Redirect("https://elsewhere.example/"), false},
 	} {
 		t.Run(title, func(t *testing.T) {
@@ -111,8 +114,8 @@ func TestACreateThatWasNotAnsweredIsNotRepeated(t *testing.T) {
 					f.Fatalf("%d creates, want 1", f.n8n.Calls("POST /rest/api-keys"))
 				}
 				p := f.failure(err, remote.KindOf(err))
-				if p.Uncertain != (p.Kind != remote.Redirected) {
-					f.Errorf("%s is uncertain: %v", p.Kind, p.Uncertain)
+				if !p.Uncertain {
+					f.Errorf("%s is certain", p.Kind)
 				}
 				if strings.Contains(fmt.Sprintf("%v %+v", err, p), "hidden") {
 					f.Error("the error quotes the answer")

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"credence/management/remote"
+	"credence/store/credential"
 )
 
 // cookieName is that of n8n's session. It is marked Secure, so a jar would keep
@@ -154,6 +155,7 @@ func (c *Client) newSession(ctx context.Context, t *remote.Target) (Session, err
 // tryLogin logs in once. asked is for how long n8n wants no other.
 func (c *Client) tryLogin(ctx context.Context, t *remote.Target) (s Session, asked time.Duration, err error) {
 	password, secret := Password(t.Secret)
+	t = t.Hiding(credential.NewText(password), credential.NewText(secret))
 	// Both spellings: versions that know one drop the other.
 	body := map[string]string{"email": t.Account, "emailOrLdapLoginId": t.Account, "password": password}
 	if secret != "" {

@@ -27,7 +27,7 @@ const keyHeader = "X-N8N-API-KEY"
 
 // Verify asks n8n whether it accepts the key. It counts as a use of it.
 func (c *Client) Verify(ctx context.Context, t *remote.Target, key credential.Text) Verdict {
-	v := c.probe(ctx, t, key)
+	v := c.probe(ctx, t.Hiding(key), key)
 	if v.Outcome != remote.Invalid {
 		return v
 	}

@@ -110,7 +110,7 @@ func (a *Answer) Field(name string) string {
 // any other.
 func (a *Answer) Words() string {
 	if a.Form == Text {
-		return excerpt(string(a.Body))
+		return a.target.clean(string(a.Body)) // before it is cut: half a secret is one, too
 	}
 	return "an answer with " + a.described()
 }

@@ -128,7 +128,9 @@ func (c *Client) attempt(ctx context.Context, w *way, t *Target, r *Request) (An
 		return Answer{}, failedCall(t, r, nil, err)
 	}
 	if a.Status/100 == 3 { // without a Location
-		return Answer{}, t.Fail(Redirected, a.Status, fmt.Sprintf("answered %d", a.Status))
+		e := t.Fail(Redirected, a.Status, fmt.Sprintf("answered %d", a.Status))
+		e.Uncertain = !r.repeatable()
+		return Answer{}, e
 	}
 	return a, nil
 }
@@ -180,7 +182,7 @@ func failedCall(t *Target, r *Request, res *http.Response, err error) *Error {
 	case errors.Is(err, outgoing.ErrRefused):
 		e.Kind, e.Uncertain = AddressRefused, false
 	case errors.Is(err, outgoing.ErrRedirect):
-		e.Kind, e.Uncertain, e.Message = Redirected, false, "redirects elsewhere"
+		e.Kind, e.Message = Redirected, "redirects elsewhere"
 		if res != nil {
 			e.Status, e.Message = res.StatusCode, t.clean("redirects to "+destination(res.Header.Get("Location")))
 		}

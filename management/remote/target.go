@@ -1,6 +1,8 @@
 package remote
 
 import (
+	"encoding/base64"
+	"slices"
 	"strings"
 
 	"credence/store/credential"
@@ -17,6 +19,9 @@ type Target struct {
 	CA         string          // authorities to trust, PEM; "": those of the process
 	ServerName string          // that the certificate must bear; "": the host of URL
 	Settings   map[string]string
+	// Redact are other secrets that go with a call, to be kept out of errors
+	// like Secret: see [Target.Hiding].
+	Redact []credential.Text
 	// What it may be used for, for a check of whether it can be.
 	Logins []string
 	Scopes []string
@@ -28,10 +33,31 @@ func (t *Target) Fail(kind Kind, status int, message string) *Error {
 	return &Error{Kind: kind, Status: status, Message: t.clean(message)}
 }
 
-// clean is the words of others, without the secret of the target.
+// Hiding is the target for a call that holds other secrets than its own.
+func (t *Target) Hiding(secrets ...credential.Text) *Target {
+	also := *t
+	also.Redact = append(slices.Clone(t.Redact), secrets...)
+	return &also
+}
+
+// clean is the words of others, without the secrets of the target: whole, line
+// by line (a password and the secret of a second factor are one secret), and
+// as they are sent as Basic credentials.
 func (t *Target) clean(text string) string {
-	if secret := t.Secret.Reveal(); secret != "" {
-		text = strings.ReplaceAll(text, secret, "[redacted]")
+	var hidden []string
+	for _, secret := range append(slices.Clone(t.Redact), t.Secret) {
+		whole := secret.Reveal()
+		hidden = append(hidden, whole, base64.StdEncoding.EncodeToString([]byte(t.Account+":"+whole)))
+		for line := range strings.Lines(whole) {
+			hidden = append(hidden, strings.TrimSpace(line))
+		}
+	}
+	// The longest first: a secret may hold another.
+	slices.SortFunc(hidden, func(a, b string) int { return len(b) - len(a) })
+	for _, secret := range hidden {
+		if secret != "" {
+			text = strings.ReplaceAll(text, secret, "[redacted]")
+		}
 	}
 	return excerpt(text)
 }
