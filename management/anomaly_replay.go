@@ -60,6 +60,11 @@ func (s *Service) AnomalyReplay(ctx context.Context, a Actor, in AnomalyReplay) 
 	if err != nil {
 		return AnomalyReplayed{}, err
 	}
+	end, free := s.turns.take("replay")
+	if !free {
+		return AnomalyReplayed{}, refuse(CodeUnavailable, "replay: another one is under way; try again when it is over, in %s at most", replayTime)
+	}
+	defer end()
 	// Who reads through the past of everybody is written down.
 	if _, _, err = transact(ctx, s, a, what, func(_ context.Context, t *transaction) (struct{}, error) {
 		t.record("", "anomaly.replay", "anomaly_policy:default", "", details{After: facts{"since": out.Since, "until": out.Until}})

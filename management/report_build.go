@@ -19,6 +19,7 @@ const (
 	reportLines   = 25
 	reportReasons = 40
 	reportActions = 40
+	reportActed   = 3  // of what was done about a finding
 	reportPages   = 20 // of a list that is looked through
 
 	reportExpiring = 30 * 24 * time.Hour // ahead
@@ -262,12 +263,31 @@ func (b *reporter) anomalies(ctx context.Context) error {
 		if a.Note != "" {
 			done += ": " + a.Note
 		}
+		said := byPolicy(a)
+		if done != "" {
+			said = append(said, done)
+		}
 		b.out.Anomalies.Items = append(b.out.Anomalies.Items, report.Anomaly{
 			ID: a.ID, Type: a.Type, Severity: string(a.Severity), State: string(a.State), Subject: a.Subject,
-			Message: a.Evidence.Message, LastAt: a.LastAt, Done: done,
+			Message: a.Evidence.Message, LastAt: a.LastAt, Done: strings.Join(said, "; "),
 		})
 	}
 	return nil
+}
+
+// byPolicy is what a policy had done about a finding, the newest of it.
+func byPolicy(a *store.Anomaly) (said []string) {
+	for _, d := range a.Actions[max(0, len(a.Actions)-reportActed):] {
+		text := d.Action + " " + d.Outcome
+		if d.Detail != "" {
+			text += ": " + d.Detail
+		}
+		if !d.UndoneAt.IsZero() {
+			text += " (undone by " + d.UndoneBy + ")"
+		}
+		said = append(said, text)
+	}
+	return said
 }
 
 func (b *reporter) filter() store.AuditFilter {

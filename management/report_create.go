@@ -52,24 +52,25 @@ func (s *Service) ReportCreate(ctx context.Context, a Actor, in ReportCreate) (R
 	if err := p.err(what); err != nil {
 		return ReportCreated{}, err
 	}
+	// What is refused, or there already, costs no report.
+	if there, _, err := transact(ctx, s, a, what, func(ctx context.Context, t *transaction) (ReportCreated, error) {
+		return t.roomForReport(ctx, a, &in)
+	}); err != nil || there.Replayed {
+		there.Report.Content = nil
+		return there, err
+	}
+	end, free := s.turns.take("report:" + in.Namespace)
+	if !free {
+		return ReportCreated{}, refuse(CodeUnavailable, "report: another one about the same is being made; try again when it is there")
+	}
+	defer end()
 	made, err := s.newReport(ctx, &store.Report{Namespace: in.Namespace, Span: store.ReportOnDemand, Since: since, Until: until, CreatedBy: a.ID})
 	if err != nil {
 		return ReportCreated{}, failed(what, err)
 	}
 	out, _, err := transact(ctx, s, a, what, func(ctx context.Context, t *transaction) (ReportCreated, error) {
-		switch id, err := t.replayed(ctx, in.Idempotency); {
-		case err != nil:
-			return ReportCreated{}, err
-		case id != "":
-			r, err := readReport(ctx, t, a, id)
-			return ReportCreated{Report: r, Replayed: true}, err
-		}
-		there, _, err := t.Reports(ctx, []string{in.Namespace}, store.Page{Limit: maxReports})
-		if err != nil {
-			return ReportCreated{}, err
-		}
-		if len(there) >= maxReports {
-			return ReportCreated{}, refuse(CodeConflict, "report: there are %d already, the most it may be; delete some first", maxReports)
+		if there, err := t.roomForReport(ctx, a, &in); err != nil || there.Replayed {
+			return there, err
 		}
 		if err := t.keepReport(ctx, made); err != nil {
 			return ReportCreated{}, err
@@ -78,6 +79,23 @@ func (s *Service) ReportCreate(ctx context.Context, a Actor, in ReportCreate) (R
 	})
 	out.Report.Content = nil
 	return out, err
+}
+
+// roomForReport answers the report that an earlier, equal request has made, and
+// refuses when there are too many.
+func (t *transaction) roomForReport(ctx context.Context, a Actor, in *ReportCreate) (ReportCreated, error) {
+	switch id, err := t.replayed(ctx, in.Idempotency); {
+	case err != nil:
+		return ReportCreated{}, err
+	case id != "":
+		r, err := readReport(ctx, t, a, id)
+		return ReportCreated{Report: r, Replayed: true}, err
+	}
+	there, _, err := t.Reports(ctx, []string{in.Namespace}, store.Page{Limit: maxReports})
+	if err == nil && len(there) >= maxReports {
+		err = refuse(CodeConflict, "report: there are %d already, the most it may be; delete some first", maxReports)
+	}
+	return ReportCreated{}, err
 }
 
 // reportScope refuses to write about a namespace that the actor may not see,
@@ -141,7 +159,8 @@ func (s *Service) ReportRead(ctx context.Context, a Actor, id string) (store.Rep
 	return r, err
 }
 
-// ReportDownload answers a report to be written in the format.
+// ReportDownload answers a report to be written in the format, without what
+// the audit log tells if the actor may not read that.
 func (s *Service) ReportDownload(ctx context.Context, a Actor, id string, format report.Format) (*report.Report, error) {
 	p := &problems{}
 	word(p, "format", string(format), report.HTML, report.Formats())
@@ -155,6 +174,9 @@ func (s *Service) ReportDownload(ctx context.Context, a Actor, id string, format
 	r, err := report.Decode(kept.Content)
 	if err != nil {
 		return nil, failed("report "+quoted(id), fmt.Errorf("%w: %w", store.ErrCorrupt, err))
+	}
+	if !a.Role.Includes(store.RoleAuditor) { // as AuditList has it
+		r.Withhold()
 	}
 	return r, nil
 }

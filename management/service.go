@@ -45,7 +45,7 @@ type Options struct {
 }
 
 // Service is the use-cases of the control plane. It keeps no state of its own
-// and is safe for concurrent use.
+// but which costly work is under way, and is safe for concurrent use.
 type Service struct {
 	store   *store.Store
 	secrets *credential.Secrets
@@ -59,6 +59,7 @@ type Service struct {
 	outgoing       outgoing.Options
 	protected      []netip.Prefix
 	sourceKnown    bool
+	turns          turns
 	gitea          *gitea.Client                   // nil: no client
 	n8n            *n8n.Client                     // nil: no client
 	systems        map[store.ConnectionKind]System // nil: no client

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -30,25 +31,27 @@ type Replayed struct {
 	Times int // how often a detector saw it; one finding all the same
 }
 
+// What bounds the memory of a replay.
+const (
+	mostFound = 10_000
+	mostNotes = 50
+)
+
 // Replay runs the detectors over what was counted from since until until, with
 // the thresholds of the plan. What belongs together is one finding, as long as
 // the replay is: nobody resolves any. notes say what was not looked at.
 func Replay(ctx context.Context, from past, since, until time.Time, plan *Plan) (found []Replayed, notes []string, err error) {
-	r := &replay{past: from, remembered: &memory{past: from}, plan: plan, emergency: map[string]store.Key{}}
+	r := &replay{
+		past: from, remembered: &memory{past: from}, plan: plan, emergency: map[string]store.Key{}, until: until.UTC(),
+		at: map[[2]string]int{}, done: map[string][]acted{},
+	}
 	if err := r.readEmergency(ctx); err != nil {
 		return nil, nil, err
 	}
-	for _, part := range []func(context.Context, time.Time, time.Time) error{r.minutes, r.networks, r.hours} {
-		if err := part(ctx, since.UTC(), until.UTC()); err != nil {
-			return nil, nil, err
-		}
+	if err := r.run(ctx, since.UTC(), until.UTC()); err != nil {
+		return nil, nil, err
 	}
-	for i := range r.seen { // a minute is seen up to its end
-		if a := &r.seen[i]; a.LastAt.After(until) {
-			a.LastAt = until.UTC()
-		}
-	}
-	return r.findings(), r.notes, nil
+	return r.found, r.notes, nil
 }
 
 type replay struct {
@@ -57,12 +60,58 @@ type replay struct {
 	remembered *memory
 	plan       *Plan
 	emergency  map[string]store.Key
-	seen       []store.Anomaly
+	until      time.Time
+	waiting    []store.Anomaly   // seen, of later than what was looked at so far; in order
+	found      []Replayed        // by when it was first seen
+	at         map[[2]string]int // where in found a type and subject is
+	done       map[string][]acted
+	full       bool
 	notes      []string
 }
 
+// acted is when something was done, and about whose key.
+type acted struct {
+	at        time.Time
+	namespace string
+}
+
 func (r *replay) note(format string, args ...any) {
-	r.notes = append(r.notes, fmt.Sprintf(format, args...))
+	switch {
+	case len(r.notes) < mostNotes:
+		r.notes = append(r.notes, fmt.Sprintf(format, args...))
+	case len(r.notes) == mostNotes:
+		r.notes = append(r.notes, "there was more of this kind")
+	}
+}
+
+// run goes through the time once, hour by hour, so that what is kept is what
+// was found, and not each time that it was seen.
+func (r *replay) run(ctx context.Context, since, until time.Time) error {
+	fresh, err := r.networks(ctx, since, until)
+	if err != nil {
+		return err
+	}
+	inOrder(fresh)
+	for hour := since.Truncate(time.Hour); hour.Before(until); hour = hour.Add(time.Hour) {
+		due, _ := slices.BinarySearchFunc(fresh, hour.Add(time.Hour), func(a store.Anomaly, t time.Time) int { return a.LastAt.Compare(t) })
+		r.waiting = append(r.waiting, fresh[:due]...)
+		fresh = fresh[due:]
+		if err := r.hour(ctx, hour, since, until); err != nil {
+			return err
+		}
+		inOrder(r.waiting)
+		if err := r.minutes(ctx, hour, since, until); err != nil {
+			return err
+		}
+	}
+	r.merge(append(r.waiting, fresh...))
+	return nil
+}
+
+func inOrder(seen []store.Anomaly) {
+	slices.SortStableFunc(seen, func(a, b store.Anomaly) int {
+		return cmp.Or(a.LastAt.Compare(b.LastAt), strings.Compare(a.Type, b.Type), strings.Compare(a.Subject, b.Subject))
+	})
 }
 
 func (r *replay) readEmergency(ctx context.Context) error {
@@ -80,49 +129,55 @@ func (r *replay) readEmergency(ctx context.Context) error {
 	}
 }
 
-// minutes judges each minute in which something was refused, with the window
-// before it, as the watch would have done.
-func (r *replay) minutes(ctx context.Context, since, until time.Time) error {
+// minutes judges each minute of the hour in which something was refused, with
+// the window before it, as the watch would have done.
+func (r *replay) minutes(ctx context.Context, hour, since, until time.Time) error {
 	window := r.plan.Thresholds.Window
-	for hour := since.Truncate(time.Hour); hour.Before(until); hour = hour.Add(time.Hour) {
-		failing, err := r.FailingAddresses(ctx, hour.Add(-window), hour.Add(time.Hour), mostRows)
-		if err != nil {
+	failing, err := r.FailingAddresses(ctx, hour.Add(-window), hour.Add(time.Hour), mostRows)
+	if err != nil {
+		return err
+	}
+	denied, err := r.DeniedMinutes(ctx, hour.Add(-window), hour.Add(time.Hour), mostRows)
+	if err != nil {
+		return err
+	}
+	if max(len(failing), len(denied)) == mostRows {
+		r.note("of the refusals around %s only %d rows were looked at", hour.Format("2006-01-02 15:04"), mostRows)
+	}
+	at := map[time.Time]bool{}
+	for i := range failing {
+		at[failing[i].Minute] = true
+	}
+	for i := range denied {
+		at[denied[i].Minute] = true
+	}
+	for _, minute := range slices.SortedFunc(maps.Keys(at), time.Time.Compare) {
+		if minute.Before(hour) || minute.Before(since) || !minute.Before(until) {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
 			return err
 		}
-		denied, err := r.DeniedMinutes(ctx, hour.Add(-window), hour.Add(time.Hour), mostRows)
-		if err != nil {
-			return err
-		}
-		if max(len(failing), len(denied)) == mostRows {
-			r.note("of the refusals around %s only %d rows were looked at", hour.Format("2006-01-02 15:04"), mostRows)
-		}
-		at := map[time.Time]bool{}
-		for i := range failing {
-			at[failing[i].Minute] = true
-		}
-		for i := range denied {
-			at[denied[i].Minute] = true
-		}
-		for minute := range at {
-			if minute.Before(hour) || minute.Before(since) || !minute.Before(until) {
-				continue
-			}
-			within := func(m time.Time) bool { return !m.After(minute) && !m.Before(minute.Add(-window)) }
-			r.seen = append(r.seen, JudgeMinutes(Minutes{
-				Failing: slices.DeleteFunc(slices.Clone(failing), func(f store.FailingAddress) bool { return !within(f.Minute) }),
-				Denied:  slices.DeleteFunc(slices.Clone(denied), func(u store.UsageMinute) bool { return !within(u.Minute) }),
-			}, r.plan.Thresholds)...)
-		}
+		within := func(m time.Time) bool { return !m.After(minute) && !m.Before(minute.Add(-window)) }
+		seen := JudgeMinutes(Minutes{
+			Failing: slices.DeleteFunc(slices.Clone(failing), func(f store.FailingAddress) bool { return !within(f.Minute) }),
+			Denied:  slices.DeleteFunc(slices.Clone(denied), func(u store.UsageMinute) bool { return !within(u.Minute) }),
+		}, r.plan.Thresholds)
+		due, _ := slices.BinarySearchFunc(r.waiting, minute, func(a store.Anomaly, t time.Time) int { return a.LastAt.Compare(t) })
+		r.merge(r.waiting[:due])
+		r.waiting = slices.Delete(r.waiting, 0, due)
+		inOrder(seen)
+		r.merge(seen)
 	}
 	return nil
 }
 
 // networks judges each instant at which a key was used from a network for the
 // first time.
-func (r *replay) networks(ctx context.Context, since, until time.Time) error {
+func (r *replay) networks(ctx context.Context, since, until time.Time) (seen []store.Anomaly, err error) {
 	fresh, err := r.KeyNetworks(ctx, "", since, until, mostRows)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if len(fresh) == mostRows {
 		r.note("of the new networks only %d were looked at", mostRows)
@@ -136,92 +191,94 @@ func (r *replay) networks(ctx context.Context, since, until time.Time) error {
 		judged[id] = true
 		all, err := r.KeyNetworks(ctx, id, time.Unix(0, 0), until, store.MaxKeyNetworks)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		k, err := r.remembered.Key(ctx, id)
 		if errors.Is(err, store.ErrNotFound) {
 			continue
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for _, n := range all {
 			if n.FirstAt.Before(since) {
 				continue
 			}
 			then := slices.DeleteFunc(slices.Clone(all), func(o store.KeyNetwork) bool { return o.FirstAt.After(n.FirstAt) })
-			r.seen = append(r.seen, JudgeNetworks(Networks{
+			seen = append(seen, JudgeNetworks(Networks{
 				KeyID: id, Namespace: k.Namespace, All: then, Since: n.FirstAt.Add(-time.Hour),
 			}, r.plan.Thresholds)...)
 		}
 	}
-	return nil
+	return seen, nil
 }
 
-// hours judges each hour that was over.
-func (r *replay) hours(ctx context.Context, since, until time.Time) error {
-	first := since.Truncate(time.Hour)
-	if first.Before(since) {
-		first = first.Add(time.Hour)
+// hour judges the hour, if it was over.
+func (r *replay) hour(ctx context.Context, start, since, until time.Time) error {
+	if start.Before(since) || start.Add(time.Hour).After(until) {
+		return nil
 	}
-	for start := first; !start.Add(time.Hour).After(until); start = start.Add(time.Hour) {
-		in, err := readHour(ctx, r.remembered, start, r.plan.Thresholds)
-		if errors.Is(err, errTooMany) {
-			r.note("the hour from %s has more keys than are judged", start.Format("2006-01-02 15:04"))
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		r.seen = append(r.seen, JudgeHour(in, r.plan.Thresholds)...)
-		for i := range in.Keys {
-			if k, is := r.emergency[in.Keys[i].KeyID]; is {
-				k.LastUsedAt, k.LastUsedIP = start, store.Key{}.LastUsedIP
-				r.seen = append(r.seen, JudgeMinutes(Minutes{Emergency: []store.Key{k}}, r.plan.Thresholds)...)
-			}
+	in, err := readHour(ctx, r.remembered, start, r.plan.Thresholds)
+	if errors.Is(err, errTooMany) {
+		r.note("the hour from %s has more keys than are judged", start.Format("2006-01-02 15:04"))
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	r.waiting = append(r.waiting, JudgeHour(in, r.plan.Thresholds)...)
+	for i := range in.Keys {
+		if k, is := r.emergency[in.Keys[i].KeyID]; is {
+			k.LastUsedAt, k.LastUsedIP = start, store.Key{}.LastUsedIP
+			r.waiting = append(r.waiting, JudgeMinutes(Minutes{Emergency: []store.Key{k}}, r.plan.Thresholds)...)
 		}
 	}
 	return nil
 }
 
-// findings are what was seen, each once, with what the plan would have had done
-// in the order in which it was seen.
-func (r *replay) findings() []Replayed {
-	slices.SortStableFunc(r.seen, func(a, b store.Anomaly) int {
-		return cmp.Or(a.LastAt.Compare(b.LastAt), strings.Compare(a.Type, b.Type), strings.Compare(a.Subject, b.Subject))
-	})
-	type of struct{ kind, subject string }
-	at := map[of]int{}
-	var found []Replayed
-	done := map[string][]time.Time{}
-	for i := range r.seen {
-		a := &r.seen[i]
-		n, known := at[of{a.Type, a.Subject}]
+// merge makes findings of what was seen, each once, with what the plan would
+// have had done.
+func (r *replay) merge(seen []store.Anomaly) {
+	for i := range seen {
+		a := &seen[i]
+		if a.LastAt.After(r.until) { // a minute is seen up to its end
+			a.LastAt = r.until
+		}
+		is := [2]string{a.Type, a.Subject}
+		n, known := r.at[is]
 		if !known {
-			n = len(found)
-			at[of{a.Type, a.Subject}] = n
+			if len(r.found) == mostFound {
+				if !r.full {
+					r.full = true
+					r.notes = append(r.notes, fmt.Sprintf("only the first %d different findings were followed; raise thresholds, or replay less at a time", mostFound))
+				}
+				continue
+			}
+			n = len(r.found)
+			r.at[is] = n
 			a.CreatedAt = a.LastAt
-			found = append(found, Replayed{Anomaly: *a})
-			found[n].Actions = nil
+			r.found = append(r.found, Replayed{Anomaly: *a})
+			r.found[n].Actions = nil
 		}
-		f := &found[n]
+		f := &r.found[n]
 		f.Times++
-		f.LastAt = a.LastAt
+		if a.LastAt.After(f.LastAt) {
+			f.LastAt = a.LastAt
+		}
 		if a.Evidence.Observed > f.Evidence.Observed {
 			f.Evidence = a.Evidence
 		}
 		if rank(a.Severity) > rank(f.Severity) {
 			f.Severity = a.Severity
 		}
-		r.act(f, a.LastAt, done)
+		r.act(f, a.LastAt)
 	}
-	return found
 }
 
 // act is what the plan would have had done, as management.AnomalySee does it,
 // as far as the past tells: whether the key was refused already, or had rates
 // to throttle, it does not.
-func (r *replay) act(f *Replayed, at time.Time, done map[string][]time.Time) {
+func (r *replay) act(f *Replayed, at time.Time) {
 	if Decided(f.Actions, f.Severity, at) {
 		return
 	}
@@ -234,7 +291,12 @@ func (r *replay) act(f *Replayed, at time.Time, done map[string][]time.Time) {
 		act.Until = at.Add(r.plan.Lasts(rule))
 	}
 	_, emergency := r.emergency[f.KeyID]
-	recent := slices.DeleteFunc(done[rule.Action], func(t time.Time) bool { return !t.After(at.Add(-time.Hour)) })
+	recent, own, most := slices.DeleteFunc(r.done[rule.Action], func(d acted) bool { return !d.at.After(at.Add(-time.Hour)) }), 0, r.plan.MostPerHour(rule.Action)
+	for _, d := range recent {
+		if d.namespace == f.Namespace {
+			own++
+		}
+	}
 	switch network, is := NetworkOf(f.Subject); {
 	case emergency, f.KeyID != "" && r.plan.NeverKey(f.KeyID, f.Namespace):
 		act.Outcome = OutcomeProtected
@@ -245,12 +307,12 @@ func (r *replay) act(f *Replayed, at time.Time, done map[string][]time.Time) {
 			act.Outcome = OutcomeProtected
 		}
 	}
-	if act.Done() && len(recent) >= r.plan.MostPerHour(rule.Action) {
+	if act.Done() && (len(recent) >= most || f.Namespace != "" && own >= MostOfNamespace(most)) {
 		act.Outcome = OutcomeCapped
 	}
 	if act.Done() {
-		recent = append(recent, at)
+		recent = append(recent, acted{at, f.Namespace})
 	}
-	done[rule.Action] = recent
-	f.Actions = append(f.Actions, act)
+	r.done[rule.Action] = recent
+	f.Actions = Add(f.Actions, act)
 }

@@ -1,9 +1,12 @@
 package anomaly_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -91,5 +94,32 @@ func TestAReplayFindsWhatTheWatchWouldHaveAndChangesNothing(t *testing.T) {
 	}
 	if all, _, err := d.store.Anomalies(t.Context(), store.AnomalyFilter{}, store.Page{}); err != nil || len(all) != 0 {
 		t.Errorf("%d findings were written down, %v", len(all), err)
+	}
+}
+
+// TestAReplayRemembersWhatWasFoundAndNotEachTimeOfItUpToABound, says when that
+// was not all, and ends with who asks.
+func TestAReplayRemembersWhatWasFoundAndNotEachTimeOfItUpToABound(t *testing.T) {
+	d := newDesk(t)
+	var b store.UsageBatch
+	for n := range 10_050 {
+		b.Failing = append(b.Failing, store.FailingAddress{
+			Minute: noon.Add(-time.Hour), Reason: "unknown_key", Address: netip.AddrFrom4([4]byte{198, 18, byte(n / 250), byte(n % 250)}), Checks: 1,
+		})
+	}
+	d.add(b)
+	tried := anomaly.Policy{Thresholds: map[string]string{"guesses": "1", "network_guesses": "1000000"}}
+	plan, problems := tried.Check()
+	if len(problems) > 0 {
+		t.Fatalf("%+v", problems)
+	}
+	found, notes, err := anomaly.Replay(t.Context(), d.store, noon.Add(-2*time.Hour), d.now, &plan)
+	if err != nil || len(found) != 10_000 || len(notes) != 1 || !strings.Contains(notes[0], "10000") {
+		t.Errorf("%d found, %q, %v", len(found), notes, err)
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if _, _, err := anomaly.Replay(ended, d.store, noon.Add(-2*time.Hour), d.now, &plan); !errors.Is(err, context.Canceled) {
+		t.Errorf("goes on for nobody: %v", err)
 	}
 }

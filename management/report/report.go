@@ -49,6 +49,15 @@ type Report struct {
 	Anomalies     List[Anomaly]   `json:"anomalies"`
 	Blacklist     BlacklistChange `json:"blacklist"`
 	Audit         Audit           `json:"audit"`
+	// Withheld says that what only the audit log tells was left out.
+	Withheld bool `json:"withheld,omitempty"`
+}
+
+// Withhold leaves out what only the audit log tells: who did what how often,
+// and what changed of the blacklist, by whom. It is for readers who may not
+// read that log; what is kept stays whole.
+func (r *Report) Withhold() {
+	r.Withheld, r.Audit, r.Blacklist = true, Audit{}, BlacklistChange{Rules: r.Blacklist.Rules}
 }
 
 // Usage is what was counted.
@@ -139,7 +148,7 @@ type Anomaly struct {
 	Subject  string    `json:"subject"`
 	Message  string    `json:"message"`
 	LastAt   time.Time `json:"last_at"`
-	Done     string    `json:"done,omitempty"` // by whom, and their note
+	Done     string    `json:"done,omitempty"` // by the policy; by whom, and their note
 }
 
 // BlacklistChange is what changed of the blacklist.

@@ -263,12 +263,18 @@ func (r *Report) anomalies() section {
 	return s
 }
 
+// whoMayAudit ends what is said in place of something that was withheld.
+const whoMayAudit = "who may read the audit log: roles auditor and admin."
+
 func (r *Report) blacklist() section {
 	b := &r.Blacklist
 	s := section{
 		ID: "blacklist", Title: "Blacklist", Empty: "Nothing changed.",
 		About:   many(b.Rules, "rule", "rules") + " in force; " + number(b.Added) + " added and " + number(b.Removed) + " removed or ended in this time.",
 		Columns: []column{{"When", false}, {"What", false}, {"Network", false}, {"Reason", false}, {"By", false}},
+	}
+	if r.Withheld {
+		s.About, s.Empty = many(b.Rules, "rule", "rules")+" in force.", "What changed is shown to those "+whoMayAudit
 	}
 	for _, c := range b.Changes {
 		s.Rows = append(s.Rows, []cell{text(instant(c.At)), text(readable(c.Action)), id(c.Network), text(c.Reason), id(c.By)})
@@ -283,6 +289,9 @@ func (r *Report) audit() section {
 	s := section{
 		ID: "audit", Title: "Audit log", About: number(r.Audit.Entries) + " entries, by what was done.", Empty: "No entries.",
 		Columns: []column{{"Action", false}, {"Entries", true}, {"", false}},
+	}
+	if r.Withheld {
+		s.About, s.Empty = "", "It is shown to those "+whoMayAudit
 	}
 	most := int64(0)
 	for _, c := range r.Audit.Actions {
