@@ -10,7 +10,9 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"credence/management/outgoing"
 	"credence/test/harness"
+	"credence/test/n8nserver"
 )
 
 // composeFile is what the tests read of docker-compose.yml.
@@ -23,6 +25,7 @@ type composeFile struct {
 }
 
 type composeService struct {
+	Profiles    []string                     `yaml:"profiles"`
 	Image       string                       `yaml:"image"`
 	Build       string                       `yaml:"build"`
 	User        string                       `yaml:"user"`
@@ -132,9 +135,57 @@ func TestComposeGivesEachProcessTheLeast(t *testing.T) {
 	if store := c.Services["extauthz"].Environment["CREDENCE_STORE"]; !strings.Contains(store, "://credence_check:") {
 		t.Errorf("the data plane logs in as the schema's owner: %s", store)
 	}
-	for _, p := range append(c.Services["management"].Ports, c.Services["envoy"].Ports...) {
-		if !strings.HasPrefix(p, "127.0.0.1:") {
-			t.Errorf("port %s is open to the network", p)
+	for name, s := range c.Services {
+		for _, p := range s.Ports {
+			if !strings.HasPrefix(p, "127.0.0.1:") {
+				t.Errorf("%s: port %s is open to the network", name, p)
+			}
+		}
+	}
+}
+
+// Gitea and n8n start only when somebody asks for them, in the versions that
+// their clients are tried with, and the control plane may call them and nothing
+// else that is private.
+func TestComposeStartsOtherProgramsOnlyByTheirProfileAndLetsTheControlPlaneReachThem(t *testing.T) {
+	c := compose(t)
+	var beside, allowed []string
+	for name, s := range c.Services {
+		if s.Profiles == nil {
+			for on := range s.DependsOn {
+				if c.Services[on].Profiles != nil {
+					t.Errorf("%s, which always starts, needs %s, which does not", name, on)
+				}
+			}
+			continue
+		}
+		beside = append(beside, name)
+		if !slices.Equal(s.Profiles, []string{"integrations"}) || len(s.Ports) != 1 || len(s.Healthcheck.Test) == 0 || len(s.Volumes) == 0 {
+			t.Errorf("%s: profiles %v, ports %v, health check %v, volumes %v", name, s.Profiles, s.Ports, s.Healthcheck.Test, s.Volumes)
+			continue
+		}
+		port := s.Ports[0][strings.LastIndex(s.Ports[0], ":")+1:]
+		allowed = append(allowed, name+":"+port)
+		if page := repositoryFile(t, "docs/"+name+".md"); !strings.Contains(page, "--url http://"+name+":"+port) || !strings.Contains(page, "--profile integrations") {
+			t.Errorf("docs/%s.md does not say how to reach it", name)
+		}
+	}
+	slices.Sort(beside)
+	slices.Sort(allowed)
+	if !slices.Equal(beside, []string{"gitea", "n8n"}) {
+		t.Fatalf("services of a profile: %v", beside)
+	}
+	args := c.Services["management"].Command
+	i := slices.Index(args, "--outgoing-allow")
+	if i < 0 || i+1 >= len(args) || args[i+1] != strings.Join(allowed, ",") {
+		t.Fatalf("the control plane is started with %v, and is to reach %v", args, allowed)
+	}
+	if _, err := outgoing.ParseAllow(strings.Split(args[i+1], ",")); err != nil {
+		t.Error(err)
+	}
+	for name, want := range map[string]string{"gitea": ":1.27.3-rootless", "n8n": ":" + n8nserver.New} {
+		if got := c.Services[name].Image; !strings.HasSuffix(got, want) {
+			t.Errorf("%s is %s, and its client is tried with %s", name, got, want)
 		}
 	}
 }
