@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -99,8 +100,10 @@ type wireToken struct {
 }
 
 func (w *wireToken) token() Token {
+	// What others wrote is kept within bounds.
+	known := slices.DeleteFunc(slices.Clone(w.Scopes), func(s string) bool { return !Known(s) })
 	t := Token{
-		ID: w.ID, Name: w.Name, Scopes: Canonical(w.Scopes), LastEight: w.LastEight,
+		ID: w.ID, Name: w.Name, Scopes: Canonical(known), LastEight: w.LastEight[max(len(w.LastEight)-8, 0):],
 		CreatedAt: instant(w.CreatedAt), LastUsedAt: instant(w.LastUsed),
 	}
 	if t.LastUsedAt.Equal(t.CreatedAt) { // so it is before the first use
@@ -136,6 +139,7 @@ func (c *Client) Create(ctx context.Context, t *remote.Target, login, name strin
 		e.Uncertain = true
 		return Created{}, e
 	}
+	w.LastEight = w.Secret[max(len(w.Secret)-8, 0):]
 	return Created{Token: w.token(), Secret: credential.NewText(w.Secret)}, nil
 }
 
@@ -149,6 +153,9 @@ func (c *Client) List(ctx context.Context, t *remote.Target, login string) ([]To
 		a, err := c.get(ctx, t, query, &found, "users", login, "tokens")
 		if err != nil {
 			return nil, err
+		}
+		if len(found) > pageSize {
+			return nil, t.Fail(remote.UnexpectedAnswer, a.Status, "lists more tokens on a page than were asked for")
 		}
 		for i := range found {
 			// One that is made meanwhile moves others to the next page.

@@ -356,3 +356,16 @@ func TestNoSecretIsShownByWhatIsMade(t *testing.T) {
 		t.Error(text)
 	}
 }
+
+func TestWhatAServerStatesIsKeptWithinBounds(t *testing.T) {
+	r := faked(t, "1.26.0")
+	long := strings.Repeat("x", 100)
+	r.Fake.Before(answering(201, data, `{"id":7,"name":"n","sha1":"0123456789abcdef","token_last_eight":"`+long+`","scopes":["read:user","`+long+`"]}`))
+	made, err := r.Create(t.Context(), r.target, "alice", "n", []string{"read:user"})
+	if err != nil || made.LastEight != "89abcdef" || !slices.Equal(made.Scopes, []string{"read:user"}) {
+		t.Errorf("%+v, %v", made.Token, err)
+	}
+	r.Fake.Before(answering(200, data, "["+strings.Repeat(`{"id":1},`, 50)+`{"id":2}]`))
+	_, err = r.List(t.Context(), r.target, "alice")
+	_ = kind(t, err, remote.UnexpectedAnswer)
+}

@@ -69,6 +69,7 @@ func (c *Client) instance(ctx context.Context, t *remote.Target) (Instance, erro
 	if err != nil {
 		return Instance{}, err
 	}
+	s.VersionCLI = s.VersionCLI[:min(len(s.VersionCLI), 64)]
 	known = Instance{Version: parseVersion(s.VersionCLI), Text: s.VersionCLI, KeysEnabled: s.PublicAPI.Enabled}
 	if known.Version.Before(1, 123) {
 		return Instance{}, notN8N(t, http.StatusOK, fmt.Sprintf("this is n8n %s, which is too old: 1.123 and 2.x are supported; update it", s.VersionCLI))

@@ -155,6 +155,7 @@ func madeOf(t *remote.Target, a *remote.Answer) (Made, error) {
 	if err != nil {
 		return Made{}, uncertain(err)
 	}
+	w.APIKey = w.RawAPIKey // the end of the secret itself
 	return Made{Key: w.key(), Secret: credential.NewText(w.RawAPIKey)}, nil
 }
 
@@ -191,6 +192,9 @@ func (c *Client) pages(ctx context.Context, t *remote.Target) (keys []Key, whole
 		items, mine, paged, err := listed(t, &a)
 		if err != nil {
 			return nil, false, err
+		}
+		if paged && len(items) > listPage || len(items) > listPage*mostPages {
+			return nil, false, notN8N(t, a.Status, "lists more keys than were asked for")
 		}
 		if count >= 0 && mine != count {
 			return nil, false, nil // pages of different lists
