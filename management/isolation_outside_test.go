@@ -95,6 +95,17 @@ var outsideAttempts = map[string]attempted{
 		id := w.n8nKeyOf(ctx, ns)
 		return w.N8NKeyCollect(ctx, onlyA, id)
 	}},
+	"N8NKeyCompare": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		return w.N8NKeyCompare(ctx, onlyA, w.flowsOf(ns))
+	}},
+	"N8NKeyAdopt": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
+		id := w.n8nKeyOf(ctx, ns)
+		if is, err := w.store.N8NKey(ctx, id); err == nil && ns == "a" {
+			is.State = store.N8NKeyWidened
+			w.change(func(ctx context.Context, tx *store.Tx) error { return tx.UpdateN8NKey(ctx, is) })
+		}
+		return w.N8NKeyAdopt(ctx, onlyA, management.N8NKeyAdopt{ID: id})
+	}},
 	"N8NKeyDelete": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
 		id := w.n8nKeyOf(ctx, ns)
 		return nil, w.N8NKeyDelete(ctx, onlyA, id)

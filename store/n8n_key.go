@@ -155,6 +155,12 @@ func (tx *Tx) DeleteN8NKeys(ctx context.Context, connectionID string) (int, erro
 	return n, tx.changed(err, Change{})
 }
 
+// SetN8NKeySeen notes what was seen of a key beside what is changed. It is no
+// change that anybody made, so it needs no audit entry.
+func (tx *Tx) SetN8NKeySeen(ctx context.Context, id string, seen N8NKeySeen) error {
+	return tx.w.SetN8NKeySeen(ctx, id, seen)
+}
+
 // SetN8NKeySeen notes what was seen of a key, outside of any change.
 func (s *Store) SetN8NKeySeen(ctx context.Context, id string, seen N8NKeySeen) error {
 	return s.Transact(ctx, func(ctx context.Context, w Writer) error { return w.SetN8NKeySeen(ctx, id, seen) })

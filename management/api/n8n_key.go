@@ -58,6 +58,16 @@ func n8nKeyCollect(ctx context.Context, c call, in *client.N8NKeyInput) (client.
 	return wireN8NKeyCreated(got), err
 }
 
+func n8nKeyCompare(ctx context.Context, c call, in *client.N8NKeyCompareInput) (client.N8NKeysCompared, error) {
+	found, err := c.service.N8NKeyCompare(ctx, c.actor, in.Body.Connection)
+	return client.N8NKeysCompared{Items: mapped(found, wireN8NKey)}, err
+}
+
+func n8nKeyAdopt(ctx context.Context, c call, in *client.N8NKeyAdoptInput) (client.N8NKey, error) {
+	is, err := c.service.N8NKeyAdopt(ctx, c.actor, management.N8NKeyAdopt{ID: in.ID, Owner: in.Body.Owner, Description: in.Body.Description})
+	return wireN8NKey(is), err
+}
+
 func n8nKeyDelete(ctx context.Context, c call, in *client.N8NKeyInput) error {
 	return c.service.N8NKeyDelete(ctx, c.actor, in.ID)
 }
@@ -73,7 +83,7 @@ func wireN8NKeyCreated(made management.N8NKeyCreated) client.N8NKeyCreated {
 func wireN8NKey(t store.N8NKey) client.N8NKey {
 	out := client.N8NKey{
 		ID: t.ID, ConnectionID: t.ConnectionID, Namespace: t.Namespace, N8NKeyID: t.N8NKeyID, Label: t.Label,
-		Login: t.Login, UserID: t.UserID, Scopes: words(t.Scopes), LastFour: t.LastFour, Owner: t.Owner, Description: t.Description,
+		Login: t.Login, UserID: t.UserID, Scopes: words(t.Scopes), ServerScopes: t.Seen.ServerScopes, LastFour: t.LastFour, Owner: t.Owner, Description: t.Description,
 		State: string(t.State), StateAt: t.StateAt, ExpiresAt: t.ExpiresAt, Overlap: period(t.Overlap), Predecessor: t.Predecessor,
 		Successor: t.Successor, SecretWaits: len(t.Secret) > 0 && t.CollectedAt.IsZero(), LastUsedAt: t.Seen.LastUsedAt,
 		VerifiedAt: t.Seen.VerifiedAt, Outcome: t.Seen.Outcome,

@@ -37,6 +37,14 @@ func n8nKeyOperations() []Operation {
 			ID: "N8NKeyCollect", Method: http.MethodPost, Path: oneN8NKey + "/collect", Summary: "Show the secret of a key that took over by schedule, once",
 			Role: store.RoleOperator, Codes: []management.Code{management.CodeNotFound, management.CodeConflict},
 		}, n8nKeyCollect),
+		handle(Operation{
+			ID: "N8NKeyCompare", Method: http.MethodPost, Path: "/v1/n8n/keys/compare", Summary: "Compare what is known of the keys of a connection with what n8n has",
+			Role: store.RoleOperator, Codes: []management.Code{management.CodeNotFound, management.CodeConflict, management.CodeRemote},
+		}, n8nKeyCompare),
+		handle(Operation{
+			ID: "N8NKeyAdopt", Method: http.MethodPost, Path: oneN8NKey + "/adopt", Summary: "Accept a stranger or a widened key as it is at n8n",
+			Role: store.RoleOperator, Codes: []management.Code{management.CodeInvalidInput, management.CodeNotFound, management.CodeConflict},
+		}, n8nKeyAdopt),
 		remove(Operation{
 			ID: "N8NKeyDelete", Method: http.MethodDelete, Path: oneN8NKey, Summary: "Delete an API key of an n8n account, at n8n and here",
 			Role: store.RoleOperator, Codes: []management.Code{management.CodeNotFound, management.CodeConflict, management.CodeRemote},

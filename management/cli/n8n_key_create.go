@@ -12,7 +12,7 @@ import (
 // n8nKeys are the verbs on API keys of n8n accounts.
 func n8nKeys(c *command) *cobra.Command {
 	return c.group("keys", "API keys of n8n accounts", n8nKeyExamples,
-		n8nKeyCreate(c), n8nKeyList(c), n8nKeyShow(c), n8nKeyVerify(c), n8nKeyRotate(c), n8nKeyCollect(c), n8nKeyDelete(c))
+		n8nKeyCreate(c), n8nKeyList(c), n8nKeyShow(c), n8nKeyVerify(c), n8nKeyRotate(c), n8nKeyCollect(c), n8nKeyCompare(c), n8nKeyAdopt(c), n8nKeyDelete(c))
 }
 
 const n8nKeyExamples = `  credence n8n keys create --connection main --name ci --scope workflow:read

@@ -14,6 +14,7 @@ type N8NKey struct {
 	Login        string    `json:"login" doc:"E-mail of the account"`
 	UserID       string    `json:"user_id,omitempty" doc:"Id of the account at n8n: it stays when the e-mail changes"`
 	Scopes       []string  `json:"scopes" nullable:"false" doc:"What it may do"`
+	ServerScopes []string  `json:"server_scopes,omitempty" doc:"What it may do as n8n listed it last"`
 	LastFour     string    `json:"last_four,omitempty" doc:"The end of its secret, to tell it by"`
 	Owner        string    `json:"owner,omitempty" doc:"Who answers for it"`
 	Description  string    `json:"description,omitempty" doc:"For people"`
@@ -65,6 +66,33 @@ type N8NKeyVerified struct {
 type N8NKeyRotate struct {
 	Overlap string `json:"overlap,omitempty" doc:"How long the old one lives on, a Go duration; as the key says if unsaid"`
 	InPlace bool   `json:"in_place,omitempty" doc:"The same key gets another secret, and the old one is refused at once; n8n 2.28 and later"`
+}
+
+// N8NKeyCompare says what is to be compared.
+type N8NKeyCompare struct {
+	Connection string `json:"connection" doc:"Name of the connection"`
+}
+
+// N8NKeysCompared is what a comparison found.
+type N8NKeysCompared struct {
+	Items []N8NKey `json:"items" nullable:"false" doc:"What is new: strangers, missing, widened and found again"`
+}
+
+// N8NKeyAdopt accepts a key as it is at n8n.
+type N8NKeyAdopt struct {
+	Owner       string `json:"owner,omitempty" doc:"Who answers for it from now on"`
+	Description string `json:"description,omitempty" doc:"For people"`
+}
+
+// N8NKeyCompareInput is the request of N8NKeyCompare.
+type N8NKeyCompareInput struct {
+	Body N8NKeyCompare
+}
+
+// N8NKeyAdoptInput is the request of N8NKeyAdopt.
+type N8NKeyAdoptInput struct {
+	ID   string `path:"id" doc:"Id of the key here"`
+	Body N8NKeyAdopt
 }
 
 // N8NKeyCreateInput is the request of N8NKeyCreate.

@@ -520,6 +520,18 @@ func (c *Client) N8NKeyCollect(ctx context.Context, in N8NKeyInput) (N8NKeyCreat
 	return call[N8NKeyCreated](ctx, c, http.MethodPost, "/v1/n8n/keys/{id}/collect", in)
 }
 
+// N8NKeyCompare: Compare what is known of the keys of a connection with what n8n has.
+// POST /v1/n8n/keys/compare, role operator.
+func (c *Client) N8NKeyCompare(ctx context.Context, in N8NKeyCompareInput) (N8NKeysCompared, error) {
+	return call[N8NKeysCompared](ctx, c, http.MethodPost, "/v1/n8n/keys/compare", in)
+}
+
+// N8NKeyAdopt: Accept a stranger or a widened key as it is at n8n.
+// POST /v1/n8n/keys/{id}/adopt, role operator.
+func (c *Client) N8NKeyAdopt(ctx context.Context, in N8NKeyAdoptInput) (N8NKey, error) {
+	return call[N8NKey](ctx, c, http.MethodPost, "/v1/n8n/keys/{id}/adopt", in)
+}
+
 // N8NKeyDelete: Delete an API key of an n8n account, at n8n and here.
 // DELETE /v1/n8n/keys/{id}, role operator.
 func (c *Client) N8NKeyDelete(ctx context.Context, in N8NKeyInput) error {

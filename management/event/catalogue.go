@@ -34,6 +34,9 @@ const (
 	N8NKeyCreated      Type = "n8n_key.created"
 	N8NKeyRotated      Type = "n8n_key.rotated"
 	N8NKeyDeleted      Type = "n8n_key.deleted"
+	N8NKeyStranger     Type = "n8n_key.stranger"
+	N8NKeyMissing      Type = "n8n_key.missing"
+	N8NKeyWidened      Type = "n8n_key.widened"
 	N8NKeyInvalid      Type = "n8n_key.invalid"
 	ConnectionPaused   Type = "connection.paused"
 	ConnectionResumed  Type = "connection.resumed"
@@ -137,6 +140,9 @@ func outside(person string) []Definition {
 		{N8NKeyDeleted, 1, "An API key was deleted, at n8n and here.", N8NKeyChange{
 			Key: exampleN8NKey("deleting"), Actor: "job:n8n_key", Reason: "expired",
 		}},
+		{N8NKeyStranger, 1, "An n8n account has an API key that was not made here: adopt it or delete it.", N8NKeyChange{Key: exampleN8NKey("stranger"), Actor: "job:n8n_key"}},
+		{N8NKeyMissing, 1, "n8n has an API key no more that is known here.", N8NKeyChange{Key: exampleN8NKey("missing"), Actor: "job:n8n_key"}},
+		{N8NKeyWidened, 1, "n8n states more scopes of an API key than it was given.", N8NKeyChange{Key: exampleN8NKey("widened"), Actor: "job:n8n_key"}},
 		{N8NKeyInvalid, 1, "An API key was tried out, and n8n does not accept it any more.", N8NKeyChange{
 			Key: exampleN8NKey("active"), Actor: person,
 		}},

@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"credence/store"
@@ -12,6 +13,25 @@ type n8nKeyTender interface {
 	// N8NKeyTend does what is due for a key of n8n and answers the zero time when
 	// nothing is left to do, else the instant at which to call again.
 	N8NKeyTend(ctx context.Context, id string) (again time.Time, err error)
+}
+
+// n8nComparer is the use-case. Service of package management fulfils it.
+type n8nComparer interface {
+	// N8NCompareAll compares what is known of keys with what n8n has, and answers
+	// how much is new.
+	N8NCompareAll(ctx context.Context) (found int, err error)
+}
+
+// N8NKeys is the pass that compares what is known of the keys of n8n accounts
+// with what n8n has. Twice, it finds nothing new.
+func N8NKeys(service n8nComparer) Pass {
+	return Pass{Name: "n8n_keys", Every: time.Hour, Do: func(ctx context.Context) ([]slog.Attr, error) {
+		found, err := service.N8NCompareAll(ctx)
+		if found == 0 {
+			return nil, err
+		}
+		return []slog.Attr{slog.Int("found", found)}, err
+	}}
 }
 
 func n8nKeyTend(keys n8nKeyTender) due {

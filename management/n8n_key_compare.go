@@ -1,0 +1,216 @@
+package management
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"credence/management/event"
+	"credence/management/n8n"
+	"credence/store"
+)
+
+// N8NKeyCompare compares what is known of the keys of a connection with what
+// n8n has, and answers what was not known before.
+func (s *Service) N8NKeyCompare(ctx context.Context, a Actor, connection string) ([]store.N8NKey, error) {
+	what := connectionName(store.ConnectionN8N, connection)
+	c, err := readConnection(ctx, s.store, a, store.ConnectionN8N, connection)
+	if err != nil {
+		return nil, err
+	}
+	f, err := s.n8nGate(c)
+	if err != nil {
+		return nil, err
+	}
+	began := s.now()
+	there, err := f.List(ctx, f.target)
+	if err != nil {
+		return nil, s.n8nFailed(ctx, what, a, f, err)
+	}
+	found, err := s.compareN8N(ctx, a, &f.connection, began, there, true)
+	return found, failed(what, err)
+}
+
+// N8NCompareAll compares all connections that are used; a pass calls it. One
+// that fails does not keep the others from being looked at.
+func (s *Service) N8NCompareAll(ctx context.Context) (found int, err error) {
+	page := store.Page{Limit: store.MaxPage} // there are at most maxConnections
+	all, _, err := s.store.Connections(ctx, store.ConnectionN8N, nil, page)
+	if err != nil || s.n8n == nil {
+		return 0, err
+	}
+	var errs []error
+	for i := range all {
+		if !all[i].Usable() {
+			continue
+		}
+		n, err := s.compareN8NAgain(ctx, all[i])
+		if found += n; err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", connectionName(all[i].Kind, all[i].Name), err))
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return found, errors.Join(errs...)
+}
+
+func (s *Service) compareN8NAgain(ctx context.Context, c store.Connection) (found int, err error) {
+	f, err := s.n8nGate(c)
+	if err != nil {
+		return 0, err
+	}
+	began := s.now()
+	there, err := f.List(ctx, f.target)
+	if err != nil {
+		return 0, s.calledBack(ctx, &f.connection, err)
+	}
+	keys, err := s.compareN8N(ctx, n8nActor(), &f.connection, began, there, false)
+	return len(keys), err
+}
+
+// compareN8N compares the keys of the account in one transaction. asked: it is
+// recorded, since a person wanted it.
+func (s *Service) compareN8N(ctx context.Context, a Actor, c *store.Connection, began time.Time, there []n8n.Key, asked bool) ([]store.N8NKey, error) {
+	out, _, err := transact(ctx, s, a, connectionName(c.Kind, c.Name), func(ctx context.Context, t *transaction) ([]store.N8NKey, error) {
+		d := &n8nDrift{service: s, transaction: t, connection: c, began: began, there: map[string]*n8n.Key{}}
+		for i := range there {
+			d.there[there[i].ID] = &there[i]
+		}
+		err := d.compare(ctx)
+		if asked {
+			t.recordConnection("n8n_key.compare", c, details{After: facts{"keys": len(there), "found": len(d.found)}})
+		}
+		return d.found, err
+	})
+	return out, err
+}
+
+// n8nDrift is one comparison in its transaction.
+type n8nDrift struct {
+	*transaction
+
+	service    *Service
+	connection *store.Connection
+	began      time.Time
+	there      map[string]*n8n.Key // by id; what is known is taken out
+	making     []string            // labels whose fate is found out elsewhere
+	found      []store.N8NKey
+}
+
+func (d *n8nDrift) compare(ctx context.Context) error {
+	filter, page := store.N8NKeyFilter{ConnectionID: d.connection.ID}, store.Page{Limit: store.MaxPage}
+	for {
+		known, next, err := d.N8NKeys(ctx, filter, page)
+		if err != nil {
+			return err
+		}
+		for i := range known {
+			if err := d.known(ctx, known[i]); err != nil {
+				return err
+			}
+		}
+		if page.After = next; next == "" {
+			return d.strangers(ctx)
+		}
+	}
+}
+
+// known compares one key that is known.
+func (d *n8nDrift) known(ctx context.Context, is store.N8NKey) error {
+	there := d.there[is.N8NKeyID]
+	delete(d.there, is.N8NKeyID)
+	if there != nil {
+		is.Seen.ListedAt, is.Seen.ServerScopes, is.Seen.LastUsedAt = d.Now(), there.Scopes, there.LastUsedAt
+		if err := d.SetN8NKeySeen(ctx, is.ID, is.Seen); err != nil {
+			return err
+		}
+	}
+	switch is.State {
+	case store.N8NKeyMaking:
+		d.making = append(d.making, is.Label)
+	case store.N8NKeyDeleting, store.N8NKeyRotating:
+	case store.N8NKeyStranger:
+		if there == nil {
+			d.recordN8NKey("n8n_key.vanish", &is, details{Before: n8nKeyFacts(&is)})
+			return d.DeleteN8NKey(ctx, is.ID, is.Version)
+		}
+	case store.N8NKeyMissing:
+		if there != nil { // as after a restored backup
+			return d.become(ctx, is, store.N8NKeyActive, "n8n_key.find", "")
+		}
+	case store.N8NKeyActive, store.N8NKeyWidened:
+		switch {
+		case there == nil && is.StateAt.Before(d.began): // else it was made meanwhile
+			return d.become(ctx, is, store.N8NKeyMissing, "n8n_key.miss", event.N8NKeyMissing)
+		case there != nil && is.State == store.N8NKeyActive && !within(is.Scopes, there.Scopes):
+			if err := d.become(ctx, is, store.N8NKeyWidened, "n8n_key.widen", event.N8NKeyWidened); err != nil {
+				return err
+			}
+			return d.service.seeCredential(ctx, d.transaction, "credential_widened", store.SeverityHigh, is.Namespace, "n8n_key:"+is.ID,
+				fmt.Sprintf("The key %s of the n8n account %s has the scopes %s at n8n, and was given %s.",
+					is.Label, is.Login, strings.Join(there.Scopes, ", "), strings.Join(is.Scopes, ", ")))
+		}
+	}
+	return nil
+}
+
+// within reports whether the widest hold all of the scopes. Those of n8n hold
+// nothing but themselves.
+func within(widest, scopes []string) bool {
+	return !slices.ContainsFunc(scopes, func(s string) bool { return !slices.Contains(widest, s) })
+}
+
+// become changes the state of a key, and tells of it where kind says how.
+func (d *n8nDrift) become(ctx context.Context, is store.N8NKey, state store.N8NKeyState, action string, kind event.Type) error {
+	before := is
+	is.State, is.StateAt = state, d.Now()
+	is, err := d.updateN8NKey(ctx, is)
+	if err != nil {
+		return err
+	}
+	d.recordN8NKey(action, &is, changedFacts(n8nKeyFacts(&before), n8nKeyFacts(&is)))
+	if kind != "" {
+		d.tellN8NKey(kind, &is, "")
+	}
+	d.found = append(d.found, is)
+	return nil
+}
+
+// strangers writes down what n8n has and nobody made here.
+func (d *n8nDrift) strangers(ctx context.Context) error {
+	var ids []string
+	for id, there := range d.there {
+		if !slices.Contains(d.making, there.Label) {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	for _, id := range ids[:min(len(ids), maxStrangers)] {
+		there := d.there[id]
+		own, err := store.NewID(store.N8NKeyIDPrefix, d.Now(), d.service.random)
+		if err != nil {
+			return err
+		}
+		is := store.N8NKey{
+			ID: own, ConnectionID: d.connection.ID, Namespace: d.connection.Namespace, N8NKeyID: id, Label: orDefault(there.Label, "(none)"),
+			Login: d.connection.Account, UserID: there.UserID, Scopes: there.Scopes, LastFour: there.Last4, State: store.N8NKeyStranger, StateAt: d.Now(),
+			ExpiresAt: there.ExpiresAt, Seen: store.N8NKeySeen{ListedAt: d.Now(), ServerScopes: there.Scopes, LastUsedAt: there.LastUsedAt},
+			CreatedBy: "unknown", CreatedAt: d.Now(), UpdatedAt: d.Now(), Version: 1,
+		}
+		if err := d.InsertN8NKey(ctx, is); err != nil {
+			return err
+		}
+		d.recordN8NKey("n8n_key.see", &is, details{After: n8nKeyFacts(&is)})
+		d.tellN8NKey(event.N8NKeyStranger, &is, "")
+		d.found = append(d.found, is)
+		if err := d.service.seeCredential(ctx, d.transaction, "credential_stranger", store.SeverityMedium, is.Namespace, "n8n_key:"+is.ID,
+			fmt.Sprintf("The n8n account %s has the key %s, which was not made here.", is.Login, is.Label)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
