@@ -52,8 +52,8 @@ func (f *fixture) pauses(tend func() time.Time, times int) []time.Duration {
 
 func wantPauses(t *testing.T, got []time.Duration) {
 	t.Helper()
-	for i, want := range []time.Duration{5, 5, 10, 20, 40, 60, 60} {
-		if got[i] != want*time.Minute {
+	for i, want := range []int{5, 5, 10, 20, 40, 60, 60} {
+		if got[i] != time.Duration(want)*time.Minute {
 			t.Errorf("pauses %v", got)
 			return
 		}

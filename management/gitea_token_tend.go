@@ -62,7 +62,7 @@ func (s *Service) GiteaTokenTend(ctx context.Context, id string) (again time.Tim
 	case store.GiteaTokenDeleting:
 		err = s.endGiteaToken(ctx, giteaActor(), f, &is, "by_person")
 	case store.GiteaTokenActive, store.GiteaTokenWidened:
-		again, err = s.ageGiteaToken(ctx, f, &is)
+		err = s.ageGiteaToken(ctx, f, &is)
 	case store.GiteaTokenMissing, store.GiteaTokenStranger:
 	}
 	if err != nil {
@@ -124,17 +124,17 @@ func (s *Service) reconcileGiteaToken(ctx context.Context, f *forge, intent *sto
 }
 
 // ageGiteaToken ends a token whose life is over, or has another take over.
-func (s *Service) ageGiteaToken(ctx context.Context, f *forge, is *store.GiteaToken) (again time.Time, err error) {
+func (s *Service) ageGiteaToken(ctx context.Context, f *forge, is *store.GiteaToken) error {
 	now := s.now()
 	if is.ExpiresAt.IsZero() || is.ExpiresAt.After(now) {
 		if _, err := s.rotateGiteaToken(ctx, giteaActor(), GiteaTokenRotate{ID: is.ID}, false); err != nil {
-			return time.Time{}, err
+			return err
 		}
-		return time.Time{}, nil // the end of the overlap has a job of its own
+		return nil // the end of the overlap has a job of its own
 	}
 	ending, err := s.intendGiteaDeletion(ctx, giteaActor(), is.ID)
 	if err != nil {
-		return time.Time{}, err
+		return err
 	}
-	return time.Time{}, s.endGiteaToken(ctx, giteaActor(), f, &ending, "expired")
+	return s.endGiteaToken(ctx, giteaActor(), f, &ending, "expired")
 }

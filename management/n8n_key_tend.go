@@ -53,7 +53,7 @@ func (s *Service) N8NKeyTend(ctx context.Context, id string) (again time.Time, e
 	case store.N8NKeyDeleting:
 		err = s.endN8NKey(ctx, n8nActor(), f, &is, "by_person")
 	case store.N8NKeyActive, store.N8NKeyWidened:
-		again, err = s.ageN8NKey(ctx, f, &is)
+		err = s.ageN8NKey(ctx, f, &is)
 	case store.N8NKeyRotating:
 		again, err = s.resumeN8NRotation(ctx, &is)
 	case store.N8NKeyMissing, store.N8NKeyStranger:
@@ -117,17 +117,17 @@ func (s *Service) reconcileN8NKey(ctx context.Context, f *n8nGate, intent *store
 }
 
 // ageN8NKey ends a key whose life is over, or has another take over.
-func (s *Service) ageN8NKey(ctx context.Context, f *n8nGate, is *store.N8NKey) (again time.Time, err error) {
+func (s *Service) ageN8NKey(ctx context.Context, f *n8nGate, is *store.N8NKey) error {
 	now := s.now()
 	if is.ExpiresAt.IsZero() || is.ExpiresAt.After(now) {
 		if _, err := s.rotateN8NKey(ctx, n8nActor(), N8NKeyRotate{ID: is.ID}, false); err != nil {
-			return time.Time{}, err
+			return err
 		}
-		return time.Time{}, nil // the end of the overlap has a job of its own
+		return nil // the end of the overlap has a job of its own
 	}
 	ending, err := s.intendN8NDeletion(ctx, n8nActor(), is.ID)
 	if err != nil {
-		return time.Time{}, err
+		return err
 	}
-	return time.Time{}, s.endN8NKey(ctx, n8nActor(), f, &ending, "expired")
+	return s.endN8NKey(ctx, n8nActor(), f, &ending, "expired")
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 )
@@ -68,12 +69,7 @@ func (f *InventoryFilter) Has(s System) bool {
 	if s == SystemCredence && !f.UnverifiedSince.IsZero() {
 		return false
 	}
-	for _, wanted := range f.Systems {
-		if wanted == s {
-			return true
-		}
-	}
-	return len(f.Systems) == 0
+	return len(f.Systems) == 0 || slices.Contains(f.Systems, s)
 }
 
 // InventoryAfter is where a list goes on in the credentials of one system: at

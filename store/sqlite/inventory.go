@@ -56,14 +56,14 @@ func (r reader) Inventory(ctx context.Context, filter store.InventoryFilter, pag
 		}
 		c := part.conditions(&filter, page)
 		parts = append(parts, c.query(
-			"SELECT * FROM (SELECT '"+string(part.system)+"' AS system, "+part.columns+", substr("+part.id+", "+inventoryPlace+") AS place FROM "+part.from,
+			"SELECT * FROM (SELECT '"+string(part.system)+"' AS system, "+part.columns+", substr("+part.id+", "+inventoryPlace+") AS place FROM "+part.from, //nolint:unqueryvet // the columns are those of the part
 			" ORDER BY "+part.id+" LIMIT ?)"))
 		args = append(append(args, c.args...), page.Size()+1)
 	}
 	if len(parts) == 0 {
 		return nil, "", nil
 	}
-	query := "SELECT * FROM (" + strings.Join(parts, " UNION ALL ") + ") ORDER BY place, system LIMIT ?"
+	query := "SELECT * FROM (" + strings.Join(parts, " UNION ALL ") + ") ORDER BY place, system LIMIT ?" //nolint:unqueryvet // the columns are those of the parts
 	found, err := listRows(ctx, r.q, query, append(args, page.Size()+1), scanInventory)
 	if err != nil {
 		return nil, "", fmt.Errorf("inventory: %w", err)
