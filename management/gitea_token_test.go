@@ -182,11 +182,12 @@ func TestTheWordsOfTheServerAreForGlobalAdminsOnly(t *testing.T) {
 	}{{global, true}, {onlyA, false}, {operator, false}} {
 		_, err := s.GiteaTokenCreate(t.Context(), c.actor, wanted())
 		e := refused(t, err, management.CodeRemote)
-		text := e.Message
+		var text strings.Builder
+		text.WriteString(e.Message)
 		for _, f := range e.Fields {
-			text += f.Problem
+			text.WriteString(f.Problem)
 		}
-		if strings.Contains(text, "words of the server") != c.sees || e.Fields[0].Remedy == "" || !strings.HasPrefix(e.Fields[0].Problem, "forbidden") {
+		if strings.Contains(text.String(), "words of the server") != c.sees || e.Fields[0].Remedy == "" || !strings.HasPrefix(e.Fields[0].Problem, "forbidden") {
 			t.Errorf("%+v: %+v", c.actor, e)
 		}
 	}

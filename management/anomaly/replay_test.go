@@ -25,11 +25,12 @@ func (d *desk) replayed(since time.Time, p anomaly.Policy) []string {
 	must(d.T, err)
 	var out []string
 	for _, f := range found {
-		text := fmt.Sprintf("%s %s %s", f.Type, f.Severity, f.Subject)
+		var text strings.Builder
+		fmt.Fprintf(&text, "%s %s %s", f.Type, f.Severity, f.Subject)
 		for _, a := range f.Actions {
-			text += " " + a.Action + ":" + a.Outcome
+			text.WriteString(" " + a.Action + ":" + a.Outcome)
 		}
-		out = append(out, text)
+		out = append(out, text.String())
 	}
 	slices.Sort(out)
 	return out
