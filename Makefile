@@ -42,7 +42,7 @@ WATCHED = $$(go list ./... | grep -Ev '^credence$$|/test/(chaos|demo|e2e|fleet|f
 # All packages but those whose tests start any other program.
 ALONE = $$(go list ./... | grep -Ev '/(test/(audit|e2e|chaos|demo|fleet|forward|gateways|outage|pgserver|redisserver)|store/postgres|store/redis)$$')
 
-.PHONY: help demo run build test test-short test-race test-all test-chaos test-envoy-matrix test-gateways test-n8n lint bench bench-stages bench-revocation bench-limits bench-import bench-start bench-audit bench-anomaly fuzz tools generate verify tools-test tools-store tools-lint tools-proxies tools-gateways
+.PHONY: help demo run build test test-short test-race test-all test-chaos test-envoy-matrix test-gateways test-gitea test-n8n lint bench bench-stages bench-revocation bench-limits bench-import bench-start bench-audit bench-anomaly fuzz tools generate verify tools-test tools-store tools-lint tools-proxies tools-gateways
 
 help: ## list what can be made
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z][a-z-]*:.*## / { printf "  %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
