@@ -86,10 +86,14 @@ func (s *Service) ConnectionUpdate(ctx context.Context, a Actor, in ConnectionUp
 
 // keepConnectionPlace refuses another URL while credentials are known that were
 // made over the connection: they would be looked for, tried out and deleted at
-// a server that never had them.
+// a server that never had them. Keys of n8n are the account's, so for them the
+// same holds of that.
 func (t *transaction) keepConnectionPlace(ctx context.Context, before, after *store.Connection) error {
+	field := "url"
 	if after.URL == before.URL {
-		return nil
+		if field = "account"; before.Kind != store.ConnectionN8N || after.Account == before.Account {
+			return nil
+		}
 	}
 	one := store.Page{Limit: 1}
 	tokens, _, err := t.GiteaTokens(ctx, store.GiteaTokenFilter{ConnectionID: before.ID}, one)
@@ -98,8 +102,8 @@ func (t *transaction) keepConnectionPlace(ctx context.Context, before, after *st
 	}
 	keys, _, err := t.N8NKeys(ctx, store.N8NKeyFilter{ConnectionID: before.ID}, one)
 	if err == nil && len(tokens)+len(keys) > 0 {
-		err = refuse(CodeInUse, "%s: url cannot be changed while credentials are known that were made over it: they are at the old address; make another connection for the new one, or delete them first",
-			connectionName(before.Kind, before.Name))
+		err = refuse(CodeInUse, "%s: %s cannot be changed while credentials are known that were made over it: they are at the old one; make another connection for the new one, or delete them first",
+			connectionName(before.Kind, before.Name), field)
 	}
 	return err
 }

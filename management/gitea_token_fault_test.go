@@ -167,6 +167,12 @@ func TestAConnectionKeepsItsAddressWhileCredentialsOfItAreKnown(t *testing.T) {
 		Kind: store.ConnectionN8N, Name: "flows", Version: 1, URL: management.Set(other.URL), Credential: management.Set(credential.NewText(n8nserver.Password)),
 	})
 	refused(t, err, management.CodeInUse)
+	_, err = n.ConnectionUpdate(t.Context(), global, management.ConnectionUpdate{
+		Kind: store.ConnectionN8N, Name: "flows", Version: 1, Account: management.Set("other@example.com"), Logins: management.Set([]string{"other@example.com"}), Credential: management.Set(credential.NewText(n8nserver.Password)),
+	})
+	if e := refused(t, err, management.CodeInUse); !strings.Contains(e.Message, "account cannot be changed") {
+		t.Error(e.Message)
+	}
 }
 
 func TestASecretIsBoundToItsConnection(t *testing.T) {

@@ -141,7 +141,7 @@ func (s *Service) rotateN8NInPlace(ctx context.Context, a Actor, in *N8NKeyRotat
 	if err != nil {
 		return N8NKeyCreated{}, err
 	}
-	made, secret, err := s.turnN8NKey(ctx, a, f, intent, true)
+	made, secret, err := s.turnN8NKey(ctx, a, f, intent, firstTurn)
 	return N8NKeyCreated{Key: made, Secret: secret}, err
 }
 
@@ -179,9 +179,20 @@ func (s *Service) intendN8NInPlace(ctx context.Context, a Actor, in *N8NKeyRotat
 	return out, err
 }
 
+// turn says whether a rotation in place is tried for the first time, by who
+// waits for the secret, or again by the job.
+type turn bool
+
+const (
+	firstTurn turn = true
+	nextTurn  turn = false
+)
+
 // turnN8NKey gives the key of an intent another secret. An answer that was
-// lost leaves the intent for the job, which does it again.
-func (s *Service) turnN8NKey(ctx context.Context, a Actor, f *n8nGate, intent store.N8NKey, collected bool) (store.N8NKey, credential.Text, error) {
+// lost leaves the intent for the job, which does it again. That n8n refuses the
+// job says nothing of the first call: it may have made a secret that nobody
+// has, so the key stays an intent until there is one.
+func (s *Service) turnN8NKey(ctx context.Context, a Actor, f *n8nGate, intent store.N8NKey, of turn) (store.N8NKey, credential.Text, error) {
 	what := n8nKeyName(intent.ID)
 	lasting, cancel := context.WithTimeout(context.WithoutCancel(ctx), n8nMintTime)
 	defer cancel()
@@ -189,12 +200,12 @@ func (s *Service) turnN8NKey(ctx context.Context, a Actor, f *n8nGate, intent st
 	if err != nil {
 		e, ok := errors.AsType[*remote.Error](err)
 		out := s.n8nFailed(lasting, what, a, f, err)
-		if !ok || e.Uncertain {
+		if !ok || e.Uncertain || of == nextTurn {
 			return store.N8NKey{}, credential.Text{}, out
 		}
 		return store.N8NKey{}, credential.Text{}, errors.Join(out, s.setN8NTurned(lasting, a, &intent, nil, false))
 	}
-	if err := s.setN8NTurned(lasting, a, &intent, &made, collected); err != nil {
+	if err := s.setN8NTurned(lasting, a, &intent, &made, bool(of)); err != nil {
 		return store.N8NKey{}, credential.Text{}, err
 	}
 	is, err := s.store.N8NKey(lasting, intent.ID)
@@ -250,6 +261,6 @@ func (s *Service) resumeN8NRotation(ctx context.Context, intent *store.N8NKey) (
 	if err != nil {
 		return time.Time{}, err
 	}
-	_, _, err = s.turnN8NKey(ctx, n8nActor(), f, *intent, false)
+	_, _, err = s.turnN8NKey(ctx, n8nActor(), f, *intent, nextTurn)
 	return time.Time{}, err
 }

@@ -335,6 +335,13 @@ func TestAnN8NKeyGetsAnotherSecretInPlace(t *testing.T) {
 		t.Fatalf("%+v", is)
 	}
 	s.advance(3 * time.Minute)
+	s.server.Start(true) // that n8n cannot be asked is no proof that it did nothing
+	s.tend(old.Key.ID)
+	if is := s.keys()[0]; is.State != store.N8NKeyRotating {
+		t.Fatalf("%+v", is)
+	}
+	s.server.Start(false)
+	s.advance(10 * time.Minute)
 	s.tend(old.Key.ID)
 	if is := s.keys()[0]; is.State != store.N8NKeyActive || !is.CollectedAt.IsZero() {
 		t.Fatalf("%+v", is)

@@ -203,9 +203,10 @@ func (p *Plan) NeverNetwork(network netip.Prefix) (netip.Prefix, bool) {
 func rank(s store.Severity) int { return slices.Index(store.Severities(), s) }
 
 // Over reports whether what came of an action holds no longer, so that there is
-// to be decided anew: an address is refused for a time, and a cap is of an hour.
+// to be decided anew: an address is refused for a time, a cap is of an hour, and
+// what was not possible may be after that.
 func Over(a *store.AnomalyAction, now time.Time) bool {
-	if a.Outcome == OutcomeCapped {
+	if a.Outcome == OutcomeCapped || a.Outcome == OutcomeImpossible {
 		return !a.At.After(now.Add(-time.Hour))
 	}
 	return a.Action == ActionBlacklist && !a.Until.IsZero() && !a.Until.After(now)

@@ -100,8 +100,13 @@ type wireToken struct {
 }
 
 func (w *wireToken) token() Token {
-	// What others wrote is kept within bounds.
-	known := slices.DeleteFunc(slices.Clone(w.Scopes), func(s string) bool { return !Known(s) })
+	// What others wrote is kept within bounds; that it is there is not lost.
+	known := slices.Clone(w.Scopes)
+	for i, s := range known {
+		if !Known(s) {
+			known[i] = ScopeUnknown
+		}
+	}
 	t := Token{
 		ID: w.ID, Name: w.Name, Scopes: Canonical(known), LastEight: w.LastEight[max(len(w.LastEight)-8, 0):],
 		CreatedAt: instant(w.CreatedAt), LastUsedAt: instant(w.LastUsed),

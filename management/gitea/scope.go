@@ -9,6 +9,9 @@ import (
 const (
 	ScopeAll        = "all"
 	ScopePublicOnly = "public-only" // narrows the others to what is public
+	// ScopeUnknown stands for those that no version known here has. No limit but
+	// "all" covers it, and no token is made with it.
+	ScopeUnknown = "unknown"
 )
 
 func categories() []string {

@@ -310,6 +310,8 @@ func TestScopesAreComparedAsSets(t *testing.T) {
 		{[]string{"all"}, []string{"write:user", "all"}, true},
 		{writes, []string{"all"}, true},
 		{[]string{"write:issue", "public-only"}, []string{"read:issue"}, false},
+		{[]string{"write:issue"}, []string{gitea.ScopeUnknown}, false},
+		{[]string{"all"}, []string{gitea.ScopeUnknown}, true},
 		{[]string{"write:issue", "public-only"}, []string{"read:issue", "public-only"}, true},
 		{nil, []string{"read:issue"}, false},
 	} {
@@ -362,7 +364,7 @@ func TestWhatAServerStatesIsKeptWithinBounds(t *testing.T) {
 	long := strings.Repeat("x", 100)
 	r.Fake.Before(answering(201, data, `{"id":7,"name":"n","sha1":"0123456789abcdef","token_last_eight":"`+long+`","scopes":["read:user","`+long+`"]}`))
 	made, err := r.Create(t.Context(), r.target, "alice", "n", []string{"read:user"})
-	if err != nil || made.LastEight != "89abcdef" || !slices.Equal(made.Scopes, []string{"read:user"}) {
+	if err != nil || made.LastEight != "89abcdef" || !slices.Equal(made.Scopes, []string{"read:user", gitea.ScopeUnknown}) {
 		t.Errorf("%+v, %v", made.Token, err)
 	}
 	r.Fake.Before(answering(200, data, "["+strings.Repeat(`{"id":1},`, 50)+`{"id":2}]`))
