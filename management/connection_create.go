@@ -96,5 +96,8 @@ func (s *Service) newConnection(ctx context.Context, t *transaction, system Syst
 	if err == nil && len(there) >= maxConnections {
 		err = refuse(CodeConflict, "%s: there are %d of the kind already, the most it may be; delete one first", what, maxConnections)
 	}
+	if err == nil {
+		err = t.apartConnection(ctx, &c)
+	}
 	return c, err
 }

@@ -59,7 +59,7 @@ func (s *Service) ConnectionUpdate(ctx context.Context, a Actor, in ConnectionUp
 		if err != nil {
 			return ConnectionChanged{}, err
 		}
-		if err := t.keepConnectionPlace(ctx, &before, &after); err != nil {
+		if err := errors.Join(t.keepConnectionPlace(ctx, &before, &after), t.apartConnection(ctx, &after)); err != nil {
 			return ConnectionChanged{}, err
 		}
 		d := changedFacts(connectionFacts(&before), connectionFacts(&after))

@@ -59,7 +59,7 @@ func settle(t *testing.T) {
 		})
 		must(t, err)
 		settled.found[namespace] = seen.ID
-		f.noteToken(f.connect("https://git.example.com", namespace, namespace), "gtk_"+namespace)
+		f.noteToken(f.connect("https://git-"+namespace+".example.com", namespace, namespace), "gtk_"+namespace)
 		f.noteN8NKey(namespace)
 		settled.told[namespace] = f.hook(namespace, "*").Webhook.ID
 		sent, err := f.WebhookTry(t.Context(), global, settled.told[namespace])

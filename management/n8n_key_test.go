@@ -458,7 +458,7 @@ func (f *fixture) noteN8NKey(namespace string) {
 		tx.Audit(store.AuditRecord{Actor: "system", Action: "test", Object: "test"})
 		now := f.clock()
 		c := store.Connection{
-			ID: "con_n8n" + namespace, Kind: store.ConnectionN8N, Name: namespace, Namespace: namespace, URL: "https://n8n.example.com", Account: "a@example.com",
+			ID: "con_n8n" + namespace, Kind: store.ConnectionN8N, Name: namespace, Namespace: namespace, URL: "https://n8n.example.com", Account: namespace + "@example.com",
 			Credential: []byte("sealed"), Scopes: []string{"tag:list"}, State: store.ConnectionActive, StateAt: now, CreatedBy: "system", CreatedAt: now, UpdatedAt: now, Version: 1,
 		}
 		if err := tx.InsertConnection(ctx, c); err != nil {
