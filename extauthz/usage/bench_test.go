@@ -105,3 +105,44 @@ func (e *encoder) AddUsage(_ context.Context, b store.UsageBatch) error {
 	_, err := b.AppendJSON(nil)
 	return err
 }
+
+// TestAKeyThatIsNotUsedKeepsLittle: what is remembered beside a key in the
+// cache is an entry without its counters, and nothing that hangs on it.
+func TestAKeyThatIsNotUsedKeepsLittle(t *testing.T) {
+	const keys = 20_000
+	at := &clock{at: start}
+	c := newCounter(t, &encoder{}, at.now, nil)
+	used := func(n int) []*pipeline.Decision {
+		var all []*pipeline.Decision
+		for i := range n {
+			all = append(all, decision(fmt.Sprintf("key_%026d", i), pipeline.ReasonAllowed, "192.0.2.1"))
+		}
+		return all
+	}
+	quiet := func() uint64 { // live memory when all that was counted is told and swept
+		for range 4 {
+			at.advance(2 * idleFor)
+			for !c.deliver(t.Context(), false) {
+			}
+		}
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	kept := used(keys)
+	before := quiet()
+	gone := used(keys)
+	for i := range kept { // between those that stay in the cache, some that do not
+		c.Count(kept[i], at.now(), time.Microsecond)
+		gone[i].Key.KeyID += "x"
+		c.Count(gone[i], at.now(), time.Microsecond)
+	}
+	gone = nil
+	each := (int64(quiet()) - int64(before)) / keys
+	t.Logf("%d bytes a key", each)
+	if each > 160 {
+		t.Errorf("%d bytes a key that is not used, at most 160", each)
+	}
+	runtime.KeepAlive(kept)
+}

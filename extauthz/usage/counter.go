@@ -23,6 +23,7 @@ type Counter struct {
 	slots   atomic.Int64 // of keys; bounded by Size
 	nobody  *entry       // Checks without a key
 	others  *entry       // keys beyond Size
+	end     *slot        // the head of all entries that were taken away
 	failing [stripes]stripe
 	dirty   atomic.Pointer[entry] // first of the keys that there is something to drain of
 	counts  counts
@@ -49,7 +50,7 @@ func New(o Options) (*Counter, error) {
 	}
 	now := o.Now()
 	return &Counter{
-		o: o, names: outcomeNames(), keys: xsync.NewMap[string, *entry](), nobody: &entry{}, others: &entry{keyID: store.UsageOther},
+		o: o, names: outcomeNames(), keys: xsync.NewMap[string, *entry](), nobody: &entry{}, others: &entry{keyID: store.UsageOther}, end: &slot{retired: true},
 		waiting: newPending(2*o.Size, outcomeNames()), started: now, drained: now, told: now, complete: now,
 	}, nil
 }

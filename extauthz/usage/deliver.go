@@ -139,6 +139,7 @@ func (c *Counter) drain(now time.Time) {
 	c.graves = c.graves[:0]
 	for e := c.dirty.Swap(nil); e != nil; {
 		next := e.after
+		e.after = nil        // what is remembered beside a key would keep it, and all after it
 		e.dirty.Store(false) // first: who counts from here on marks it again
 		if c.take(e, minute, (*lane).drain) {
 			e.busy = uint32(now.Unix()) // until 2106
@@ -190,7 +191,7 @@ func (c *Counter) take(e *entry, minute int64, drain func(*lane) taken) (found b
 // finds a new one next, then from those who hold it.
 func (c *Counter) retire(e *entry, minute int64) {
 	c.keys.Delete(e.keyID)
-	head := e.slots.Swap(&slot{retired: true})
+	head := e.slots.Swap(c.end)
 	grave := &entry{keyID: e.keyID}
 	grave.slots.Store(head)
 	c.take(grave, minute, (*lane).retire)

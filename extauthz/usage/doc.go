@@ -12,8 +12,8 @@
 //
 // # Counting
 //
-// [Counter.Count] finds the key's counters in a map that is read without a
-// lock (xsync.Map) and adds to them with atomic operations; it allocates only
+// [Counter.Count] finds the key's counters beside the key in the cache, the
+// first time in a map that is read without a lock (xsync.Map), and adds to them with atomic operations; it allocates only
 // for a key or reason that it does not know. Keys that were used are put on a
 // list, once a second each, so that the others cost nothing. Each counter has two lanes, for
 // minutes of even and of odd number, and is emptied every second: so a count
@@ -23,7 +23,8 @@
 //
 // Counters that met nothing for some minutes are taken away. They are marked
 // first, in the same word that counts: who adds to a counter that is marked
-// sees that, and counts anew elsewhere. So every Check is counted once.
+// sees that, and counts anew elsewhere. So every Check is counted once. A key
+// in the cache keeps what is left of its entry, without counters, 128 bytes.
 //
 // # The heaviest failing addresses
 //
