@@ -36,6 +36,19 @@ func (s *Service) GiteaTokenAdopt(ctx context.Context, a Actor, in GiteaTokenAdo
 		after.Owner = p.text("owner", orDefault(in.Owner, before.Owner), 0, maxName)
 		after.Description = p.description(orDefault(in.Description, before.Description))
 		after.Scopes, after.State, after.StateAt = before.Seen.ServerScopes, store.GiteaTokenActive, t.Now()
+		if before.State == store.GiteaTokenStranger {
+			// It gets the end that the policy wants. It is not rotated by itself:
+			// who uses it does not fetch a secret here.
+			anew := after
+			anew.CreatedAt = t.Now()
+			if anew.ExpiresAt, err = t.clipLife(ctx, after.Namespace, after.ExpiresAt); err == nil {
+				err = t.keepGiteaPolicy(ctx, p, &anew)
+			}
+			if err != nil {
+				return before, err
+			}
+			after.ExpiresAt = anew.ExpiresAt
+		}
 		if err := p.err(what); err != nil {
 			return before, err
 		}

@@ -27,6 +27,7 @@ func (s *Service) mintGiteaToken(ctx context.Context, a Actor, f *forge, intent 
 	if err != nil {
 		return store.GiteaToken{}, credential.Text{}, s.unmadeGiteaToken(lasting, a, what, f, &intent, err)
 	}
+	collected = collected && ctx.Err() == nil // else nobody is there to get it
 	is, err := s.settleGiteaToken(lasting, a, &intent, &made, collected)
 	if err != nil && !gone(err) {
 		is, err = s.settleGiteaToken(lasting, a, &intent, &made, collected) // once more: the secret is here and nowhere else

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"credence/management/gitea"
 	"credence/store"
 )
 
@@ -104,7 +105,7 @@ func (s *Service) reconcileGiteaToken(ctx context.Context, f *forge, intent *sto
 	if age < giteaDoubt {
 		return intent.CreatedAt.Add(giteaDoubt), nil
 	}
-	all, err := f.List(ctx, f.target, intent.Login)
+	login, all, err := f.tokensOf(ctx, intent)
 	if err != nil {
 		return time.Time{}, s.calledBack(ctx, &f.connection, err)
 	}
@@ -112,7 +113,7 @@ func (s *Service) reconcileGiteaToken(ctx context.Context, f *forge, intent *sto
 		if all[i].Name != intent.TokenName {
 			continue
 		}
-		if err := absent(f.Delete(ctx, f.target, intent.Login, all[i].ID)); err != nil {
+		if err := absent(f.Delete(ctx, f.target, login, all[i].ID)); err != nil {
 			return time.Time{}, s.calledBack(ctx, &f.connection, err)
 		}
 		return time.Time{}, s.forgetGiteaIntent(ctx, giteaActor(), intent, "gitea_token.reconcile")
@@ -121,6 +122,19 @@ func (s *Service) reconcileGiteaToken(ctx context.Context, f *forge, intent *sto
 		return intent.CreatedAt.Add(giteaSure), nil
 	}
 	return time.Time{}, s.forgetGiteaIntent(ctx, giteaActor(), intent, "gitea_token.reconcile")
+}
+
+// tokensOf are the tokens of the user of a token, under the login that the user
+// has now; none of one who vanished.
+func (f *forge) tokensOf(ctx context.Context, is *store.GiteaToken) (login string, all []gitea.Token, err error) {
+	login = is.Login
+	if is.UserID != 0 {
+		login, err = f.LoginOf(ctx, f.target, is.UserID)
+	}
+	if err == nil {
+		all, err = f.List(ctx, f.target, login)
+	}
+	return login, all, absent(err)
 }
 
 // ageGiteaToken ends a token whose life is over, or has another take over.

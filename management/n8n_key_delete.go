@@ -62,15 +62,35 @@ func (s *Service) intendN8NDeletion(ctx context.Context, a Actor, id string) (st
 	return out, err
 }
 
-// n8nDeleteTime bounds deleting and writing down that it was done.
-const n8nDeleteTime = 100 * time.Second
+// n8nDeleteTime bounds deleting and writing down that it was done, as
+// n8nMintTime does making.
+const n8nDeleteTime = 50 * time.Second
+
+// removeN8NKey deletes a key at n8n. Versions before 2.27 say of a key that is
+// not there, too, that it is deleted, and so does the account of somebody else:
+// where the secret is here, that decides.
+func (s *Service) removeN8NKey(ctx context.Context, f *n8nGate, is *store.N8NKey) error {
+	if err := f.Delete(ctx, f.target, is.N8NKeyID); err != nil || len(is.Secret) == 0 {
+		return err
+	}
+	secret, err := s.n8nSecret(is)
+	if err != nil {
+		return err
+	}
+	switch v := f.Verify(ctx, f.target, secret); v.Outcome {
+	case remote.Valid, remote.ValidLimited:
+		return refuse(CodeConflict, "%s: n8n says that it deleted it, and its secret works there all the same; it is kept: delete it in n8n, in the account that it belongs to", n8nKeyName(is.ID))
+	case remote.Invalid, remote.Blocked, remote.Unknown:
+	}
+	return nil
+}
 
 // endN8NKey deletes a key on the server, by its id, and forgets it.
 func (s *Service) endN8NKey(ctx context.Context, a Actor, f *n8nGate, is *store.N8NKey, reason string) error {
 	lasting, cancel := context.WithTimeout(context.WithoutCancel(ctx), n8nDeleteTime)
 	defer cancel()
 	if is.N8NKeyID != "" {
-		if err := f.Delete(lasting, f.target, is.N8NKeyID); err != nil {
+		if err := s.removeN8NKey(lasting, f, is); err != nil {
 			return s.calledBack(lasting, &f.connection, err)
 		}
 	}

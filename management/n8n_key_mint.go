@@ -14,8 +14,9 @@ import (
 )
 
 // n8nMintTime bounds asking n8n, with a login where one is needed, and writing
-// down what it answered.
-const n8nMintTime = 100 * time.Second
+// down what it answered. The API has a minute to answer, and a secret that
+// comes later reaches nobody.
+const n8nMintTime = 50 * time.Second
 
 // mintN8NKey makes the key that was written down as an intent.
 // collected: the caller gets the secret. It goes on when the caller leaves: a
@@ -28,6 +29,7 @@ func (s *Service) mintN8NKey(ctx context.Context, a Actor, f *n8nGate, intent st
 	if err != nil {
 		return store.N8NKey{}, credential.Text{}, s.unmadeN8NKey(lasting, a, what, f, &intent, err)
 	}
+	collected = collected && ctx.Err() == nil // else nobody is there to get it
 	is, err := s.settleN8NKey(lasting, a, &intent, &made, collected)
 	if err != nil && !gone(err) {
 		is, err = s.settleN8NKey(lasting, a, &intent, &made, collected) // once more: the secret is here and nowhere else

@@ -154,13 +154,18 @@ func (s *Service) intendN8NInPlace(ctx context.Context, a Actor, in *N8NKeyRotat
 		if err != nil {
 			return is, err
 		}
-		if err := rotatableN8NKey(&is); err != nil {
+		c, err := t.Connection(ctx, is.ConnectionID)
+		if err != nil {
+			return is, err
+		}
+		if err := errors.Join(usable(&c), rotatableN8NKey(&is)); err != nil {
 			return is, err
 		}
 		// It stays the same key, with the end that it has; where the policy wants
 		// one and it has none, it gets one here.
 		p, anew := &problems{now: t.Now()}, is
 		anew.CreatedAt = t.Now()
+		p.n8nScopes(&c, is.Scopes)
 		if err := t.keepN8NPolicy(ctx, p, &anew); err != nil {
 			return is, err
 		}
@@ -205,7 +210,8 @@ func (s *Service) turnN8NKey(ctx context.Context, a Actor, f *n8nGate, intent st
 		}
 		return store.N8NKey{}, credential.Text{}, errors.Join(out, s.setN8NTurned(lasting, a, &intent, nil, false))
 	}
-	if err := s.setN8NTurned(lasting, a, &intent, &made, bool(of)); err != nil {
+	collected := of == firstTurn && ctx.Err() == nil // else nobody is there to get it
+	if err := s.setN8NTurned(lasting, a, &intent, &made, collected); err != nil {
 		return store.N8NKey{}, credential.Text{}, err
 	}
 	is, err := s.store.N8NKey(lasting, intent.ID)
@@ -217,8 +223,8 @@ func (s *Service) turnN8NKey(ctx context.Context, a Actor, f *n8nGate, intent st
 func (s *Service) setN8NTurned(ctx context.Context, a Actor, intent *store.N8NKey, made *n8n.Made, collected bool) error {
 	_, _, err := transact(ctx, s, a, n8nKeyName(intent.ID), func(ctx context.Context, t *transaction) (struct{}, error) {
 		is, err := t.N8NKey(ctx, intent.ID)
-		if err == nil && is.State != store.N8NKeyRotating {
-			err = store.ErrStale
+		if err == nil && (is.State != store.N8NKeyRotating || is.Version != intent.Version) {
+			err = store.ErrStale // another attempt has taken over
 		}
 		if err != nil {
 			return struct{}{}, err
@@ -252,15 +258,40 @@ func (s *Service) setN8NTurned(ctx context.Context, a Actor, intent *store.N8NKe
 }
 
 // resumeN8NRotation does a rotation again whose end nobody knows: the secret
-// waits to be fetched.
+// waits to be fetched. Of two jobs that would do it at once, the second would
+// end the secret of the first, whichever is written down last: so an attempt is
+// taken first, and who finds it taken comes back when it must be over.
 func (s *Service) resumeN8NRotation(ctx context.Context, intent *store.N8NKey) (again time.Time, err error) {
-	if age := s.now().Sub(intent.StateAt); age < n8nDoubt {
-		return intent.StateAt.Add(n8nDoubt), nil
+	if age := s.now().Sub(intent.UpdatedAt); age < n8nDoubt {
+		return intent.UpdatedAt.Add(n8nDoubt), nil
 	}
+	taken, err := s.takeN8NTurn(ctx, intent)
+	if gone(err) {
+		return time.Time{}, nil // the other one says when to call again
+	}
+	if err != nil {
+		return time.Time{}, err
+	}
+	intent = &taken
 	f, err := s.n8nGateOf(ctx, intent)
 	if err != nil {
 		return time.Time{}, err
 	}
 	_, _, err = s.turnN8NKey(ctx, n8nActor(), f, *intent, nextTurn)
 	return time.Time{}, err
+}
+
+// takeN8NTurn writes down that the rotation is tried again from now on.
+func (s *Service) takeN8NTurn(ctx context.Context, intent *store.N8NKey) (store.N8NKey, error) {
+	out, _, err := transact(ctx, s, n8nActor(), n8nKeyName(intent.ID), func(ctx context.Context, t *transaction) (store.N8NKey, error) {
+		is := *intent
+		is.UpdatedAt = t.Now()
+		if err := t.UpdateN8NKey(ctx, is); err != nil {
+			return is, err
+		}
+		is.Version++
+		t.recordN8NKey("n8n_key.request", &is, details{After: n8nKeyFacts(&is)})
+		return is, nil
+	})
+	return out, err
 }
