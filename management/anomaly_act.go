@@ -89,7 +89,7 @@ func (t *transaction) capped(ctx context.Context, plan *anomaly.Plan, action, na
 	if err != nil {
 		return "", err
 	}
-	all, own, most := 0, 0, plan.MostPerHour(action)
+	all, own := 0, 0
 	for i := range recent {
 		for _, a := range recent[i].Actions {
 			if a.Action == action && a.Done() && a.At.After(t.Now().Add(-time.Hour)) {
@@ -100,11 +100,12 @@ func (t *transaction) capped(ctx context.Context, plan *anomaly.Plan, action, na
 			}
 		}
 	}
-	switch {
-	case all >= most:
+	switch plan.Capped(action, namespace, all, own) {
+	case anomaly.CapOfAll:
 		return fmt.Sprintf("%s was done %d times within an hour, which is the most it may be; look whether the detector is right", action, all), nil
-	case namespace != "" && own >= anomaly.MostOfNamespace(most):
+	case anomaly.CapOfNamespace:
 		return fmt.Sprintf("%s was done %d times within an hour in this namespace, half of the most it may be; look whether the detector is right", action, own), nil
+	case anomaly.CapNone:
 	}
 	return "", nil
 }
@@ -137,7 +138,7 @@ func (s *Service) actOnKey(ctx context.Context, t *transaction, plan *anomaly.Pl
 			return nil, err
 		case !limited:
 			return not(anomaly.OutcomeImpossible, "neither the key nor its plan has rates to take a share of")
-		case k.Throttle > 0:
+		case k.Throttle > 0 && k.Throttle <= rule.Share:
 			return not(anomaly.OutcomeAlready, fmt.Sprintf("the key is throttled to %d%% already", k.Throttle))
 		}
 		action, after.Throttle, done.Share = "key.throttle", rule.Share, rule.Share

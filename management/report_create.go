@@ -91,8 +91,8 @@ func (t *transaction) roomForReport(ctx context.Context, a Actor, in *ReportCrea
 		r, err := readReport(ctx, t, a, id)
 		return ReportCreated{Report: r, Replayed: true}, err
 	}
-	there, _, err := t.Reports(ctx, []string{in.Namespace}, store.Page{Limit: maxReports})
-	if err == nil && len(there) >= maxReports {
+	there, err := t.CountReports(ctx, in.Namespace)
+	if err == nil && there >= maxReports {
 		err = refuse(CodeConflict, "report: there are %d already, the most it may be; delete some first", maxReports)
 	}
 	return ReportCreated{}, err

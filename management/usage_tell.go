@@ -100,10 +100,16 @@ func (s *Service) untold(ctx context.Context, n *store.Notice) (bool, error) {
 	return false, err
 }
 
-// wanted answers whether anybody wants to be told of events of the kind in a
-// namespace: without, nothing is written down, however often it happens.
-func (s *Service) wanted(ctx context.Context, kind event.Type) (func(namespace string) bool, error) {
-	in := map[string]bool{}
+// listeners are the namespaces in which somebody wants to be told of a kind of
+// event; "" for all of them.
+type listeners map[string]bool
+
+func (l listeners) want(namespace string) bool { return l[""] || l[namespace] }
+
+// wanted answers who wants to be told of events of the kind: without anybody
+// nothing is looked for or written down, however often it happens.
+func (s *Service) wanted(ctx context.Context, kind event.Type) (listeners, error) {
+	in := listeners{}
 	page := store.Page{Limit: store.MaxPage}
 	for range tellWindows {
 		hooks, next, err := s.store.Webhooks(ctx, nil, page)
@@ -116,10 +122,10 @@ func (s *Service) wanted(ctx context.Context, kind event.Type) (func(namespace s
 			}
 		}
 		if page.After = next; next == "" {
-			return func(namespace string) bool { return in[""] || in[namespace] }, nil
+			return in, nil
 		}
 	}
-	return func(string) bool { return true }, nil // there are too many to look at
+	return listeners{"": true}, nil // there are too many to look at
 }
 
 // UsageTellLimits tells of keys that met a limit: of each once in an hour when
@@ -132,9 +138,11 @@ func (s *Service) UsageTellLimits(ctx context.Context) (told int, err error) {
 	if err != nil {
 		return 0, failed(what, err)
 	}
-	rows, err := s.store.DeniedMinutes(ctx, now.Add(-limitsSeen), now.Add(time.Minute), tellRows)
-	if err != nil {
-		return 0, failed(what, err)
+	var rows []store.UsageMinute
+	if len(wanted) > 0 {
+		if rows, err = s.store.DeniedMinutes(ctx, now.Add(-limitsSeen), now.Add(time.Minute), tellRows); err != nil {
+			return 0, failed(what, err)
+		}
 	}
 	first, err := s.limitsMet(ctx, rows, wanted)
 	if err != nil {
@@ -148,7 +156,7 @@ func (s *Service) UsageTellLimits(ctx context.Context) (told int, err error) {
 }
 
 // limitsMet are the keys that met a limit and that nobody was told of.
-func (s *Service) limitsMet(ctx context.Context, rows []store.UsageMinute, wanted func(string) bool) ([]notable, error) {
+func (s *Service) limitsMet(ctx context.Context, rows []store.UsageMinute, wanted listeners) ([]notable, error) {
 	type of struct {
 		key   string
 		start time.Time
@@ -157,7 +165,7 @@ func (s *Service) limitsMet(ctx context.Context, rows []store.UsageMinute, wante
 	var order []of
 	for i := range rows {
 		r := &rows[i]
-		if r.Reason != "rate_limited" || r.KeyID == store.UsageOther || !wanted(r.Namespace) {
+		if r.Reason != "rate_limited" || r.KeyID == store.UsageOther || !wanted.want(r.Namespace) {
 			continue
 		}
 		in := of{r.KeyID, r.Minute.UTC().Truncate(limitWindow)}
@@ -228,6 +236,9 @@ func (s *Service) UsageTellQuotas(ctx context.Context, from store.QuotaWindow) (
 	if err != nil {
 		return from, 0, failed(what, err)
 	}
+	if len(near)+len(exhausted) == 0 {
+		return from, 0, nil
+	}
 	var all []notable
 	next = from
 	for range tellWindows {
@@ -255,7 +266,7 @@ func (s *Service) UsageTellQuotas(ctx context.Context, from store.QuotaWindow) (
 }
 
 // quotaNotable is what is to be told of a quota; false for nothing.
-func (s *Service) quotaNotable(ctx context.Context, u store.QuotaUse, near, exhausted func(string) bool) (notable, bool, error) {
+func (s *Service) quotaNotable(ctx context.Context, u store.QuotaUse, near, exhausted listeners) (notable, bool, error) {
 	state, is, err := s.quotaState(ctx, usageTeller(), "", u)
 	if err != nil || !is || state.Percent() < quotaNear {
 		return notable{}, false, err
@@ -268,7 +279,7 @@ func (s *Service) quotaNotable(ctx context.Context, u store.QuotaUse, near, exha
 	if state.Used >= state.Limit {
 		n.notice.Kind, n.kind, wanted = store.NoticeQuotaExhausted, event.QuotaExhausted, exhausted
 	}
-	if !wanted(state.Namespace) {
+	if !wanted.want(state.Namespace) {
 		return notable{}, false, nil
 	}
 	n.data = event.QuotaUse{

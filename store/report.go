@@ -87,12 +87,15 @@ type ReportReader interface {
 	Report(ctx context.Context, id string) (Report, error)
 	// Reports MUST answer pages without content, newest first.
 	Reports(ctx context.Context, scopes []string, page Page) ([]Report, Cursor, error)
+	// CountReports MUST answer how many reports about the scope there are that
+	// no schedule has made.
+	CountReports(ctx context.Context, scope string) (int, error)
 	// ReportSchedule MUST answer ErrNotFound for an unknown id.
 	ReportSchedule(ctx context.Context, id string) (ReportSchedule, error)
 	// ReportSchedules MUST answer pages ordered by id.
 	ReportSchedules(ctx context.Context, scopes []string, page Page) ([]ReportSchedule, Cursor, error)
 	// LateReportSchedules MUST answer the ids of at most limit schedules whose
-	// next report was to be made before the instant, the latest first.
+	// next report was to be made before the instant, the longest overdue first.
 	LateReportSchedules(ctx context.Context, before time.Time, limit int) ([]string, error)
 }
 

@@ -236,13 +236,31 @@ func Add(actions []store.AnomalyAction, done store.AnomalyAction) []store.Anomal
 	return append(actions, done)
 }
 
-// MostOfNamespace is how many of the most that an action may be done within an
-// hour may be about the keys of one namespace: half, so that one in which much
-// is found leaves something to the others.
-func MostOfNamespace(most int) int { return (most + 1) / 2 }
+// Cap is why an action is not done now though it could be.
+type Cap int
 
-// Rank orders severities, the least first.
-func Rank(s store.Severity) int { return rank(s) }
+// An action is done as often as the policy says within an hour, and about the
+// keys of one namespace half as often, so that one in which much is found
+// leaves something to the others.
+const (
+	CapNone Cap = iota
+	CapOfAll
+	CapOfNamespace
+)
+
+// Capped answers whether the action may be done once more, having been done all
+// times within the hour, and own times about keys of the namespace ("" for what
+// is about an address).
+func (p *Plan) Capped(action, namespace string, all, own int) Cap {
+	most := p.MostPerHour(action)
+	switch {
+	case all >= most:
+		return CapOfAll
+	case namespace != "" && own >= (most+1)/2:
+		return CapOfNamespace
+	}
+	return CapNone
+}
 
 // severities are those that findings of a type have.
 func severities(kind string) []store.Severity {

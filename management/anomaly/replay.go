@@ -291,7 +291,7 @@ func (r *replay) act(f *Replayed, at time.Time) {
 		act.Until = at.Add(r.plan.Lasts(rule))
 	}
 	_, emergency := r.emergency[f.KeyID]
-	recent, own, most := slices.DeleteFunc(r.done[rule.Action], func(d acted) bool { return !d.at.After(at.Add(-time.Hour)) }), 0, r.plan.MostPerHour(rule.Action)
+	recent, own := slices.DeleteFunc(r.done[rule.Action], func(d acted) bool { return !d.at.After(at.Add(-time.Hour)) }), 0
 	for _, d := range recent {
 		if d.namespace == f.Namespace {
 			own++
@@ -307,7 +307,7 @@ func (r *replay) act(f *Replayed, at time.Time) {
 			act.Outcome = OutcomeProtected
 		}
 	}
-	if act.Done() && (len(recent) >= most || f.Namespace != "" && own >= MostOfNamespace(most)) {
+	if act.Done() && r.plan.Capped(rule.Action, f.Namespace, len(recent), own) != CapNone {
 		act.Outcome = OutcomeCapped
 	}
 	if act.Done() {

@@ -50,7 +50,9 @@ type Options struct {
 type Watch struct {
 	o      Options
 	t      Thresholds // of the pass
-	judged time.Time  // end of the last hour that was judged
+	judged time.Time  // end of the last hour whose findings are written down
+	// judging is the end of the hour that this pass judges; zero for none.
+	judging time.Time
 }
 
 // New makes a Watch. The error names the option that is missing.
@@ -86,6 +88,10 @@ func (w *Watch) RunOnce(ctx context.Context) (fresh int, err error) {
 		found, failed := part(ctx, now)
 		err = errors.Join(err, failed)
 		n, failed := w.see(ctx, found, now)
+		if failed == nil && !w.judging.IsZero() {
+			w.judged = w.judging
+		}
+		w.judging = time.Time{}
 		fresh += n
 		err = errors.Join(err, failed)
 	}
@@ -108,7 +114,7 @@ func (w *Watch) thresholds(ctx context.Context) (Thresholds, error) {
 }
 
 // see writes findings down. Nobody was seen later than now, whatever a
-// replica's clock says.
+// replica's clock says. One that cannot be written down keeps no other from it.
 func (w *Watch) see(ctx context.Context, found []store.Anomaly, now time.Time) (fresh int, err error) {
 	for _, a := range found {
 		if a.LastAt.After(now) {
@@ -118,17 +124,20 @@ func (w *Watch) see(ctx context.Context, found []store.Anomaly, now time.Time) (
 			a.FirstAt = a.LastAt
 		}
 		a.FirstAt, a.LastAt = a.FirstAt.Truncate(time.Microsecond), a.LastAt.Truncate(time.Microsecond)
-		_, is, err := w.o.Findings.AnomalySee(ctx, a)
+		_, is, failed := w.o.Findings.AnomalySee(ctx, a)
 		switch {
-		case errors.Is(err, store.ErrMissingReference): // of a key that nobody has
+		case errors.Is(failed, store.ErrMissingReference): // of a key that nobody has
 			continue
-		case err != nil:
-			return fresh, fmt.Errorf("write down %s of %s: %w", a.Type, a.Subject, err)
+		case failed != nil:
+			err = errors.Join(err, fmt.Errorf("write down %s of %s: %w", a.Type, a.Subject, failed))
+			if ctx.Err() != nil || errors.Is(failed, store.ErrUnavailable) {
+				return fresh, err
+			}
 		case is:
 			fresh++
 		}
 	}
-	return fresh, nil
+	return fresh, err
 }
 
 // minutes judges the last ones.
@@ -210,6 +219,6 @@ func (w *Watch) hour(ctx context.Context, now time.Time) ([]store.Anomaly, error
 	if err != nil {
 		return nil, fmt.Errorf("hour before %s: %w", end.Format(time.RFC3339), err)
 	}
-	w.judged = end
+	w.judging = end
 	return JudgeHour(in, w.t), nil
 }

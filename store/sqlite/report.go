@@ -60,6 +60,15 @@ func (r reader) Reports(ctx context.Context, scopes []string, page store.Page) (
 	return found, next, nil
 }
 
+// CountReports implements [store.ReportReader].
+func (r reader) CountReports(ctx context.Context, scope string) (n int, err error) {
+	err = r.q.QueryRowContext(ctx, "SELECT count(*) FROM reports WHERE namespace IS nullif(?, '') AND schedule_id = ''", scope).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("count reports: %w", err)
+	}
+	return n, nil
+}
+
 // ReportSchedule implements [store.ReportReader].
 func (r reader) ReportSchedule(ctx context.Context, id string) (store.ReportSchedule, error) {
 	var s store.ReportSchedule

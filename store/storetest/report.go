@@ -33,6 +33,22 @@ func reportPromises() []promise {
 				}), want)
 			}
 		}},
+		{"CountReports", "counts those of the scope that no schedule has made", func(f *fixture) {
+			f.insertNamespaces("tenant")
+			asked := func(n int, scope string) store.Report {
+				r := f.sampleReport(n, scope)
+				r.ScheduleID = ""
+				return r
+			}
+			scheduled := asked(6, "tenant")
+			scheduled.ScheduleID = scheduleID(1)
+			f.insertReports(asked(1, "tenant"), asked(2, "tenant"), asked(3, ""), asked(4, "default"), scheduled)
+			for scope, want := range map[string]int{"tenant": 2, "": 1, "default": 1, "nobody": 0} {
+				got, err := f.backend.CountReports(f.Context(), scope)
+				f.ok(err)
+				equal(f, got, want)
+			}
+		}},
 		{"ReportSchedule", "answers ErrNotFound for an unknown id", func(f *fixture) {
 			_, err := f.backend.ReportSchedule(f.Context(), "rsc_0")
 			f.refused(err, store.ErrNotFound)
@@ -55,7 +71,7 @@ func reportPromises() []promise {
 				inOrder(f, names(got, func(s store.ReportSchedule) string { return s.ID }), c.want...)
 			}
 		}},
-		{"LateReportSchedules", "answers those that were due before the instant, the latest first", func(f *fixture) {
+		{"LateReportSchedules", "answers those that were due before the instant, the longest overdue first", func(f *fixture) {
 			for i, due := range []time.Duration{-time.Hour, -2 * time.Hour, 0, time.Hour} {
 				s := f.sampleSchedule(i+1, "")
 				s.NextAt = f.clock.now().Add(due)
