@@ -431,3 +431,21 @@ func TestAPolicyIsSetOverTheOneThatWasReadAndReset(t *testing.T) {
 		t.Errorf("%+v, %v", read, err)
 	}
 }
+
+// TestAStricterShareTakesThePlaceOfTheFirst, and undo takes it back.
+func TestAStricterShareTakesThePlaceOfTheFirst(t *testing.T) {
+	stricter := throttles
+	stricter.Severity, stricter.Share = store.SeverityHigh, 5
+	w := newWatched(t, rules(throttles, stricter))
+	k := w.limited(management.KeyCreate{Namespace: "a"})
+	w.see(store.SeverityMedium, &k)
+	w.advance(time.Minute)
+	found := w.see(store.SeverityHigh, &k)
+	if now := w.read(k.KeyID); now.Throttle != 5 {
+		t.Fatalf("throttled to %d: %s", now.Throttle, outcomes(found))
+	}
+	w.undo(found.ID)
+	if now := w.read(k.KeyID); now.Throttle != 0 {
+		t.Errorf("throttled to %d after undo", now.Throttle)
+	}
+}

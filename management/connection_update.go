@@ -116,6 +116,9 @@ func (s *Service) patchedConnection(t *transaction, system System, in *Connectio
 	patch(&after.Account, in.Account, p.account)
 	patch(&after.CA, in.CA, p.authorities)
 	patch(&after.ServerName, in.ServerName, p.serverName)
+	if after.Kind == store.ConnectionN8N && in.Account.present { // they are the account, unless somebody says otherwise
+		after.Logins = nil
+	}
 	patch(&after.Logins, in.Logins, p.logins)
 	patch(&after.Scopes, in.Scopes, p.widestScopes)
 	patch(&after.Settings, in.Settings, p.settings)

@@ -243,8 +243,42 @@ func (d *drift) become(ctx context.Context, is store.GiteaToken, state store.Git
 	return nil
 }
 
+// elsewhere takes out what is known over other connections to the server.
+func (d *drift) elsewhere(ctx context.Context) error {
+	if len(d.there) == 0 {
+		return nil
+	}
+	others, err := d.siblings(ctx, d.connection)
+	if err != nil {
+		return err
+	}
+	for i := range others {
+		filter, page := store.GiteaTokenFilter{ConnectionID: others[i].ID}, store.Page{Limit: store.MaxPage}
+		for more := true; more; more = page.After != "" {
+			known, next, err := d.GiteaTokens(ctx, filter, page)
+			if err != nil {
+				return err
+			}
+			for j := range known {
+				switch known[j].State {
+				case store.GiteaTokenStranger: // of both
+				case store.GiteaTokenMaking:
+					d.making = append(d.making, known[j].TokenName)
+				case store.GiteaTokenActive, store.GiteaTokenWidened, store.GiteaTokenMissing, store.GiteaTokenDeleting:
+					delete(d.there, known[j].GiteaTokenID)
+				}
+			}
+			page.After = next
+		}
+	}
+	return nil
+}
+
 // strangers writes down what the server has and nobody made here.
 func (d *drift) strangers(ctx context.Context) error {
+	if err := d.elsewhere(ctx); err != nil {
+		return err
+	}
 	var ids []int64
 	for id, there := range d.there {
 		if !slices.Contains(d.making, there.Name) {

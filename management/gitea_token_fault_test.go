@@ -168,7 +168,7 @@ func TestAConnectionKeepsItsAddressWhileCredentialsOfItAreKnown(t *testing.T) {
 	})
 	refused(t, err, management.CodeInUse)
 	_, err = n.ConnectionUpdate(t.Context(), global, management.ConnectionUpdate{
-		Kind: store.ConnectionN8N, Name: "flows", Version: 1, Account: management.Set("other@example.com"), Logins: management.Set([]string{"other@example.com"}), Credential: management.Set(credential.NewText(n8nserver.Password)),
+		Kind: store.ConnectionN8N, Name: "flows", Version: 1, Account: management.Set("other@example.com"), Credential: management.Set(credential.NewText(n8nserver.Password)),
 	})
 	if e := refused(t, err, management.CodeInUse); !strings.Contains(e.Message, "account cannot be changed") {
 		t.Error(e.Message)

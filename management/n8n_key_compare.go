@@ -180,8 +180,42 @@ func (d *n8nDrift) become(ctx context.Context, is store.N8NKey, state store.N8NK
 	return nil
 }
 
+// elsewhere takes out what is known over other connections to the n8n.
+func (d *n8nDrift) elsewhere(ctx context.Context) error {
+	if len(d.there) == 0 {
+		return nil
+	}
+	others, err := d.siblings(ctx, d.connection)
+	if err != nil {
+		return err
+	}
+	for i := range others {
+		filter, page := store.N8NKeyFilter{ConnectionID: others[i].ID}, store.Page{Limit: store.MaxPage}
+		for more := true; more; more = page.After != "" {
+			known, next, err := d.N8NKeys(ctx, filter, page)
+			if err != nil {
+				return err
+			}
+			for j := range known {
+				switch known[j].State {
+				case store.N8NKeyStranger: // of both
+				case store.N8NKeyMaking:
+					d.making = append(d.making, known[j].Label)
+				case store.N8NKeyActive, store.N8NKeyWidened, store.N8NKeyMissing, store.N8NKeyDeleting, store.N8NKeyRotating:
+					delete(d.there, known[j].N8NKeyID)
+				}
+			}
+			page.After = next
+		}
+	}
+	return nil
+}
+
 // strangers writes down what n8n has and nobody made here.
 func (d *n8nDrift) strangers(ctx context.Context) error {
+	if err := d.elsewhere(ctx); err != nil {
+		return err
+	}
 	var ids []string
 	for id, there := range d.there {
 		if !slices.Contains(d.making, there.Label) {

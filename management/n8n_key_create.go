@@ -76,7 +76,7 @@ func (s *Service) n8nReplayed(ctx context.Context, a Actor, what string, in Idem
 		switch {
 		case errors.Is(err, store.ErrNotFound):
 			return N8NKeyCreated{}, refuse(CodeConflict, "%s: the earlier request with this idempotency key made none, or it is gone; use another key", what)
-		case err == nil && is.State == store.N8NKeyMaking:
+		case err == nil && (is.State == store.N8NKeyMaking || is.State == store.N8NKeyRotating):
 			return N8NKeyCreated{}, refuse(CodeConflict, "%s: it is not known yet what became of the earlier request with this idempotency key; in some minutes it is", what)
 		}
 		return N8NKeyCreated{Key: is, Replayed: true}, err

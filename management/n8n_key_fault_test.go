@@ -10,6 +10,7 @@ import (
 	"credence/management"
 	"credence/management/remote"
 	"credence/store"
+	"credence/store/credential"
 	"credence/test/fakegitea"
 	"credence/test/n8nserver"
 )
@@ -149,5 +150,27 @@ func TestAnIntentIsTendedUnderTheLoginThatItsUserHasNow(t *testing.T) {
 				t.Errorf("%+v", left)
 			}
 		})
+	}
+}
+
+func TestARotationInPlaceHasNoOverlap(t *testing.T) {
+	s := newShop(t, n8nserver.New)
+	id := s.make().Key.ID
+	_, err := s.N8NKeyRotate(t.Context(), onlyA, management.N8NKeyRotate{ID: id, InPlace: true, Overlap: "48h"})
+	blames(t, err, "overlap")
+	if got := s.verify(id); got != remote.Valid {
+		t.Errorf("the key is %s", got)
+	}
+}
+
+// TestTheAccountOfAConnectionIsChangedAlone: its logins follow.
+func TestTheAccountOfAConnectionIsChangedAlone(t *testing.T) {
+	s := newShop(t, n8nserver.New)
+	changed, err := s.ConnectionUpdate(t.Context(), global, management.ConnectionUpdate{
+		Kind: store.ConnectionN8N, Name: "flows", Version: 1, Account: management.Set("other@example.com"), Credential: management.Set(credential.NewText("another")),
+	})
+	must(t, err)
+	if got := changed.Connection.Logins; len(got) != 1 || got[0] != "other@example.com" {
+		t.Errorf("logins %v", got)
 	}
 }

@@ -123,6 +123,13 @@ func rotatableN8NKey(t *store.N8NKey) error {
 // rotateN8NInPlace gives a key another secret.
 func (s *Service) rotateN8NInPlace(ctx context.Context, a Actor, in *N8NKeyRotate) (N8NKeyCreated, error) {
 	what := n8nKeyName(in.ID)
+	p := &problems{}
+	if in.Overlap != "" {
+		p.add("overlap", "is given for a rotation in place", "leave one of them out: in place, the old secret is refused at once")
+	}
+	if err := p.err(what); err != nil {
+		return N8NKeyCreated{}, err
+	}
 	old, err := readN8NKey(ctx, s.store, a, in.ID)
 	if err != nil {
 		return N8NKeyCreated{}, err
@@ -208,33 +215,40 @@ func (s *Service) turnN8NKey(ctx context.Context, a Actor, f *n8nGate, intent st
 		if !ok || e.Uncertain || of == nextTurn {
 			return store.N8NKey{}, credential.Text{}, out
 		}
-		return store.N8NKey{}, credential.Text{}, errors.Join(out, s.setN8NTurned(lasting, a, &intent, nil, false))
+		_, err := s.setN8NTurned(lasting, a, &intent, nil, false)
+		return store.N8NKey{}, credential.Text{}, errors.Join(out, err)
 	}
 	collected := of == firstTurn && ctx.Err() == nil // else nobody is there to get it
-	if err := s.setN8NTurned(lasting, a, &intent, &made, collected); err != nil {
+	is, err := s.setN8NTurned(lasting, a, &intent, &made, collected)
+	if err != nil && !gone(err) {
+		is, err = s.setN8NTurned(lasting, a, &intent, &made, collected) // once more: the secret is here and nowhere else
+	}
+	if err != nil {
 		return store.N8NKey{}, credential.Text{}, err
 	}
-	is, err := s.store.N8NKey(lasting, intent.ID)
-	return is, made.Secret, failed(what, err)
+	return is, made.Secret, nil
 }
 
 // setN8NTurned ends a rotation in place: with the new secret, or without one
 // when n8n refused.
-func (s *Service) setN8NTurned(ctx context.Context, a Actor, intent *store.N8NKey, made *n8n.Made, collected bool) error {
-	_, _, err := transact(ctx, s, a, n8nKeyName(intent.ID), func(ctx context.Context, t *transaction) (struct{}, error) {
+func (s *Service) setN8NTurned(ctx context.Context, a Actor, intent *store.N8NKey, made *n8n.Made, collected bool) (store.N8NKey, error) {
+	out, _, err := transact(ctx, s, a, n8nKeyName(intent.ID), func(ctx context.Context, t *transaction) (store.N8NKey, error) {
 		is, err := t.N8NKey(ctx, intent.ID)
+		if err == nil && made != nil && is.State == store.N8NKeyActive && is.Version == intent.Version+1 && is.LastFour == made.Key.Last4 {
+			return is, nil // it was written down, and nobody heard
+		}
 		if err == nil && (is.State != store.N8NKeyRotating || is.Version != intent.Version) {
 			err = store.ErrStale // another attempt has taken over
 		}
 		if err != nil {
-			return struct{}{}, err
+			return is, err
 		}
 		before := is
 		is.State, is.StateAt = store.N8NKeyActive, t.Now()
 		if made != nil {
 			sealed, err := s.store.Seal([]byte(made.Secret.Reveal()), store.N8NKeyAssociatedData(is.ConnectionID, is.ID))
 			if err != nil {
-				return struct{}{}, err
+				return is, err
 			}
 			is.Secret, is.LastFour, is.CollectedAt = sealed, made.Key.Last4, time.Time{}
 			if collected {
@@ -242,19 +256,19 @@ func (s *Service) setN8NTurned(ctx context.Context, a Actor, intent *store.N8NKe
 			}
 		}
 		if is, err = t.updateN8NKey(ctx, is); err != nil {
-			return struct{}{}, err
+			return is, err
 		}
 		if made == nil {
 			t.recordN8NKey("n8n_key.refuse", &is, changedFacts(n8nKeyFacts(&before), n8nKeyFacts(&is)))
-			return struct{}{}, nil
+			return is, nil
 		}
 		t.recordN8NKey("n8n_key.rotate", &is, changedFacts(n8nKeyFacts(&before), n8nKeyFacts(&is)))
 		t.emit(event.N8NKeyRotated, is.Namespace, event.N8NKeyRotation{
 			Key: eventN8NKey(&before), Successor: eventN8NKey(&is), EndsAt: t.Now(), Waits: is.CollectedAt.IsZero(), Actor: t.actor.ID,
 		})
-		return struct{}{}, nil
+		return is, nil
 	})
-	return err
+	return out, err
 }
 
 // resumeN8NRotation does a rotation again whose end nobody knows: the secret

@@ -138,7 +138,6 @@ func TestAKeyThatIsNotUsedKeepsLittle(t *testing.T) {
 		gone[i].Key.KeyID += "x"
 		c.Count(gone[i], at.now(), time.Microsecond)
 	}
-	gone = nil
 	each := (int64(quiet()) - int64(before)) / keys
 	t.Logf("%d bytes a key", each)
 	if each > 160 {

@@ -222,6 +222,51 @@ func TestAnErrorOfOnePartDoesNotKeepThePassFromTheOthers(t *testing.T) {
 	}
 }
 
+// broken writes the first finding down at the second attempt only.
+type broken struct {
+	findings
+
+	tried int
+}
+
+func (b *broken) AnomalySee(ctx context.Context, a store.Anomaly) (store.Anomaly, bool, error) {
+	if b.tried++; b.tried == 1 {
+		return store.Anomaly{}, false, errAway
+	}
+	return b.findings.AnomalySee(ctx, a)
+}
+
+// TestAFindingThatCannotBeWrittenDownKeepsNoOtherFromIt, and that of an hour is
+// written down by the next pass.
+func TestAFindingThatCannotBeWrittenDownKeepsNoOtherFromIt(t *testing.T) {
+	d := newDesk(t)
+	var b store.UsageBatch
+	for _, id := range []string{"key_1", "key_2"} {
+		d.key(id, store.KeyTypeService, noon.AddDate(0, 0, -40))
+		for _, at := range []time.Time{noon.AddDate(0, 0, -40), noon} {
+			b.Keys = append(b.Keys, store.KeyUsage{Minute: at, Minutes: 1, KeyID: id, Reason: "allowed", Checks: 1})
+		}
+	}
+	for day := range 40 { // usage was counted all the time
+		b.Keys = append(b.Keys, store.KeyUsage{Minute: noon.AddDate(0, 0, -day-1), Minutes: 1, KeyID: "key_steady", Reason: "allowed", Checks: 1})
+	}
+	d.add(b)
+	for more := true; more; {
+		var err error
+		more, err = d.store.RollUsage(t.Context(), noon.Add(time.Minute))
+		must(t, err)
+	}
+	d.now = noon.Add(65 * time.Minute)
+	at := &broken{findings: findings{d.store}}
+	w, err := anomaly.New(anomaly.Options{Store: d.store, Findings: at, Now: func() time.Time { return d.now }, Logger: slog.New(slog.DiscardHandler)})
+	must(t, err)
+	for _, want := range []int{1, 1, 0} {
+		if fresh, err := w.RunOnce(t.Context()); fresh != want {
+			t.Errorf("%d findings are new, want %d (%v)", fresh, want, err)
+		}
+	}
+}
+
 func TestAnOptionThatIsMissingIsNamed(t *testing.T) {
 	d := newDesk(t)
 	for name, edit := range map[string]func(*anomaly.Options){

@@ -38,7 +38,7 @@ func (k kindOfConnection) rows() []Operation {
 		handle(Operation{
 			ID: k.id + "ConnectionUpdate", Method: http.MethodPatch, Path: one, Summary: "Change a connection to " + k.id + " (JSON merge patch)",
 			Role: store.RoleAdmin, NeedsIfMatch: true,
-			Codes: []management.Code{management.CodeInvalidInput, management.CodeNotFound, management.CodeInUse, management.CodeStaleVersion},
+			Codes: []management.Code{management.CodeInvalidInput, management.CodeNotFound, management.CodeConflict, management.CodeInUse, management.CodeStaleVersion},
 		}, k.update),
 		remove(Operation{
 			ID: k.id + "ConnectionDelete", Method: http.MethodDelete, Path: one, Summary: "Delete a connection to " + k.id,

@@ -46,7 +46,7 @@ func n8nConnections() connectionKind {
 	}
 }
 
-// command is a line of an example.
+// line is a line of an example.
 func (k connectionKind) line(verb string) string {
 	return "  credence " + k.noun + " connections " + verb
 }

@@ -14,8 +14,8 @@ func (k connectionKind) connectionUpdate(c *command) *cobra.Command {
 	var ifMatch string
 	cmd := &cobra.Command{
 		Use: "update NAME", Short: "change a connection to a " + k.title + " server",
-		Long: `Changes what is given and leaves the rest. Another URL needs the credential anew:
-the stored one is never sent elsewhere. --paused has the connection not used
+		Long: `Changes what is given and leaves the rest. Another URL, account, authority or
+certificate name needs the credential anew: the stored one is never sent elsewhere. --paused has the connection not used
 until --paused=false.`,
 		Example: k.line("update main --credential-file new-credential") + "\n" + k.line("update main --paused"),
 	}

@@ -121,7 +121,7 @@ func (c *Client) usableSession(ctx context.Context, t *remote.Target, dead strin
 			return s, nil
 		case s.Refused != "":
 			return s, t.Fail(s.Refused, http.StatusUnauthorized, s.Message)
-		case pause <= 0:
+		case pause <= 0, pause > mostAsked: // nobody asks for more: a clock was ahead, or is back
 			return Session{}, nil
 		case pause > LoginPause || waited:
 			return s, t.Fail(remote.RateLimited, http.StatusTooManyRequests,

@@ -97,8 +97,11 @@ func (c *Client) Do(ctx context.Context, t *Target, r Request) (Answer, error) {
 	defer cancel()
 	for attempt := 1; ; attempt++ {
 		a, err := c.attempt(whole, w, t, &r)
-		if ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil:
 			return Answer{}, ctx.Err()
+		case errors.Is(err, errNoTurn): // the program was not called, and is not to blame
+			return a, err
 		}
 		later := notNow(a, err)
 		if !later || !r.repeatable() || attempt == attempts || c.o.Wait(whole, between(attempt, a, c.o.Now())) != nil {
@@ -108,11 +111,14 @@ func (c *Client) Do(ctx context.Context, t *Target, r Request) (Answer, error) {
 	}
 }
 
+// errNoTurn: the call waited in our own queue until its time was over.
+var errNoTurn = errors.New("no turn")
+
 // attempt makes the call once.
 func (c *Client) attempt(ctx context.Context, w *way, t *Target, r *Request) (Answer, error) {
 	leave, err := w.enter(ctx) // the pace is outside of the deadline of the attempt: it cannot be told to end
 	if err != nil {
-		return Answer{}, &Error{Kind: Unavailable, Message: "too many calls are waiting for it", cause: err}
+		return Answer{}, &Error{Kind: Unavailable, Message: "too many calls are waiting for it", cause: errors.Join(errNoTurn, err)}
 	}
 	defer leave()
 	req, err := c.request(ctx, t, r)
