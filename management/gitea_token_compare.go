@@ -78,6 +78,9 @@ func (s *Service) GiteaCompareAll(ctx context.Context) (found int, err error) {
 
 // compareGitea compares user by user.
 func (s *Service) compareGitea(ctx context.Context, a Actor, f *forge) (GiteaCompared, error) {
+	if err := s.followGiteaRenames(ctx, a, f); err != nil {
+		return GiteaCompared{}, err
+	}
 	logins, err := s.giteaLogins(ctx, &f.connection)
 	if err != nil {
 		return GiteaCompared{}, err

@@ -119,7 +119,8 @@ func TestAUserWhoVanishedLeavesTokensThatAreMissing(t *testing.T) {
 	s := newSmithy(t)
 	made := s.make(func(in *management.GiteaTokenCreate) { in.Login = "ci-1" }).Token
 	s.advance(time.Minute)
-	s.server.SetUser("ci-1", func(u *fakegitea.User) { u.Login = "renamed-away" })
+	s.server.SetUser("ci-1", func(u *fakegitea.User) { *u = fakegitea.User{ID: 4711, Login: "somebody-else"} })
+	s.server.SetTokens(func([]fakegitea.Token) []fakegitea.Token { return nil })
 	s.compare()
 	if is := s.read(made.ID); is.State != store.GiteaTokenMissing {
 		t.Errorf("%+v", is)
@@ -156,5 +157,27 @@ func TestATokenThatIsBeingMadeIsNoStranger(t *testing.T) {
 	}
 	if all := s.tokens(); len(all) != 1 || all[0].State != store.GiteaTokenMaking {
 		t.Errorf("%+v", all)
+	}
+}
+
+// TestTheTokensOfARenamedUserAreNeitherMissingNorStrangers, whoever has taken
+// the old login.
+func TestTheTokensOfARenamedUserAreNeitherMissingNorStrangers(t *testing.T) {
+	for _, login := range []string{"Alice", "ci-alice"} {
+		t.Run(login, func(t *testing.T) {
+			s := newSmithy(t)
+			made := s.make().Token
+			s.server.SetUser("alice", func(u *fakegitea.User) { u.Login = login })
+			if login != "Alice" {
+				s.server.AddUser(fakegitea.User{Login: "alice"})
+			}
+			s.advance(time.Minute)
+			if found := s.compare(); len(found) != 0 {
+				t.Errorf("%+v", found)
+			}
+			if is := s.read(made.ID); is.State != store.GiteaTokenActive || is.Login != login || len(s.tokens()) != 1 {
+				t.Errorf("%+v", s.tokens())
+			}
+		})
 	}
 }

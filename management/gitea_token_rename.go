@@ -1,0 +1,63 @@
+package management
+
+import (
+	"context"
+
+	"credence/management/remote"
+	"credence/store"
+)
+
+// followGiteaRenames notes the logins that users have now. A user who was
+// renamed keeps the tokens: under the old login they would be missing, and
+// strangers under the new one.
+func (s *Service) followGiteaRenames(ctx context.Context, a Actor, f *forge) error {
+	known := map[int64][]store.GiteaToken{} // by user
+	page := store.Page{Limit: store.MaxPage}
+	for more := true; more; more = page.After != "" {
+		tokens, next, err := s.store.GiteaTokens(ctx, store.GiteaTokenFilter{ConnectionID: f.connection.ID}, page)
+		if err != nil {
+			return err
+		}
+		for i := range tokens {
+			if id := tokens[i].UserID; id != 0 {
+				known[id] = append(known[id], tokens[i])
+			}
+		}
+		page.After = next
+	}
+	for id, tokens := range known {
+		login, err := f.LoginOf(ctx, f.target, id)
+		if remote.KindOf(err) == remote.NotFound {
+			continue // the comparison finds that they are missing
+		}
+		if err != nil {
+			return err
+		}
+		for i := range tokens {
+			if err := s.renameGiteaToken(ctx, a, &tokens[i], login); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// renameGiteaToken notes the login of the token's user.
+func (s *Service) renameGiteaToken(ctx context.Context, a Actor, was *store.GiteaToken, login string) error {
+	if was.Login == login {
+		return nil
+	}
+	_, _, err := transact(ctx, s, a, giteaTokenName(was.ID), func(ctx context.Context, t *transaction) (struct{}, error) {
+		is := *was
+		is.Login, is.UpdatedAt = login, t.Now()
+		if err := t.UpdateGiteaToken(ctx, is); err != nil {
+			return struct{}{}, err
+		}
+		t.recordGiteaToken("gitea_token.rename", &is, changedFacts(giteaTokenFacts(was), giteaTokenFacts(&is)))
+		return struct{}{}, nil
+	})
+	if gone(err) { // it has changed meanwhile; the next comparison looks again
+		return nil
+	}
+	return err
+}
