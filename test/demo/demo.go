@@ -65,7 +65,7 @@ func (d *demo) start(ctx context.Context, gateway, admin netip.AddrPort) error {
 // makeKey makes the key of the demo; its text goes to a file only.
 func (d *demo) makeKey(ctx context.Context) error {
 	answer, err := d.credence.CLI(ctx, nil, "keys", "create", "--name", "demo", "--scope", "orders:read",
-		"--limit", "10/s", "--expires", "24h", "--key-file", d.path("key.txt"), "-o", "json")
+		"--limit", "10/m", "--expires", "24h", "--key-file", d.path("key.txt"), "-o", "json")
 	if err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func (d *demo) explain() error {
 	data := " --data-dir " + d.credence.DataDir
 	_, err := fmt.Fprintf(d.out, `
 Envoy listens on %[1]s and asks Credence about every request. The key %[2]s
-may make 10 requests a second; its text is in %[3]s.
+may make 10 requests a minute; its text is in %[3]s.
 
 With the key: 200, and the echo shows what reached the upstream (the key is gone, x-credence-* are there)
 
@@ -99,7 +99,7 @@ Without it: 401
 
     curl -i %[1]s/orders/1
 
-More than 10 a second: 429
+More than 10 a minute: 429
 
     for i in $(seq 40); do curl -s -o /dev/null -w '%%{http_code}\n' %[4]s %[1]s/orders/1; done | sort | uniq -c
 
