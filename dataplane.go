@@ -179,7 +179,7 @@ func (d *deployment) buildServer(w *work, l *listeners, p *dataPlane) error {
 		Answer: p.answers, Record: record,
 		Transport: extauthz.TransportOptions{
 			Kind: transportKind(d.config), TLS: serverTLS(l.transport.check), MaxConnectionAge: age,
-			Connections: d.config.CheckMostConns, Streams: uint32(d.config.CheckMostCalls),
+			Connections: d.config.CheckConns.Most, ConnectionsOfOne: d.config.CheckConns.OfOne, Streams: uint32(d.config.CheckMostCalls),
 		},
 		CallSecrets: l.transport.callSecrets,
 		Drain:       extauthz.DrainOptions{Delay: d.config.DrainDelay, Timeout: d.config.ShutdownGrace},

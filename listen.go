@@ -69,6 +69,9 @@ func withListeners(ctx context.Context, c config, logs io.Writer, p processes, u
 	}
 	defer l.close()
 	l.transport, l.registry = spoken, registry
+	if err := l.bound(c, logger); err != nil {
+		return err
+	}
 	if err := makeDataDir(c.DataDir); err != nil {
 		return err
 	}

@@ -26,8 +26,9 @@ type config struct {
 
 	CheckAddr      string
 	CheckTransport string
-	CheckMostConns int
 	CheckMostCalls int
+
+	CheckConns, ForwardConns, APIConns, StatusConns connectionBounds
 
 	StatusAddr string
 	APIAddr    string
@@ -130,7 +131,7 @@ func (s *setting) variable() string { return "CREDENCE_" + strings.ToUpper(s.fil
 // settings is the one table of the configuration. Flags, variables, file
 // keys, help texts and `config print` are all made from it.
 func settings() []setting {
-	return slices.Concat(placeSettings(), transportSettings(), clientSettings(), keySettings(), stateSettings(), snapshotSettings(), redisSettings(), limiterSettings(), usageSettings(), recordSettings(), outgoingSettings(), traceSettings(), oidcSettings(), runSettings())
+	return slices.Concat(placeSettings(), connectionSettings(), transportSettings(), clientSettings(), keySettings(), stateSettings(), snapshotSettings(), redisSettings(), limiterSettings(), usageSettings(), recordSettings(), outgoingSettings(), traceSettings(), oidcSettings(), runSettings())
 }
 
 func placeSettings() []setting {
@@ -142,7 +143,6 @@ func placeSettings() []setting {
 		{inManagement | inBootstrap, "keyset", "file", "keyset.json", "keyset.json of the deployment, or env:NAME of a variable with its content: it seals audit entries; the data plane never gets it", text(func(c *config) *string { return &c.Keyset })},
 		{inData, "check-addr", "address", "127.0.0.1:9001", "where Envoy sends its Checks: HOST:PORT or unix:PATH; port 0 picks a free one", text(func(c *config) *string { return &c.CheckAddr })},
 		{inData, "check-transport", "name", transportNative, "what speaks gRPC on the Check port: native (of this program), or grpc (grpc-go, which costs more)", choice(func(c *config) *string { return &c.CheckTransport }, transportNative, transportGRPC)},
-		{inData, "check-max-connections", "n", "8192", "connections of the Check port at once, half of them at most of one address; more are closed", number(func(c *config) *int { return &c.CheckMostConns }, 2, 1_000_000)},
 		{inData, "check-max-calls", "n", "16384", "Checks of one connection under way at once; not below max_requests of the cluster in Envoy, which counts those beyond as errors", number(func(c *config) *int { return &c.CheckMostCalls }, 1, 1_000_000)},
 		{inData, "forward-addr", "address", "", "forward-auth over HTTP (Envoy http_service, nginx, Caddy, Traefik): HOST:PORT, usually 127.0.0.1:9002, or unix:PATH; off when empty", text(func(c *config) *string { return &c.ForwardAddr })},
 		{inData, "forward-policies", "file", "", "YAML file of what paths such as /auth/NAME demand: NAME: {scopes: orders:read}", text(func(c *config) *string { return &c.ForwardPolicies })},

@@ -86,16 +86,82 @@ func testConnectionsBeyondTheBoundAreClosedAndOthersGoOn(t *testing.T) {
 
 // TestConnectionsCountForWhoCanHaveTheirAddress: a host has a whole /64.
 func TestConnectionsCountForWhoCanHaveTheirAddress(t *testing.T) {
+	c := &connections{bounds: Bounds{Proxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}}}
 	for address, want := range map[string]string{
 		"203.0.113.7:1": "203.0.113.7/32", "[::ffff:203.0.113.7]:1": "203.0.113.7/32",
 		"[2001:db8:1:2:3:4:5:6]:1": "2001:db8:1:2::/64", "[fe80::1%eth0]:1": "fe80::/64",
 	} {
-		if got := origin(net.TCPAddrFromAddrPort(netip.MustParseAddrPort(address))); got.String() != want {
+		if got := c.origin(net.TCPAddrFromAddrPort(netip.MustParseAddrPort(address))); got.String() != want {
 			t.Errorf("%s counts for %s, want %s", address, got, want)
 		}
 	}
-	if got := origin(&net.UnixAddr{Name: "/run/credence.sock"}); got.IsValid() {
+	if got := c.origin(&net.UnixAddr{Name: "/run/credence.sock"}); got.IsValid() {
 		t.Errorf("a Unix socket counts for %s", got)
+	}
+	for _, proxy := range []string{"10.1.2.3:1", "[::ffff:10.1.2.3]:1", "[fd00::7]:1"} {
+		if got := c.origin(net.TCPAddrFromAddrPort(netip.MustParseAddrPort(proxy))); got.IsValid() {
+			t.Errorf("the proxy %s counts for %s", proxy, got)
+		}
+	}
+}
+
+// TestAListenerKeepsWithinItsBounds: those of one address, those of all, and no
+// more than those of all even for proxies. A place that is given back is free.
+func TestAListenerKeepsWithinItsBounds(t *testing.T) {
+	for title, tc := range map[string]struct {
+		bounds      Bounds
+		one, beside int // accepted of 127.0.0.1, then of 127.0.0.2
+	}{
+		"half by default":     {Bounds{Most: 6}, 3, 3},
+		"as said":             {Bounds{Most: 6, OfOne: 1}, 1, 1},
+		"all may be of one":   {Bounds{Most: 6, OfOne: 6}, 6, 0},
+		"one at all":          {Bounds{Most: 1}, 1, 0},
+		"a proxy is not one":  {Bounds{Most: 6, OfOne: 1, Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}}, 6, 0},
+		"another is no proxy": {Bounds{Most: 6, OfOne: 2, Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.2/32")}}, 2, 4},
+	} {
+		t.Run(title, func(t *testing.T) {
+			plain, err := Listen(t.Context(), "127.0.0.1:0")
+			must(t, err)
+			refused := make(chan net.Addr, 100)
+			l := Bound(plain, tc.bounds, func(from net.Addr) { refused <- from })
+			accepted := make(chan net.Conn, 100)
+			ended := make(chan struct{})
+			go func() {
+				defer close(ended)
+				for {
+					conn, err := l.Accept()
+					if err != nil {
+						return
+					}
+					accepted <- conn
+				}
+			}()
+			count := func(from string) (in int) {
+				for range 10 {
+					conn, err := dialFrom(t.Context(), from, plain.Addr().String())
+					must(t, err)
+					t.Cleanup(func() { _ = conn.Close() })
+					select {
+					case c := <-accepted:
+						in++
+						t.Cleanup(func() { _ = c.Close() })
+					case who := <-refused:
+						if host, _, _ := net.SplitHostPort(who.String()); host != from {
+							t.Errorf("%s was refused, want %s", who, from)
+						}
+					}
+				}
+				return in
+			}
+			if got := count("127.0.0.1"); got != tc.one {
+				t.Errorf("%d connections of one address, want %d", got, tc.one)
+			}
+			if got := count("127.0.0.2"); got != tc.beside {
+				t.Errorf("%d connections of another address, want %d", got, tc.beside)
+			}
+			must(t, l.Close())
+			<-ended
+		})
 	}
 }
 

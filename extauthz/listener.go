@@ -73,9 +73,10 @@ type TransportOptions struct {
 	// a stack that has grown once need not grow again for each Check. When all
 	// are busy (waiting for the store) gRPC starts a goroutine for the Check.
 	StreamWorkers uint32
-	// Connections is how many a listener has open at once, 8192 by default. One
-	// address gets half of them at most; those of a Unix socket have none.
-	Connections int
+	// Connections is how many a listener has open at once, 8192 by default, and
+	// ConnectionsOfOne how many of them one address has, half by default; those
+	// of a Unix socket have none.
+	Connections, ConnectionsOfOne int
 	// Streams is how many Checks of one connection are under way at once, those
 	// included whose answer is not read; 16384 by default. It must not be lower
 	// than max_requests of the cluster in Envoy.
@@ -88,6 +89,8 @@ func (o TransportOptions) validate() error {
 		return fmt.Errorf("option Transport.MaxMessage: %d: must not be negative", o.MaxMessage)
 	case o.Connections < 0:
 		return fmt.Errorf("option Transport.Connections: %d: must not be negative", o.Connections)
+	case o.ConnectionsOfOne < 0:
+		return fmt.Errorf("option Transport.ConnectionsOfOne: %d: must not be negative", o.ConnectionsOfOne)
 	case o.MaxConnectionAgeGrace < 0:
 		return fmt.Errorf("option Transport.MaxConnectionAgeGrace: %s: must not be negative", o.MaxConnectionAgeGrace)
 	case o.MinPing < 0 || o.MinPing > 10*time.Second:

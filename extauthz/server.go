@@ -49,7 +49,7 @@ type Server struct {
 	ready    <-chan struct{}
 	loaded   atomic.Bool // the first snapshot is
 	drain    DrainOptions
-	most     int // connections of a listener
+	bounds   Bounds // of each listener
 
 	transport transport
 }
@@ -86,7 +86,7 @@ func New(o Options) (*Server, error) {
 	}
 	s.loaded.Store(o.Ready == nil)
 	transport := o.Transport.withDefaults()
-	s.most = transport.Connections
+	s.bounds = Bounds{Most: transport.Connections, OfOne: transport.ConnectionsOfOne}
 	if transport.Kind == TransportGRPC {
 		s.transport = s.overGRPC(transport)
 	} else {
@@ -241,7 +241,7 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for _, l := range listeners {
 		g.Go(func() error {
-			if err := s.transport.Serve(ctx, newConnections(l, s.most, s.refuseConnection)); err != nil {
+			if err := s.transport.Serve(ctx, Bound(l, s.bounds, s.refuseConnection)); err != nil {
 				return fmt.Errorf("serve checks on %s: %w", l.Addr(), err)
 			}
 			return nil

@@ -440,6 +440,8 @@ func TestOptionsAreChecked(t *testing.T) {
 		"Now":                             func(o *Options) { o.Now = nil },
 		"Registerer":                      func(o *Options) { o.Registerer = nil },
 		"Drain":                           func(o *Options) { o.Drain.Timeout = -1 },
+		"Transport.Connections":           func(o *Options) { o.Transport.Connections = -1 },
+		"Transport.ConnectionsOfOne":      func(o *Options) { o.Transport.ConnectionsOfOne = -1 },
 		"Transport.MaxMessage":            func(o *Options) { o.Transport.MaxMessage = -1 },
 		"Transport.MaxConnectionAgeGrace": func(o *Options) { o.Transport.MaxConnectionAgeGrace = -1 },
 		"Transport.MinPing":               func(o *Options) { o.Transport.MinPing = 11 * time.Second },

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -89,5 +92,50 @@ func TestStatusNotesWhatGoesOnInPartsThatAreReady(t *testing.T) {
 	note = ""
 	if code, body := get(t, h, "GET", "/readyz"); code != 200 || strings.Contains(body, "notes") {
 		t.Errorf("%d %s", code, body)
+	}
+}
+
+// oneCall is a listener to which one client has connected.
+type oneCall struct {
+	calls  chan net.Conn
+	closed chan struct{}
+}
+
+func (l *oneCall) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.calls:
+		return c, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *oneCall) Close() error   { close(l.closed); return nil }
+func (l *oneCall) Addr() net.Addr { return &net.TCPAddr{} }
+
+// TestWhoSendsSlowlyToTheStatusPortIsCutOff, and who says nothing more.
+func TestWhoSendsSlowlyToTheStatusPortIsCutOff(t *testing.T) {
+	for says, most := range map[string]time.Duration{
+		"":                                       5 * time.Second,
+		"GET /healthz HTTP/1.1\r\nHost: h\r\nX-": 5 * time.Second,
+		"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n": time.Minute,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			l := &oneCall{calls: make(chan net.Conn, 1), closed: make(chan struct{})}
+			ctx, stop := context.WithCancel(t.Context())
+			served := make(chan error)
+			go func() { served <- ServeStatus(ctx, l, StatusHandler(prometheus.NewRegistry())) }()
+			ours, theirs := net.Pipe()
+			l.calls <- theirs
+			begun := time.Now()
+			go func() { _, _ = io.WriteString(ours, says) }() // may be cut off
+			_, _ = io.Copy(io.Discard, ours)                  // until it is closed
+			if took := time.Since(begun); took > most+time.Second {
+				t.Errorf("%q: cut off after %s, want at most %s", says, took, most)
+			}
+			must(t, ours.Close())
+			stop()
+			must(t, <-served)
+		})
 	}
 }

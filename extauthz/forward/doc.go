@@ -75,7 +75,7 @@
 //	unknown endpoint           503                       credence_forward_answers_total{none,503}  TestOnlyEndpointsOfTheTableAreAnswered
 //	call secret is wrong       503                       check_refused_calls_total                 TestCallersWithoutTheSecretLearnNothing
 //	request cannot be read     400 (403 to nginx)        reason bad_request                        TestTheOriginalRequestMustBeSaidExactlyOnce
-//	too many connections       the new one is closed     credence_forward_turned_away_total        TestConnectionsAreBounded
+//	too many connections       the new one is closed     credence_forward_turned_away_total        TestTheListenersThatSpeakHTTPAreBounded
 //	process stops              every answer; /readyz     none                                      TestADrainLosesNoAnswer
 //	                           503; then closed
 package forward

@@ -45,7 +45,6 @@ type Handler struct {
 	stored   stored
 	profiles []profile
 	answers  *prometheus.CounterVec
-	away     prometheus.Counter
 	logger   *slog.Logger
 	mistakes *mistakes
 }
@@ -68,13 +67,9 @@ func New(o Options) (*Handler, error) {
 			Name: "credence_forward_answers_total",
 			Help: "Answers over HTTP, by profile and the status that was sent. They count in credence_checks_total too.",
 		}, []string{"profile", "status"}),
-		away: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "credence_forward_turned_away_total",
-			Help: "Connections of the forward listener that were closed because too many were open.",
-		}),
 		logger: o.Logger, mistakes: &mistakes{now: o.Now},
 	}
-	return h, errors.Join(o.Registerer.Register(h.answers), o.Registerer.Register(h.away))
+	return h, o.Registerer.Register(h.answers)
 }
 
 // ServeHTTP answers one subrequest. Its body, if any, is not read.

@@ -1,10 +1,8 @@
 package forward
 
 import (
-	"bufio"
 	"context"
 	"errors"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -264,33 +262,6 @@ func TestWhatCannotBeDecidedIsDenied(t *testing.T) {
 	}
 	if r := w.ask(t, "GET", "/envoy/", header{"X-Api-Key", w.text}); r.StatusCode != http.StatusOK {
 		t.Errorf("afterwards: %d, want 200", r.StatusCode)
-	}
-}
-
-func TestConnectionsAreBounded(t *testing.T) {
-	w := newWorld(t, nil)
-	address, _ := w.serve(t, ServeOptions{Connections: 1})
-	first, err := new(net.Dialer).DialContext(t.Context(), "tcp", address)
-	must(t, err)
-	defer first.Close() //nolint:errcheck // only a place that is taken
-	ask := "GET /readyz HTTP/1.1\r\nHost: h\r\n\r\n"
-	_, err = io.WriteString(first, ask)
-	must(t, err)
-	r, err := http.ReadResponse(bufio.NewReader(first), nil) //nolint:bodyclose // has none
-	must(t, err)
-	if r.StatusCode != http.StatusOK {
-		t.Fatalf("status %d, want 200", r.StatusCode)
-	}
-	second, err := new(net.Dialer).DialContext(t.Context(), "tcp", address)
-	must(t, err)
-	defer second.Close() //nolint:errcheck // closed by the server
-	must(t, second.SetDeadline(time.Now().Add(time.Minute)))
-	_, _ = io.WriteString(second, ask) // may be cut off already
-	if n, err := second.Read(make([]byte, 1)); n != 0 || err == nil {
-		t.Error("a connection too many was answered")
-	}
-	if n := w.counted(t, "credence_forward_turned_away_total", ""); n != 1 {
-		t.Errorf("%v connections turned away, want 1", n)
 	}
 }
 

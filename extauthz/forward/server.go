@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"sync/atomic"
 	"time"
 )
 
@@ -24,9 +23,6 @@ const (
 	maxStreams    = 250 // of an HTTP/2 connection
 )
 
-// defaultConnections bounds the connections when [ServeOptions] do not say.
-const defaultConnections = 8192
-
 // ServeOptions say how [Handler.Serve] starts and stops.
 type ServeOptions struct {
 	Logger *slog.Logger // required
@@ -35,22 +31,18 @@ type ServeOptions struct {
 	Delay time.Duration
 	// Timeout is what running requests get then; 10 s by default.
 	Timeout time.Duration
-	// Connections is how many may be open at once; 8192 by default.
-	Connections int
 }
 
-// Serve answers on the listener, whose TLS is its own, until ctx ends, then
+// Serve answers on the listener, whose TLS and bounds ([extauthz.Bound]) are its
+// own, until ctx ends, then
 // drains. It closes the listener and returns when no request is running.
 func (h *Handler) Serve(ctx context.Context, listener net.Listener, o ServeOptions) error {
 	if o.Timeout == 0 {
 		o.Timeout = 10 * time.Second
 	}
-	if o.Connections == 0 {
-		o.Connections = defaultConnections
-	}
 	server := &http.Server{
 		Handler: h, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
-		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderSize, ConnState: h.bound(int64(o.Connections)),
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderSize,
 		HTTP2:                        &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 		DisableGeneralOptionsHandler: true, // "OPTIONS *" is no endpoint either
 		ErrorLog:                     slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug),
@@ -76,21 +68,4 @@ func (h *Handler) Serve(ctx context.Context, listener net.Listener, o ServeOptio
 		err = errors.Join(err, stopped)
 	}
 	return err
-}
-
-// bound closes connections beyond the limit as they come in.
-func (h *Handler) bound(limit int64) func(net.Conn, http.ConnState) {
-	var open atomic.Int64
-	return func(c net.Conn, state http.ConnState) {
-		switch state {
-		case http.StateNew:
-			if open.Add(1) > limit {
-				h.away.Inc()
-				_ = c.Close()
-			}
-		case http.StateClosed, http.StateHijacked:
-			open.Add(-1)
-		case http.StateActive, http.StateIdle:
-		}
-	}
 }

@@ -69,6 +69,7 @@ func TestWhoSendsSlowlyIsCutOff(t *testing.T) {
 	}{
 		"nothing":     {"", 10 * time.Second},
 		"half a head": {"GET /v1/keys HTTP/1.1\r\nHost: localhost\r\nX-Slow: ", 10 * time.Second},
+		"no more":     {"GET /v1/keys HTTP/1.1\r\nHost: localhost\r\n\r\n", 3 * time.Minute},
 	} {
 		if _, took, _ := converse(t, tc.says); took > tc.most {
 			t.Errorf("%s: cut off after %s", title, took)

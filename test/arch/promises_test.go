@@ -156,7 +156,8 @@ var planePromises = []struct {
 	{"the forward listener bounds headers, streams and connections, and keeps none of a caller without the secret", []string{
 		"extauthz/forward.TestHeadersOverTheBoundAreRefusedAndThoseUnderItAreNot",
 		"extauthz/forward.TestTheStreamsOfAConnectionAreBounded",
-		"extauthz/forward.TestConnectionsAreBounded",
+		"extauthz/forward.TestWhoSendsSlowlyOrNothingIsCutOff",
+		"extauthz.TestAListenerKeepsWithinItsBounds",
 		"extauthz/forward.TestACallerWithoutTheSecretKeepsNoConnection",
 	}},
 	{"a Redis that answers nonsense is as good as none", []string{
