@@ -1,6 +1,7 @@
 package management
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -87,14 +88,14 @@ func (t *transaction) updateGiteaToken(ctx context.Context, is store.GiteaToken)
 }
 
 // giteaTokenDue is when something is to be done about a token that is there;
-// zero for never.
+// zero for never. What is rotated is the secret, so its age counts.
 func giteaTokenDue(t *store.GiteaToken) time.Time {
 	var at time.Time
 	switch {
 	case !t.Lives() || t.State == store.GiteaTokenStranger:
 		return at
 	case t.State == store.GiteaTokenActive && t.RotateEvery > 0 && t.Successor == "":
-		at = t.CreatedAt.Add(t.RotateEvery)
+		at = cmp.Or(t.SecretAt, t.CreatedAt).Add(t.RotateEvery)
 	}
 	if at.IsZero() || !t.ExpiresAt.IsZero() && t.ExpiresAt.Before(at) {
 		at = t.ExpiresAt

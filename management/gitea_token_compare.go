@@ -130,33 +130,69 @@ func (s *Service) giteaLogins(ctx context.Context, c *store.Connection) ([]strin
 }
 
 // compareGiteaUser compares the tokens of one user. One who vanished has none
-// any more; site administrators and what is no person are left alone.
+// any more; site administrators and what is no person are left alone. What
+// nobody made here is looked for again in a listing that begins after it was
+// not known here: the first may be older than its end at our own hands.
 func (s *Service) compareGiteaUser(ctx context.Context, a Actor, f *forge, login string) (found []store.GiteaToken, looked bool, err error) {
-	began := s.now()
-	var there []gitea.Token
-	var id int64
+	var unknown []int64
+	for range 2 {
+		there, looked, err := s.listGiteaUser(ctx, f, login)
+		if err != nil || !looked {
+			return found, looked, err
+		}
+		fresh, strange, err := s.driftOfGitea(ctx, a, f, &there, unknown)
+		if found = append(found, fresh...); err != nil || len(strange) == 0 {
+			return found, true, err
+		}
+		unknown = strange
+	}
+	return found, true, nil
+}
+
+// giteaListing is what a server has of one user; nothing of one who vanished.
+type giteaListing struct {
+	login  string // as the server writes it
+	userID int64
+	tokens []gitea.Token
+	began  time.Time
+}
+
+func (s *Service) listGiteaUser(ctx context.Context, f *forge, login string) (there giteaListing, looked bool, err error) {
+	there = giteaListing{login: login, began: s.now()}
 	switch user, err := f.Find(ctx, f.target, login); {
 	case remote.KindOf(err) == remote.NotFound:
+		return there, true, nil
 	case err != nil:
-		return nil, false, err
+		return there, false, err
 	case user.Admin || !user.Person:
-		return nil, false, nil
+		return there, false, nil
 	default:
-		login, id = user.Login, user.ID
-		if there, err = f.List(ctx, f.target, login); err != nil {
-			return nil, false, err
-		}
+		there.login, there.userID = user.Login, user.ID
 	}
+	there.tokens, err = f.List(ctx, f.target, there.login)
+	return there, err == nil, err
+}
+
+// driftOfGitea compares one listing in one transaction. Of what is not known
+// here those become strangers that were unknown before; the others it answers.
+func (s *Service) driftOfGitea(ctx context.Context, a Actor, f *forge, listing *giteaListing, unknown []int64) (found []store.GiteaToken, strange []int64, err error) {
 	_, _, err = transact(ctx, s, a, connectionName(f.connection.Kind, f.connection.Name), func(ctx context.Context, t *transaction) (struct{}, error) {
-		d := &drift{service: s, transaction: t, connection: &f.connection, login: login, userID: id, began: began, there: map[int64]*gitea.Token{}}
-		for i := range there {
-			d.there[there[i].ID] = &there[i]
+		d := &drift{
+			service: s, transaction: t, connection: &f.connection, login: listing.login, userID: listing.userID, began: listing.began,
+			there: map[int64]*gitea.Token{},
 		}
-		err := d.compare(ctx)
+		for i := range listing.tokens {
+			d.there[listing.tokens[i].ID] = &listing.tokens[i]
+		}
+		if err := d.compare(ctx); err != nil {
+			return struct{}{}, err
+		}
+		strange = d.strange()
+		err := d.strangers(ctx, slices.DeleteFunc(slices.Clone(strange), func(id int64) bool { return !slices.Contains(unknown, id) }))
 		found = d.found
 		return struct{}{}, err
 	})
-	return found, true, err
+	return found, strange, err
 }
 
 // drift is one comparison in its transaction.
@@ -186,7 +222,7 @@ func (d *drift) compare(ctx context.Context) error {
 			}
 		}
 		if page.After = next; next == "" {
-			return d.strangers(ctx)
+			return d.elsewhere(ctx)
 		}
 	}
 }
@@ -197,7 +233,7 @@ func (d *drift) known(ctx context.Context, is store.GiteaToken) error {
 	delete(d.there, is.GiteaTokenID)
 	if there != nil {
 		is.Seen.ListedAt, is.Seen.ServerScopes, is.Seen.LastUsedAt = d.Now(), there.Scopes, there.LastUsedAt
-		if err := d.SetGiteaTokenSeen(ctx, is.ID, is.Seen); err != nil {
+		if err := d.SetGiteaTokenListed(ctx, is.ID, is.Seen); err != nil {
 			return err
 		}
 	}
@@ -277,19 +313,20 @@ func (d *drift) elsewhere(ctx context.Context) error {
 	return nil
 }
 
-// strangers writes down what the server has and nobody made here.
-func (d *drift) strangers(ctx context.Context) error {
-	if err := d.elsewhere(ctx); err != nil {
-		return err
-	}
-	var ids []int64
+// strange are the ids of what is not known here, in their order, bounded.
+func (d *drift) strange() (ids []int64) {
 	for id, there := range d.there {
 		if !slices.Contains(d.making, there.Name) {
 			ids = append(ids, id)
 		}
 	}
 	slices.Sort(ids)
-	for _, id := range ids[:min(len(ids), maxStrangers)] {
+	return ids[:min(len(ids), maxStrangers)]
+}
+
+// strangers writes down what the server has and nobody made here.
+func (d *drift) strangers(ctx context.Context, ids []int64) error {
+	for _, id := range ids {
 		there := d.there[id]
 		own, err := store.NewID(store.GiteaTokenIDPrefix, d.Now(), d.service.random)
 		if err != nil {

@@ -104,7 +104,7 @@ const deleteTime = 45 * time.Second
 
 // endGiteaToken deletes a token on the server, by its id, and forgets it.
 func (s *Service) endGiteaToken(ctx context.Context, a Actor, f *forge, is *store.GiteaToken, reason string) error {
-	lasting, cancel := context.WithTimeout(context.WithoutCancel(ctx), deleteTime)
+	lasting, cancel := lastingFor(ctx, deleteTime)
 	defer cancel()
 	if is.GiteaTokenID != 0 {
 		if err := s.removeGiteaToken(lasting, f, is); err != nil {

@@ -21,7 +21,7 @@ const mintTime = 45 * time.Second
 // secret that nobody holds is of no use to anybody.
 func (s *Service) mintGiteaToken(ctx context.Context, a Actor, f *forge, intent store.GiteaToken, collected bool) (store.GiteaToken, credential.Text, error) {
 	what := giteaTokenName(intent.TokenName)
-	lasting, cancel := context.WithTimeout(context.WithoutCancel(ctx), mintTime)
+	lasting, cancel := lastingFor(ctx, mintTime)
 	defer cancel()
 	made, err := f.Create(lasting, f.target, intent.Login, intent.TokenName, intent.Scopes)
 	if err != nil {
@@ -42,7 +42,31 @@ func (s *Service) mintGiteaToken(ctx context.Context, a Actor, f *forge, intent 
 		}
 		return store.GiteaToken{}, credential.Text{}, err
 	}
-	return is, made.Secret, nil
+	if !is.CollectedAt.IsZero() {
+		return is, made.Secret, nil
+	}
+	return is, credential.Text{}, awaited(ctx, what)
+}
+
+// lastingFor is for what goes on when the caller leaves, for as long as its
+// answer could reach a caller who has not: who asks has a deadline, which the
+// calls before this one count against, too.
+func lastingFor(ctx context.Context, most time.Duration) (context.Context, context.CancelFunc) {
+	lasting := context.WithoutCancel(ctx)
+	end, bounded := ctx.Deadline()
+	if !bounded || time.Until(end) > most {
+		return context.WithTimeout(lasting, most)
+	}
+	return context.WithDeadline(lasting, end)
+}
+
+// awaited is the error for who does not wait any more for a secret that was
+// made; nil when nobody waited.
+func awaited(ctx context.Context, what string) error {
+	if err := ctx.Err(); err != nil {
+		return &Error{Code: CodeUnavailable, Message: what + ": it was made, and its secret waits to be collected", cause: err}
+	}
+	return nil
 }
 
 // unmadeGiteaToken takes an intent back that was refused. When it cannot be
@@ -114,7 +138,7 @@ func (s *Service) settleGiteaToken(ctx context.Context, a Actor, intent *store.G
 			return is, fmt.Errorf("the intent: %w", err)
 		}
 		is.GiteaTokenID, is.Scopes, is.LastEight, is.Secret = made.ID, made.Scopes, made.LastEight, sealed
-		is.State, is.StateAt = store.GiteaTokenActive, t.Now()
+		is.State, is.StateAt, is.SecretAt = store.GiteaTokenActive, t.Now(), t.Now()
 		if collected {
 			is.CollectedAt = t.Now()
 		}

@@ -3,6 +3,7 @@ package management
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"credence/management/event"
 	"credence/management/gitea"
@@ -35,11 +36,12 @@ func (s *Service) GiteaTokenVerify(ctx context.Context, a Actor, id string) (Git
 	if err != nil {
 		return GiteaTokenVerified{}, err
 	}
+	tried := s.now()
 	v := f.Verify(ctx, f.target, gitea.Claim{Secret: secret, TokenID: is.GiteaTokenID, UserID: is.UserID})
 	if err := ctx.Err(); err != nil {
 		return GiteaTokenVerified{}, failed(giteaTokenName(id), err)
 	}
-	is, err = s.noteGiteaVerification(ctx, a, is, &v)
+	is, err = s.noteGiteaVerification(ctx, a, is, tried, &v, true)
 	out := GiteaTokenVerified{Token: is, Outcome: v.Outcome}
 	if a.Global() && a.Role.Includes(store.RoleAdmin) {
 		out.Why = v.Why
@@ -47,24 +49,35 @@ func (s *Service) GiteaTokenVerify(ctx context.Context, a Actor, id string) (Git
 	return out, err
 }
 
-// noteGiteaVerification records what came of trying a token out. One that is
-// invalid is a finding.
-func (s *Service) noteGiteaVerification(ctx context.Context, a Actor, is store.GiteaToken, v *gitea.Verification) (store.GiteaToken, error) {
-	was := is.Seen.Outcome
-	if v.Outcome != remote.Unknown {
-		is.Seen.VerifiedAt, is.Seen.Outcome = s.now().UTC(), string(v.Outcome)
-		if err := s.store.SetGiteaTokenSeen(ctx, is.ID, is.Seen); err != nil {
-			return is, failed(giteaTokenName(is.ID), err)
+// noteGiteaVerification records what came of trying out the secret that a token
+// had: not of one that has another by now, or was tried out later. One that is
+// invalid is a finding. asked: it is recorded even when nothing is new, since a
+// person wanted it.
+func (s *Service) noteGiteaVerification(ctx context.Context, a Actor, had store.GiteaToken, tried time.Time, v *gitea.Verification, asked bool) (store.GiteaToken, error) {
+	out, _, err := transact(ctx, s, a, giteaTokenName(had.ID), func(ctx context.Context, t *transaction) (store.GiteaToken, error) {
+		is, err := t.GiteaToken(ctx, had.ID)
+		if err != nil {
+			return is, err
 		}
-	}
-	_, _, err := transact(ctx, s, a, giteaTokenName(is.ID), func(ctx context.Context, t *transaction) (struct{}, error) {
-		t.recordGiteaToken("gitea_token.verify", &is, details{After: facts{"outcome": string(v.Outcome)}})
-		if v.Outcome != remote.Invalid || was == string(remote.Invalid) {
-			return struct{}{}, nil
+		was, set := is.Seen.Outcome, false
+		if v.Outcome != remote.Unknown {
+			now := store.GiteaTokenSeen{VerifiedAt: tried.UTC().Truncate(time.Microsecond), Outcome: string(v.Outcome)}
+			if set, err = t.SetGiteaTokenVerified(ctx, is.ID, had.SecretAt, now); err != nil {
+				return is, err
+			}
+			if set {
+				is.Seen.VerifiedAt, is.Seen.Outcome = now.VerifiedAt, now.Outcome
+			}
+		}
+		if asked || set && was != is.Seen.Outcome {
+			t.recordGiteaToken("gitea_token.verify", &is, details{After: facts{"outcome": string(v.Outcome)}})
+		}
+		if !set || v.Outcome != remote.Invalid || was == string(remote.Invalid) {
+			return is, nil
 		}
 		t.tellGiteaToken(event.GiteaTokenInvalid, &is, "")
-		return struct{}{}, s.seeCredential(ctx, t, "credential_invalid", store.SeverityMedium, is.Namespace, "gitea_token:"+is.ID,
+		return is, s.seeCredential(ctx, t, "credential_invalid", store.SeverityMedium, is.Namespace, "gitea_token:"+is.ID,
 			fmt.Sprintf("The token %s of the Gitea user %s is not accepted any more.", is.TokenName, is.Login))
 	})
-	return is, err
+	return out, err
 }

@@ -67,23 +67,14 @@ func (s *Service) InventoryList(ctx context.Context, a Actor, in InventoryList) 
 	return InventoryPage{Items: items, Next: next, Now: now}, nil
 }
 
-// inventoryStates are those of all systems, each once. No credential is left
-// of a purged key.
-func inventoryStates() []string {
-	var all []string
-	add := func(state string) {
-		if !slices.Contains(all, state) && state != string(store.StatusPurged) {
-			all = append(all, state)
+// inventoryStates are those of all systems, each once.
+func inventoryStates() (all []string) {
+	for _, system := range store.Systems() {
+		for _, state := range system.States() {
+			if !slices.Contains(all, state) {
+				all = append(all, state)
+			}
 		}
-	}
-	for _, s := range statuses() {
-		add(string(s))
-	}
-	for _, s := range store.GiteaTokenStates() {
-		add(string(s))
-	}
-	for _, s := range store.N8NKeyStates() {
-		add(string(s))
 	}
 	return all
 }

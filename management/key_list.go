@@ -71,10 +71,10 @@ func (in *KeyList) filter(now time.Time) (store.KeyFilter, store.Page, error) {
 	switch {
 	case in.Status == statusExpired:
 		f.ExpiredAt = now
-	case in.Status == "" || slices.Contains(statuses(), store.Status(in.Status)):
+	case in.Status == "" || slices.Contains(store.Statuses(), store.Status(in.Status)):
 		f.Status = store.Status(in.Status)
 	default:
-		p.add("status", quoted(in.Status)+" is no status", "use one of "+listed(statuses())+", "+statusExpired)
+		p.add("status", quoted(in.Status)+" is no status", "use one of "+listed(store.Statuses())+", "+statusExpired)
 	}
 	if in.Label != "" {
 		name, value, found := strings.Cut(in.Label, "=")
@@ -85,10 +85,4 @@ func (in *KeyList) filter(now time.Time) (store.KeyFilter, store.Page, error) {
 	}
 	page := p.page(in.Page)
 	return f, page, p.err("list keys")
-}
-
-func statuses() []store.Status {
-	return []store.Status{
-		store.StatusActive, store.StatusDisabled, store.StatusSuspended, store.StatusRevoked, store.StatusPurged,
-	}
 }

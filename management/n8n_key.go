@@ -1,6 +1,7 @@
 package management
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -86,15 +87,14 @@ func (t *transaction) updateN8NKey(ctx context.Context, is store.N8NKey) (store.
 }
 
 // n8nKeyDue is when something is to be done about a key that is there; zero
-// for never. A key in place gets another secret without being another key, so
-// its age is that of its state.
+// for never. What is rotated is the secret, so its age counts.
 func n8nKeyDue(t *store.N8NKey) time.Time {
 	var at time.Time
 	switch {
 	case !t.Lives() || t.State == store.N8NKeyStranger:
 		return at
 	case t.State == store.N8NKeyActive && t.RotateEvery > 0 && t.Successor == "":
-		at = t.StateAt.Add(t.RotateEvery)
+		at = cmp.Or(t.SecretAt, t.CreatedAt).Add(t.RotateEvery)
 	}
 	if at.IsZero() || !t.ExpiresAt.IsZero() && t.ExpiresAt.Before(at) {
 		at = t.ExpiresAt

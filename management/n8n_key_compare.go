@@ -25,13 +25,15 @@ func (s *Service) N8NKeyCompare(ctx context.Context, a Actor, connection string)
 	if err != nil {
 		return nil, err
 	}
-	began := s.now()
-	there, err := f.List(ctx, f.target)
+	found, looked, err := s.compareN8N(ctx, a, f)
 	if err != nil {
 		return nil, s.n8nFailed(ctx, what, a, f, err)
 	}
-	found, err := s.compareN8N(ctx, a, &f.connection, began, there, true)
-	return found, failed(what, err)
+	_, _, err = transact(ctx, s, a, what, func(_ context.Context, t *transaction) (struct{}, error) {
+		t.recordConnection("n8n_key.compare", &c, details{After: facts{"keys": looked, "found": len(found)}})
+		return struct{}{}, nil
+	})
+	return found, err
 }
 
 // N8NCompareAll compares all connections that are used; a pass calls it. One
@@ -63,30 +65,48 @@ func (s *Service) compareN8NAgain(ctx context.Context, c store.Connection) (foun
 	if err != nil {
 		return 0, err
 	}
-	began := s.now()
-	there, err := f.List(ctx, f.target)
-	if err != nil {
-		return 0, s.calledBack(ctx, &f.connection, err)
-	}
-	keys, err := s.compareN8N(ctx, n8nActor(), &f.connection, began, there, false)
-	return len(keys), err
+	keys, _, err := s.compareN8N(ctx, n8nActor(), f)
+	return len(keys), s.calledBack(ctx, &f.connection, err)
 }
 
-// compareN8N compares the keys of the account in one transaction. asked: it is
-// recorded, since a person wanted it.
-func (s *Service) compareN8N(ctx context.Context, a Actor, c *store.Connection, began time.Time, there []n8n.Key, asked bool) ([]store.N8NKey, error) {
-	out, _, err := transact(ctx, s, a, connectionName(c.Kind, c.Name), func(ctx context.Context, t *transaction) ([]store.N8NKey, error) {
+// compareN8N compares the keys of the account, and answers how many there are.
+// What nobody made here is looked for again in a listing that begins after it
+// was not known here: the first may be older than its end at our own hands.
+func (s *Service) compareN8N(ctx context.Context, a Actor, f *n8nGate) (found []store.N8NKey, looked int, err error) {
+	var unknown []string
+	for range 2 {
+		began := s.now()
+		there, err := f.List(ctx, f.target)
+		if err != nil {
+			return found, looked, err
+		}
+		looked = len(there)
+		fresh, strange, err := s.driftOfN8N(ctx, a, &f.connection, began, there, unknown)
+		if found = append(found, fresh...); err != nil || len(strange) == 0 {
+			return found, looked, err
+		}
+		unknown = strange
+	}
+	return found, looked, nil
+}
+
+// driftOfN8N compares one listing in one transaction. Of what is not known here
+// those become strangers that were unknown before; the others it answers.
+func (s *Service) driftOfN8N(ctx context.Context, a Actor, c *store.Connection, began time.Time, there []n8n.Key, unknown []string) (found []store.N8NKey, strange []string, err error) {
+	_, _, err = transact(ctx, s, a, connectionName(c.Kind, c.Name), func(ctx context.Context, t *transaction) (struct{}, error) {
 		d := &n8nDrift{service: s, transaction: t, connection: c, began: began, there: map[string]*n8n.Key{}}
 		for i := range there {
 			d.there[there[i].ID] = &there[i]
 		}
-		err := d.compare(ctx)
-		if asked {
-			t.recordConnection("n8n_key.compare", c, details{After: facts{"keys": len(there), "found": len(d.found)}})
+		if err := d.compare(ctx); err != nil {
+			return struct{}{}, err
 		}
-		return d.found, err
+		strange = d.strange()
+		err := d.strangers(ctx, slices.DeleteFunc(slices.Clone(strange), func(id string) bool { return !slices.Contains(unknown, id) }))
+		found = d.found
+		return struct{}{}, err
 	})
-	return out, err
+	return found, strange, err
 }
 
 // n8nDrift is one comparison in its transaction.
@@ -114,7 +134,7 @@ func (d *n8nDrift) compare(ctx context.Context) error {
 			}
 		}
 		if page.After = next; next == "" {
-			return d.strangers(ctx)
+			return d.elsewhere(ctx)
 		}
 	}
 }
@@ -125,7 +145,7 @@ func (d *n8nDrift) known(ctx context.Context, is store.N8NKey) error {
 	delete(d.there, is.N8NKeyID)
 	if there != nil {
 		is.Seen.ListedAt, is.Seen.ServerScopes, is.Seen.LastUsedAt = d.Now(), there.Scopes, there.LastUsedAt
-		if err := d.SetN8NKeySeen(ctx, is.ID, is.Seen); err != nil {
+		if err := d.SetN8NKeyListed(ctx, is.ID, is.Seen); err != nil {
 			return err
 		}
 	}
@@ -211,19 +231,20 @@ func (d *n8nDrift) elsewhere(ctx context.Context) error {
 	return nil
 }
 
-// strangers writes down what n8n has and nobody made here.
-func (d *n8nDrift) strangers(ctx context.Context) error {
-	if err := d.elsewhere(ctx); err != nil {
-		return err
-	}
-	var ids []string
+// strange are the ids of what is not known here, in their order, bounded.
+func (d *n8nDrift) strange() (ids []string) {
 	for id, there := range d.there {
 		if !slices.Contains(d.making, there.Label) {
 			ids = append(ids, id)
 		}
 	}
 	slices.Sort(ids)
-	for _, id := range ids[:min(len(ids), maxStrangers)] {
+	return ids[:min(len(ids), maxStrangers)]
+}
+
+// strangers writes down what n8n has and nobody made here.
+func (d *n8nDrift) strangers(ctx context.Context, ids []string) error {
+	for _, id := range ids {
 		there := d.there[id]
 		own, err := store.NewID(store.N8NKeyIDPrefix, d.Now(), d.service.random)
 		if err != nil {

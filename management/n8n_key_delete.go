@@ -87,7 +87,7 @@ func (s *Service) removeN8NKey(ctx context.Context, f *n8nGate, is *store.N8NKey
 
 // endN8NKey deletes a key on the server, by its id, and forgets it.
 func (s *Service) endN8NKey(ctx context.Context, a Actor, f *n8nGate, is *store.N8NKey, reason string) error {
-	lasting, cancel := context.WithTimeout(context.WithoutCancel(ctx), n8nDeleteTime)
+	lasting, cancel := lastingFor(ctx, n8nDeleteTime)
 	defer cancel()
 	if is.N8NKeyID != "" {
 		if err := s.removeN8NKey(lasting, f, is); err != nil {

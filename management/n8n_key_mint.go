@@ -14,8 +14,7 @@ import (
 )
 
 // n8nMintTime bounds asking n8n, with a login where one is needed, and writing
-// down what it answered. The API has a minute to answer, and a secret that
-// comes later reaches nobody.
+// down what it answered.
 const n8nMintTime = 50 * time.Second
 
 // mintN8NKey makes the key that was written down as an intent.
@@ -23,7 +22,7 @@ const n8nMintTime = 50 * time.Second
 // secret that nobody holds is of no use to anybody.
 func (s *Service) mintN8NKey(ctx context.Context, a Actor, f *n8nGate, intent store.N8NKey, collected bool) (store.N8NKey, credential.Text, error) {
 	what := n8nKeyName(intent.Label)
-	lasting, cancel := context.WithTimeout(context.WithoutCancel(ctx), n8nMintTime)
+	lasting, cancel := lastingFor(ctx, n8nMintTime)
 	defer cancel()
 	made, err := f.Create(lasting, f.target, n8n.Spec{Label: intent.Label, Scopes: intent.Scopes, ExpiresAt: intent.ExpiresAt})
 	if err != nil {
@@ -44,7 +43,10 @@ func (s *Service) mintN8NKey(ctx context.Context, a Actor, f *n8nGate, intent st
 		}
 		return store.N8NKey{}, credential.Text{}, err
 	}
-	return is, made.Secret, nil
+	if !is.CollectedAt.IsZero() {
+		return is, made.Secret, nil
+	}
+	return is, credential.Text{}, awaited(ctx, what)
 }
 
 // unmadeN8NKey takes an intent back that was refused. When it cannot be
@@ -116,7 +118,7 @@ func (s *Service) settleN8NKey(ctx context.Context, a Actor, intent *store.N8NKe
 			return is, fmt.Errorf("the intent: %w", err)
 		}
 		is.N8NKeyID, is.UserID, is.Scopes, is.LastFour, is.Secret = made.Key.ID, made.Key.UserID, made.Key.Scopes, made.Key.Last4, sealed
-		is.State, is.StateAt = store.N8NKeyActive, t.Now()
+		is.State, is.StateAt, is.SecretAt = store.N8NKeyActive, t.Now(), t.Now()
 		if collected {
 			is.CollectedAt = t.Now()
 		}

@@ -148,7 +148,7 @@ func (s *Service) rotateN8NInPlace(ctx context.Context, a Actor, in *N8NKeyRotat
 	if err != nil {
 		return N8NKeyCreated{}, err
 	}
-	made, secret, err := s.turnN8NKey(ctx, a, f, intent, firstTurn)
+	made, secret, err := s.turnN8NKey(ctx, a, f, intent, &in.Idempotency)
 	return N8NKeyCreated{Key: made, Secret: secret}, err
 }
 
@@ -191,34 +191,24 @@ func (s *Service) intendN8NInPlace(ctx context.Context, a Actor, in *N8NKeyRotat
 	return out, err
 }
 
-// turn says whether a rotation in place is tried for the first time, by who
-// waits for the secret, or again by the job.
-type turn bool
-
-const (
-	firstTurn turn = true
-	nextTurn  turn = false
-)
-
-// turnN8NKey gives the key of an intent another secret. An answer that was
-// lost leaves the intent for the job, which does it again. That n8n refuses the
-// job says nothing of the first call: it may have made a secret that nobody
-// has, so the key stays an intent until there is one.
-func (s *Service) turnN8NKey(ctx context.Context, a Actor, f *n8nGate, intent store.N8NKey, of turn) (store.N8NKey, credential.Text, error) {
+// turnN8NKey gives the key of an intent another secret. Of is the request of
+// who waits for it; nil when the job does it again, after an answer that was
+// lost. That n8n refuses the job says nothing of the first call: it may have
+// made a secret that nobody has, so the key stays an intent until there is one.
+func (s *Service) turnN8NKey(ctx context.Context, a Actor, f *n8nGate, intent store.N8NKey, of *Idempotency) (store.N8NKey, credential.Text, error) {
 	what := n8nKeyName(intent.ID)
-	lasting, cancel := context.WithTimeout(context.WithoutCancel(ctx), n8nMintTime)
+	lasting, cancel := lastingFor(ctx, n8nMintTime)
 	defer cancel()
 	made, err := f.Rotate(lasting, f.target, intent.N8NKeyID)
 	if err != nil {
 		e, ok := errors.AsType[*remote.Error](err)
 		out := s.n8nFailed(lasting, what, a, f, err)
-		if !ok || e.Uncertain || of == nextTurn {
+		if !ok || e.Uncertain || of == nil {
 			return store.N8NKey{}, credential.Text{}, out
 		}
-		_, err := s.setN8NTurned(lasting, a, &intent, nil, false)
-		return store.N8NKey{}, credential.Text{}, errors.Join(out, err)
+		return store.N8NKey{}, credential.Text{}, errors.Join(out, s.setN8NRefused(lasting, a, &intent, of))
 	}
-	collected := of == firstTurn && ctx.Err() == nil // else nobody is there to get it
+	collected := of != nil && ctx.Err() == nil // else nobody is there to get it
 	is, err := s.setN8NTurned(lasting, a, &intent, &made, collected)
 	if err != nil && !gone(err) {
 		is, err = s.setN8NTurned(lasting, a, &intent, &made, collected) // once more: the secret is here and nowhere else
@@ -226,41 +216,37 @@ func (s *Service) turnN8NKey(ctx context.Context, a Actor, f *n8nGate, intent st
 	if err != nil {
 		return store.N8NKey{}, credential.Text{}, err
 	}
-	return is, made.Secret, nil
+	if !is.CollectedAt.IsZero() {
+		return is, made.Secret, nil
+	}
+	return is, credential.Text{}, awaited(ctx, what)
 }
 
-// setN8NTurned ends a rotation in place: with the new secret, or without one
-// when n8n refused.
+// setN8NTurned ends a rotation in place with the new secret.
 func (s *Service) setN8NTurned(ctx context.Context, a Actor, intent *store.N8NKey, made *n8n.Made, collected bool) (store.N8NKey, error) {
 	out, _, err := transact(ctx, s, a, n8nKeyName(intent.ID), func(ctx context.Context, t *transaction) (store.N8NKey, error) {
 		is, err := t.N8NKey(ctx, intent.ID)
-		if err == nil && made != nil && is.State == store.N8NKeyActive && is.Version == intent.Version+1 && is.LastFour == made.Key.Last4 {
+		if err == nil && is.State == store.N8NKeyActive && is.Version == intent.Version+1 && is.LastFour == made.Key.Last4 {
 			return is, nil // it was written down, and nobody heard
 		}
-		if err == nil && (is.State != store.N8NKeyRotating || is.Version != intent.Version) {
-			err = store.ErrStale // another attempt has taken over
+		if err == nil {
+			err = n8nTurns(&is, intent)
 		}
 		if err != nil {
 			return is, err
 		}
 		before := is
+		sealed, err := s.store.Seal([]byte(made.Secret.Reveal()), store.N8NKeyAssociatedData(is.ConnectionID, is.ID))
+		if err != nil {
+			return is, err
+		}
 		is.State, is.StateAt = store.N8NKeyActive, t.Now()
-		if made != nil {
-			sealed, err := s.store.Seal([]byte(made.Secret.Reveal()), store.N8NKeyAssociatedData(is.ConnectionID, is.ID))
-			if err != nil {
-				return is, err
-			}
-			is.Secret, is.LastFour, is.CollectedAt = sealed, made.Key.Last4, time.Time{}
-			if collected {
-				is.CollectedAt = t.Now()
-			}
+		is.Secret, is.SecretAt, is.LastFour, is.CollectedAt = sealed, t.Now(), made.Key.Last4, time.Time{}
+		if collected {
+			is.CollectedAt = t.Now()
 		}
 		if is, err = t.updateN8NKey(ctx, is); err != nil {
 			return is, err
-		}
-		if made == nil {
-			t.recordN8NKey("n8n_key.refuse", &is, changedFacts(n8nKeyFacts(&before), n8nKeyFacts(&is)))
-			return is, nil
 		}
 		t.recordN8NKey("n8n_key.rotate", &is, changedFacts(n8nKeyFacts(&before), n8nKeyFacts(&is)))
 		t.emit(event.N8NKeyRotated, is.Namespace, event.N8NKeyRotation{
@@ -269,6 +255,40 @@ func (s *Service) setN8NTurned(ctx context.Context, a Actor, intent *store.N8NKe
 		return is, nil
 	})
 	return out, err
+}
+
+// setN8NRefused ends a rotation in place that n8n refused: the key is as it
+// was, and the request made nothing, so that its repetition tries again.
+func (s *Service) setN8NRefused(ctx context.Context, a Actor, intent *store.N8NKey, of *Idempotency) error {
+	_, _, err := transact(ctx, s, a, n8nKeyName(intent.ID), func(ctx context.Context, t *transaction) (struct{}, error) {
+		before, err := t.N8NKey(ctx, intent.ID)
+		if err == nil {
+			err = n8nTurns(&before, intent)
+		}
+		if err != nil {
+			return struct{}{}, err
+		}
+		is := before
+		is.State, is.StateAt = store.N8NKeyActive, t.Now()
+		if is, err = t.updateN8NKey(ctx, is); err != nil {
+			return struct{}{}, err
+		}
+		t.recordN8NKey("n8n_key.refuse", &is, changedFacts(n8nKeyFacts(&before), n8nKeyFacts(&is)))
+		if of.Key == "" {
+			return struct{}{}, nil
+		}
+		return struct{}{}, t.ForgetIdempotency(ctx, t.actor.ID, of.Key)
+	})
+	return err
+}
+
+// n8nTurns refuses to end a rotation in place that another attempt has taken
+// over.
+func n8nTurns(is, intent *store.N8NKey) error {
+	if is.State != store.N8NKeyRotating || is.Version != intent.Version {
+		return store.ErrStale
+	}
+	return nil
 }
 
 // resumeN8NRotation does a rotation again whose end nobody knows: the secret
@@ -291,7 +311,7 @@ func (s *Service) resumeN8NRotation(ctx context.Context, intent *store.N8NKey) (
 	if err != nil {
 		return time.Time{}, err
 	}
-	_, _, err = s.turnN8NKey(ctx, n8nActor(), f, *intent, nextTurn)
+	_, _, err = s.turnN8NKey(ctx, n8nActor(), f, *intent, nil)
 	return time.Time{}, err
 }
 

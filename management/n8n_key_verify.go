@@ -3,6 +3,7 @@ package management
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"credence/management/event"
 	"credence/management/n8n"
@@ -35,11 +36,12 @@ func (s *Service) N8NKeyVerify(ctx context.Context, a Actor, id string) (N8NKeyV
 	if err != nil {
 		return N8NKeyVerified{}, err
 	}
+	tried := s.now()
 	v := f.Verify(ctx, f.target, secret)
 	if err := ctx.Err(); err != nil {
 		return N8NKeyVerified{}, failed(n8nKeyName(id), err)
 	}
-	is, err = s.noteN8NVerification(ctx, a, is, &v)
+	is, err = s.noteN8NVerification(ctx, a, is, tried, &v, true)
 	out := N8NKeyVerified{Key: is, Outcome: v.Outcome}
 	if a.Global() && a.Role.Includes(store.RoleAdmin) {
 		out.Why = v.Text
@@ -47,24 +49,35 @@ func (s *Service) N8NKeyVerify(ctx context.Context, a Actor, id string) (N8NKeyV
 	return out, err
 }
 
-// noteN8NVerification records what came of trying a key out. One that is
-// invalid is a finding.
-func (s *Service) noteN8NVerification(ctx context.Context, a Actor, is store.N8NKey, v *n8n.Verdict) (store.N8NKey, error) {
-	was := is.Seen.Outcome
-	if v.Outcome != remote.Unknown {
-		is.Seen.VerifiedAt, is.Seen.Outcome = s.now().UTC(), string(v.Outcome)
-		if err := s.store.SetN8NKeySeen(ctx, is.ID, is.Seen); err != nil {
-			return is, failed(n8nKeyName(is.ID), err)
+// noteN8NVerification records what came of trying out the secret that a key
+// had: not of one that has another by now, or was tried out later. One that is
+// invalid is a finding. asked: it is recorded even when nothing is new, since a
+// person wanted it.
+func (s *Service) noteN8NVerification(ctx context.Context, a Actor, had store.N8NKey, tried time.Time, v *n8n.Verdict, asked bool) (store.N8NKey, error) {
+	out, _, err := transact(ctx, s, a, n8nKeyName(had.ID), func(ctx context.Context, t *transaction) (store.N8NKey, error) {
+		is, err := t.N8NKey(ctx, had.ID)
+		if err != nil {
+			return is, err
 		}
-	}
-	_, _, err := transact(ctx, s, a, n8nKeyName(is.ID), func(ctx context.Context, t *transaction) (struct{}, error) {
-		t.recordN8NKey("n8n_key.verify", &is, details{After: facts{"outcome": string(v.Outcome)}})
-		if v.Outcome != remote.Invalid || was == string(remote.Invalid) {
-			return struct{}{}, nil
+		was, set := is.Seen.Outcome, false
+		if v.Outcome != remote.Unknown {
+			now := store.N8NKeySeen{VerifiedAt: tried.UTC().Truncate(time.Microsecond), Outcome: string(v.Outcome)}
+			if set, err = t.SetN8NKeyVerified(ctx, is.ID, had.SecretAt, now); err != nil {
+				return is, err
+			}
+			if set {
+				is.Seen.VerifiedAt, is.Seen.Outcome = now.VerifiedAt, now.Outcome
+			}
+		}
+		if asked || set && was != is.Seen.Outcome {
+			t.recordN8NKey("n8n_key.verify", &is, details{After: facts{"outcome": string(v.Outcome)}})
+		}
+		if !set || v.Outcome != remote.Invalid || was == string(remote.Invalid) {
+			return is, nil
 		}
 		t.tellN8NKey(event.N8NKeyInvalid, &is, "")
-		return struct{}{}, s.seeCredential(ctx, t, "credential_invalid", store.SeverityMedium, is.Namespace, "n8n_key:"+is.ID,
+		return is, s.seeCredential(ctx, t, "credential_invalid", store.SeverityMedium, is.Namespace, "n8n_key:"+is.ID,
 			fmt.Sprintf("The key %s of the n8n account %s is not accepted any more.", is.Label, is.Login))
 	})
-	return is, err
+	return out, err
 }

@@ -20,6 +20,7 @@ type GiteaToken struct {
 	// Secret is sealed, and bound to [GiteaTokenAssociatedData]; none of a token
 	// that others made.
 	Secret      []byte
+	SecretAt    time.Time // since when it is the secret; zero with none
 	CollectedAt time.Time // when somebody was given the secret; zero: nobody was
 
 	Owner       string // who answers for it, free text
@@ -90,7 +91,7 @@ const KindGiteaToken = "gitea_token"
 // GiteaTokenJob is that job.
 func GiteaTokenJob(id string, at time.Time) Job {
 	args, _ := json.Marshal(map[string]string{"id": id}) // of texts it never fails
-	return Job{Kind: KindGiteaToken, Args: args, RunAt: at}
+	return Job{Kind: KindGiteaToken, Args: args, RunAt: at, Once: true}
 }
 
 // GiteaTokenFilter narrows a list of tokens; empty fields do not narrow.
@@ -120,9 +121,15 @@ type GiteaTokenWriter interface {
 	// UpdateGiteaToken MUST keep the version rule of UpdateKey, and MUST leave
 	// Seen, connection, namespace, name and who made it as they are.
 	UpdateGiteaToken(ctx context.Context, t GiteaToken) error
-	// SetGiteaTokenSeen MUST set Seen and nothing else; of a token that is gone
-	// it MUST answer nil.
-	SetGiteaTokenSeen(ctx context.Context, id string, seen GiteaTokenSeen) error
+	// SetGiteaTokenListed MUST set what a listing says of Seen and nothing else,
+	// and nothing of a listing that is older than the one that is stored; of a
+	// token that is gone it MUST answer nil.
+	SetGiteaTokenListed(ctx context.Context, id string, listed GiteaTokenSeen) error
+	// SetGiteaTokenVerified MUST set what came of trying out the secret that the
+	// token has since secretAt, and nothing else, and answer true. When it has
+	// another secret by now, was verified later, or is gone, it MUST change
+	// nothing and answer false.
+	SetGiteaTokenVerified(ctx context.Context, id string, secretAt time.Time, verified GiteaTokenSeen) (bool, error)
 	// DeleteGiteaToken MUST answer ErrNotFound when there is none and ErrStale
 	// on another version.
 	DeleteGiteaToken(ctx context.Context, id string, version int64) error
@@ -154,13 +161,14 @@ func (tx *Tx) DeleteGiteaTokens(ctx context.Context, connectionID string) (int, 
 	return n, tx.changed(err, Change{})
 }
 
-// SetGiteaTokenSeen notes what was seen of a token beside what is changed. It
-// is no change that anybody made, so it needs no audit entry.
-func (tx *Tx) SetGiteaTokenSeen(ctx context.Context, id string, seen GiteaTokenSeen) error {
-	return tx.w.SetGiteaTokenSeen(ctx, id, seen)
+// SetGiteaTokenListed notes what a listing says of a token. It is no change that
+// anybody made, so it needs no audit entry.
+func (tx *Tx) SetGiteaTokenListed(ctx context.Context, id string, listed GiteaTokenSeen) error {
+	return tx.w.SetGiteaTokenListed(ctx, id, listed)
 }
 
-// SetGiteaTokenSeen notes what was seen of a token, outside of any change.
-func (s *Store) SetGiteaTokenSeen(ctx context.Context, id string, seen GiteaTokenSeen) error {
-	return s.Transact(ctx, func(ctx context.Context, w Writer) error { return w.SetGiteaTokenSeen(ctx, id, seen) })
+// SetGiteaTokenVerified notes what came of trying a secret out. It is no change
+// that anybody made, so it needs no audit entry.
+func (tx *Tx) SetGiteaTokenVerified(ctx context.Context, id string, secretAt time.Time, verified GiteaTokenSeen) (bool, error) {
+	return tx.w.SetGiteaTokenVerified(ctx, id, secretAt, verified)
 }

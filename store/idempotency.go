@@ -25,6 +25,9 @@ type IdempotencyReader interface {
 type IdempotencyWriter interface {
 	// InsertIdempotency MUST answer ErrConflict when the actor's key exists.
 	InsertIdempotency(ctx context.Context, r IdempotencyRecord) error
+	// ForgetIdempotency MUST delete the record of the actor's key, and answer
+	// nil when there is none.
+	ForgetIdempotency(ctx context.Context, actor, key string) error
 	// RemoveIdempotency MUST delete at most RemoveBatch records made before
 	// the instant, oldest first, and answer how many.
 	RemoveIdempotency(ctx context.Context, before time.Time) (int, error)

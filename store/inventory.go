@@ -69,7 +69,32 @@ func (f *InventoryFilter) Has(s System) bool {
 	if s == SystemCredence && !f.UnverifiedSince.IsZero() {
 		return false
 	}
+	if f.State != "" && !slices.Contains(s.States(), f.State) {
+		return false // it is not looked for where nothing can have it
+	}
 	return len(f.Systems) == 0 || slices.Contains(f.Systems, s)
+}
+
+// States are those that a credential of the system can have. None is left of a
+// purged key.
+func (s System) States() (all []string) {
+	switch s {
+	case SystemCredence:
+		for _, is := range Statuses() {
+			if is != StatusPurged {
+				all = append(all, string(is))
+			}
+		}
+	case SystemGitea:
+		for _, is := range GiteaTokenStates() {
+			all = append(all, string(is))
+		}
+	case SystemN8N:
+		for _, is := range N8NKeyStates() {
+			all = append(all, string(is))
+		}
+	}
+	return all
 }
 
 // InventoryAfter is where a list goes on in the credentials of one system: at

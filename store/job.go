@@ -13,13 +13,18 @@ type Job struct {
 	Kind  string          // "blacklist_expire", ...: which handler runs it
 	Args  json.RawMessage // the handler's own, small
 	RunAt time.Time       // zero: as soon as possible
+	// Once has at most one job of the kind with these arguments wait for RunAt:
+	// whatever asks for the same again is served by it.
+	Once bool
 }
 
 // JobWriter enqueues jobs inside a transaction.
 type JobWriter interface {
 	// InsertJob MUST make the job visible to workers only by the commit, and
 	// answer ErrInvalid for arguments that are not JSON or a kind that is not
-	// 1 to 64 of a-z 0-9 in words joined by _.
+	// 1 to 64 of a-z 0-9 in words joined by _. Of a job with Once it MUST make
+	// another unless an equal one waits for the same instant; one that runs
+	// already does not count, since it may be past what this one is for.
 	InsertJob(ctx context.Context, j Job) error
 }
 

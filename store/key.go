@@ -38,6 +38,11 @@ const (
 	StatusPurged    Status = "purged"    // row kept, everything but the id erased
 )
 
+// Statuses lists every status.
+func Statuses() []Status {
+	return []Status{StatusActive, StatusDisabled, StatusSuspended, StatusRevoked, StatusPurged}
+}
+
 // Key is one API key record. The key text is not part of it.
 type Key struct {
 	KeyID        string // "key_" + time-ordered id; public

@@ -20,6 +20,7 @@ type N8NKey struct {
 	// Secret is sealed, and bound to [N8NKeyAssociatedData]; none of a key that
 	// others made.
 	Secret      []byte
+	SecretAt    time.Time // since when it is the secret; zero with none
 	CollectedAt time.Time // when somebody was given the secret; zero: nobody was
 
 	Owner       string // who answers for it, free text
@@ -91,7 +92,7 @@ const KindN8NKey = "n8n_key"
 // N8NKeyJob is that job.
 func N8NKeyJob(id string, at time.Time) Job {
 	args, _ := json.Marshal(map[string]string{"id": id}) // of texts it never fails
-	return Job{Kind: KindN8NKey, Args: args, RunAt: at}
+	return Job{Kind: KindN8NKey, Args: args, RunAt: at, Once: true}
 }
 
 // N8NKeyFilter narrows a list of keys; empty fields do not narrow.
@@ -121,9 +122,15 @@ type N8NKeyWriter interface {
 	// UpdateN8NKey MUST keep the version rule of UpdateKey, and MUST leave
 	// Seen, connection, namespace, name and who made it as they are.
 	UpdateN8NKey(ctx context.Context, t N8NKey) error
-	// SetN8NKeySeen MUST set Seen and nothing else; of a key that is gone
-	// it MUST answer nil.
-	SetN8NKeySeen(ctx context.Context, id string, seen N8NKeySeen) error
+	// SetN8NKeyListed MUST set what a listing says of Seen and nothing else,
+	// and nothing of a listing that is older than the one that is stored; of a
+	// key that is gone it MUST answer nil.
+	SetN8NKeyListed(ctx context.Context, id string, listed N8NKeySeen) error
+	// SetN8NKeyVerified MUST set what came of trying out the secret that the
+	// key has since secretAt, and nothing else, and answer true. When it has
+	// another secret by now, was verified later, or is gone, it MUST change
+	// nothing and answer false.
+	SetN8NKeyVerified(ctx context.Context, id string, secretAt time.Time, verified N8NKeySeen) (bool, error)
 	// DeleteN8NKey MUST answer ErrNotFound when there is none and ErrStale
 	// on another version.
 	DeleteN8NKey(ctx context.Context, id string, version int64) error
@@ -155,13 +162,14 @@ func (tx *Tx) DeleteN8NKeys(ctx context.Context, connectionID string) (int, erro
 	return n, tx.changed(err, Change{})
 }
 
-// SetN8NKeySeen notes what was seen of a key beside what is changed. It is no
-// change that anybody made, so it needs no audit entry.
-func (tx *Tx) SetN8NKeySeen(ctx context.Context, id string, seen N8NKeySeen) error {
-	return tx.w.SetN8NKeySeen(ctx, id, seen)
+// SetN8NKeyListed notes what a listing says of a key. It is no change that
+// anybody made, so it needs no audit entry.
+func (tx *Tx) SetN8NKeyListed(ctx context.Context, id string, listed N8NKeySeen) error {
+	return tx.w.SetN8NKeyListed(ctx, id, listed)
 }
 
-// SetN8NKeySeen notes what was seen of a key, outside of any change.
-func (s *Store) SetN8NKeySeen(ctx context.Context, id string, seen N8NKeySeen) error {
-	return s.Transact(ctx, func(ctx context.Context, w Writer) error { return w.SetN8NKeySeen(ctx, id, seen) })
+// SetN8NKeyVerified notes what came of trying a secret out. It is no change
+// that anybody made, so it needs no audit entry.
+func (tx *Tx) SetN8NKeyVerified(ctx context.Context, id string, secretAt time.Time, verified N8NKeySeen) (bool, error) {
+	return tx.w.SetN8NKeyVerified(ctx, id, secretAt, verified)
 }

@@ -355,6 +355,12 @@ func (tx *Tx) InsertIdempotency(ctx context.Context, r IdempotencyRecord) error 
 	return tx.changed(tx.w.InsertIdempotency(ctx, r), Change{})
 }
 
+// ForgetIdempotency forgets the answer to a request that made nothing after
+// all.
+func (tx *Tx) ForgetIdempotency(ctx context.Context, actor, key string) error {
+	return tx.changed(tx.w.ForgetIdempotency(ctx, actor, key), Change{})
+}
+
 // Reschedule enqueues a job that is to run again later, outside of any change.
 // It changes nothing that an audit entry would be about, so it needs none.
 func (s *Store) Reschedule(ctx context.Context, j Job) error {

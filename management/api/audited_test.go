@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -310,7 +311,7 @@ var audited = map[string]leaves{
 		is.CollectedAt = time.Time{} // as after a rotation by schedule
 		_, err := w.store.InTx(w.t.Context(), func(ctx context.Context, tx *store.Tx) error {
 			tx.Audit(store.AuditRecord{Actor: "system", Action: "test", Object: "test"})
-			return tx.UpdateGiteaToken(ctx, is)
+			return errors.Join(tx.SetGiteaTokenListed(ctx, id, is.Seen), tx.UpdateGiteaToken(ctx, is))
 		})
 		must(w.t, err)
 		return id, ""
@@ -326,7 +327,6 @@ var audited = map[string]leaves{
 		id, _ := aGiteaToken(w)
 		is := ok[store.GiteaToken](w)(w.store.GiteaToken(w.t.Context(), id))
 		is.State, is.Seen.ServerScopes = store.GiteaTokenWidened, []string{"read:repository"}
-		must(w.t, w.store.SetGiteaTokenSeen(w.t.Context(), id, is.Seen))
 		_, err := w.store.InTx(w.t.Context(), func(ctx context.Context, tx *store.Tx) error {
 			tx.Audit(store.AuditRecord{Actor: "system", Action: "test", Object: "test"})
 			return tx.UpdateGiteaToken(ctx, is)
@@ -373,7 +373,7 @@ var audited = map[string]leaves{
 		is.CollectedAt = time.Time{} // as after a rotation by schedule
 		_, err := w.store.InTx(w.t.Context(), func(ctx context.Context, tx *store.Tx) error {
 			tx.Audit(store.AuditRecord{Actor: "system", Action: "test", Object: "test"})
-			return tx.UpdateN8NKey(ctx, is)
+			return errors.Join(tx.SetN8NKeyListed(ctx, id, is.Seen), tx.UpdateN8NKey(ctx, is))
 		})
 		must(w.t, err)
 		return id, ""
@@ -389,7 +389,6 @@ var audited = map[string]leaves{
 		id, _ := anN8NKey(w)
 		is := ok[store.N8NKey](w)(w.store.N8NKey(w.t.Context(), id))
 		is.State, is.Seen.ServerScopes = store.N8NKeyWidened, is.Scopes
-		must(w.t, w.store.SetN8NKeySeen(w.t.Context(), id, is.Seen))
 		_, err := w.store.InTx(w.t.Context(), func(ctx context.Context, tx *store.Tx) error {
 			tx.Audit(store.AuditRecord{Actor: "system", Action: "test", Object: "test"})
 			return tx.UpdateN8NKey(ctx, is)

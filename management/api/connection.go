@@ -67,13 +67,14 @@ func wireConnection(c store.Connection) client.Connection {
 func wireChecked(c *management.ConnectionChecked) client.ConnectionChecked {
 	out := client.ConnectionChecked{
 		Connection: wireConnection(c.Connection), Fine: c.Fine(), ServerVersion: c.Report.ServerVersion, Account: c.Report.Account,
-		Rights: words(c.Report.Rights),
-		Missing: mapped(c.Report.Missing, func(m remote.Missing) client.ConnectionMissing {
-			return client.ConnectionMissing{What: m.What, Remedy: m.Remedy}
-		}),
+		Rights: words(c.Report.Rights), Missing: mapped(c.Report.Missing, wireMissing), Warnings: mapped(c.Report.Warnings, wireMissing),
 	}
 	if p := c.Problem; p != nil {
 		out.Problem = &client.ConnectionProblem{Kind: string(p.Kind), Status: p.Status, Message: p.Message, Remedy: p.Kind.Remedy()}
 	}
 	return out
+}
+
+func wireMissing(m remote.Missing) client.ConnectionMissing {
+	return client.ConnectionMissing{What: m.What, Remedy: m.Remedy}
 }

@@ -19,6 +19,8 @@ import (
 type connectionKind struct {
 	noun, title string // "gitea", "Gitea"
 	accounts    string // what accounts of it are called
+	named       bool   // which of them it may be used for is said; else it is the account itself
+	settings    string // what can be set of it; "" for nothing
 	example     string // flags of an example
 	create      func(*client.Client, context.Context, client.ConnectionCreateInput) (client.Connection, error)
 	list        func(*client.Client, context.Context, client.ConnectionListInput) (client.List[client.Connection], error)
@@ -30,7 +32,7 @@ type connectionKind struct {
 
 func giteaConnections() connectionKind {
 	return connectionKind{
-		noun: "gitea", title: "Gitea", accounts: "users",
+		noun: "gitea", title: "Gitea", accounts: "users", named: true,
 		example: "--url https://git.example.com --account credence --login 'ci-*' --scope write:repository",
 		create:  (*client.Client).GiteaConnectionCreate, list: (*client.Client).GiteaConnectionList, show: (*client.Client).GiteaConnectionShow,
 		update: (*client.Client).GiteaConnectionUpdate, remove: (*client.Client).GiteaConnectionDelete, check: (*client.Client).GiteaConnectionCheck,
@@ -39,7 +41,7 @@ func giteaConnections() connectionKind {
 
 func n8nConnections() connectionKind {
 	return connectionKind{
-		noun: "n8n", title: "n8n", accounts: "accounts",
+		noun: "n8n", title: "n8n", accounts: "accounts", settings: "rest_path or api_path, where the instance has others than rest and api",
 		example: "--url https://n8n.example.com --account owner@example.com --scope workflow:read",
 		create:  (*client.Client).N8NConnectionCreate, list: (*client.Client).N8NConnectionList, show: (*client.Client).N8NConnectionShow,
 		update: (*client.Client).N8NConnectionUpdate, remove: (*client.Client).N8NConnectionDelete, check: (*client.Client).N8NConnectionCheck,
@@ -90,9 +92,13 @@ func (f *connectionFlags) add(cmd *cobra.Command, k *connectionKind) {
 	flags.StringVar(&f.credentialFile, "credential-file", "", "file with what the account proves itself by; - reads standard input")
 	flags.StringVar(&f.caFile, "ca-file", "", "authorities to trust there instead of the server's own (PEM)")
 	flags.StringVar(&f.serverName, "certificate-name", "", "name that the certificate there must bear, if not the host of the URL")
-	flags.StringSliceVar(&f.logins, "login", nil, k.accounts+" that it may be used for; ci-* means all that begin so; may be repeated")
+	if k.named {
+		flags.StringSliceVar(&f.logins, "login", nil, k.accounts+" that it may be used for; ci-* means all that begin so; may be repeated")
+	}
 	flags.StringSliceVar(&f.scopes, "scope", nil, "widest scope that it may give; may be repeated")
-	flags.StringSliceVar(&f.settings, "setting", nil, "setting of the kind as name=value; may be repeated")
+	if k.settings != "" {
+		flags.StringSliceVar(&f.settings, "setting", nil, k.settings+", as name=value; may be repeated")
+	}
 }
 
 // maxCredentialFile bounds what is read of a credential, in bytes.

@@ -44,6 +44,9 @@ func checkLines(checked client.ConnectionChecked) [][2]string {
 	for _, m := range checked.Missing {
 		lines = append(lines, [2]string{"lacks", m.What + ": " + m.Remedy})
 	}
+	for _, m := range checked.Warnings {
+		lines = append(lines, [2]string{"warning", m.What + ": " + m.Remedy})
+	}
 	if p := checked.Problem; p != nil {
 		lines = append(lines, [2]string{"problem", p.Kind + ": " + p.Message}, [2]string{"remedy", p.Remedy})
 	}

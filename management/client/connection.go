@@ -67,12 +67,14 @@ type ConnectionChecked struct {
 	Account       string              `json:"account,omitempty" doc:"Who the credential belongs to, as the program says"`
 	Rights        []string            `json:"rights" nullable:"false" doc:"What it may do there"`
 	Missing       []ConnectionMissing `json:"missing" nullable:"false" doc:"What it lacks for its work"`
+	Warnings      []ConnectionMissing `json:"warnings" nullable:"false" doc:"What its owner should know, and does not keep it from its work"`
 	Problem       *ConnectionProblem  `json:"problem,omitempty" doc:"Why the program was not reached, or did not let it in; absent when it did"`
 }
 
-// ConnectionMissing is one thing that a connection lacks.
+// ConnectionMissing is one thing that a connection lacks, or that is to be known
+// of it.
 type ConnectionMissing struct {
-	What   string `json:"what" doc:"What is lacking"`
+	What   string `json:"what" doc:"What it is"`
 	Remedy string `json:"remedy" doc:"What to do"`
 }
 

@@ -17,6 +17,7 @@ import (
 type due struct {
 	kind  string
 	field string // of the arguments: the id of the object
+	once  bool   // of one object at most one waits for one instant
 	// do answers the zero time when nothing is left to do, else the instant at
 	// which to call again.
 	do func(ctx context.Context, id string) (again time.Time, err error)
@@ -40,7 +41,7 @@ func (d due) handler(queue rescheduler) store.JobHandler {
 		if again.IsZero() {
 			return nil
 		}
-		if err := queue.Reschedule(ctx, store.Job{Kind: d.kind, Args: args, RunAt: again}); err != nil {
+		if err := queue.Reschedule(ctx, store.Job{Kind: d.kind, Args: args, RunAt: again, Once: d.once}); err != nil {
 			return fmt.Errorf("%s: reschedule: %w", d.kind, err)
 		}
 		return nil

@@ -34,6 +34,31 @@ func GiteaTokens(service giteaComparer) Pass {
 	}}
 }
 
+// giteaVerifier is the use-case. Service of package management fulfils it.
+type giteaVerifier interface {
+	// GiteaVerifyAll tries out the secrets of tokens that nobody has tried out
+	// for long, and answers how many.
+	GiteaVerifyAll(ctx context.Context) (tried int, err error)
+}
+
+// GiteaVerifications is the pass that keeps what is known of secrets of Gitea
+// tokens fresh. Twice, it tries out what the first has not.
+func GiteaVerifications(service giteaVerifier) Pass {
+	return verifications("gitea_verifications", service.GiteaVerifyAll)
+}
+
+// verifications is a pass that tries secrets out. It comes more often than each
+// is due, so that many are spread over the day.
+func verifications(name string, verify func(ctx context.Context) (int, error)) Pass {
+	return Pass{Name: name, Every: time.Hour, Do: func(ctx context.Context) ([]slog.Attr, error) {
+		tried, err := verify(ctx)
+		if tried == 0 {
+			return nil, err
+		}
+		return []slog.Attr{slog.Int("tried", tried)}, err
+	}}
+}
+
 func giteaToken(tokens giteaTender) due {
-	return due{kind: store.KindGiteaToken, field: "id", do: tokens.GiteaTokenTend}
+	return due{kind: store.KindGiteaToken, field: "id", once: true, do: tokens.GiteaTokenTend}
 }

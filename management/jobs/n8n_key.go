@@ -34,6 +34,19 @@ func N8NKeys(service n8nComparer) Pass {
 	}}
 }
 
+// n8nVerifier is the use-case. Service of package management fulfils it.
+type n8nVerifier interface {
+	// N8NVerifyAll tries out the secrets of keys that nobody has tried out for
+	// long, and answers how many.
+	N8NVerifyAll(ctx context.Context) (tried int, err error)
+}
+
+// N8NVerifications is the pass that keeps what is known of secrets of n8n keys
+// fresh. Twice, it tries out what the first has not.
+func N8NVerifications(service n8nVerifier) Pass {
+	return verifications("n8n_verifications", service.N8NVerifyAll)
+}
+
 func n8nKeyTend(keys n8nKeyTender) due {
-	return due{kind: store.KindN8NKey, field: "id", do: keys.N8NKeyTend}
+	return due{kind: store.KindN8NKey, field: "id", once: true, do: keys.N8NKeyTend}
 }

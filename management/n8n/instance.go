@@ -160,7 +160,9 @@ func (c *Client) Check(ctx context.Context, t *remote.Target) (remote.Report, er
 		lacks("the account lacks the global scope "+needs, "use the owner or an admin, or give the role that scope")
 	}
 	if !i.EnforcesScopes() {
-		lacks("1.x without a licence does not hold keys to their scopes", "treat each key as one that may do everything, or update n8n to 2.x")
+		r.Warnings = append(r.Warnings, remote.Missing{
+			What: "1.x without a licence does not hold keys to their scopes", Remedy: "treat each key as one that may do everything, or update n8n to 2.x",
+		})
 	}
 	return r, nil
 }

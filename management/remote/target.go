@@ -68,6 +68,7 @@ type Report struct {
 	Account       string    // that the credential belongs to, as the program says
 	Rights        []string  // what it may do there
 	Missing       []Missing // what it lacks for its work; none: all is well
+	Warnings      []Missing // what its owner should know, and does not keep it from its work
 }
 
 // Missing is one thing that a connection lacks.

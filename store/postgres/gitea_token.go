@@ -3,17 +3,18 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"credence/store"
 )
 
 const giteaTokenColumns = `token_id, connection_id, namespace, gitea_token_id, token_name, login, user_id, scopes, last_eight, secret,
-	collected_at, owner, description, state, state_at, expires_at, rotate_every, overlap, predecessor, successor,
+	secret_at, collected_at, owner, description, state, state_at, expires_at, rotate_every, overlap, predecessor, successor,
 	created_by, created_at, updated_at, version, listed_at, server_scopes, last_used_at, verified_at, outcome`
 
 func scanGiteaToken(r row, t *store.GiteaToken) error {
 	err := r.Scan(&t.ID, &t.ConnectionID, &t.Namespace, optionalNumber{&t.GiteaTokenID}, &t.TokenName, &t.Login, &t.UserID, &t.Scopes,
-		&t.LastEight, &t.Secret, instant{&t.CollectedAt}, &t.Owner, &t.Description, &t.State, instant{&t.StateAt},
+		&t.LastEight, &t.Secret, instant{&t.SecretAt}, instant{&t.CollectedAt}, &t.Owner, &t.Description, &t.State, instant{&t.StateAt},
 		instant{&t.ExpiresAt}, &t.RotateEvery, &t.Overlap, &t.Predecessor, &t.Successor, &t.CreatedBy,
 		instant{&t.CreatedAt}, instant{&t.UpdatedAt}, &t.Version, instant{&t.Seen.ListedAt}, &t.Seen.ServerScopes,
 		instant{&t.Seen.LastUsedAt}, instant{&t.Seen.VerifiedAt}, &t.Seen.Outcome)
@@ -64,9 +65,9 @@ func giteaTokenStates(states []store.GiteaTokenState) []string {
 func (w *writer) InsertGiteaToken(ctx context.Context, t store.GiteaToken) error {
 	_, err := w.q.exec(ctx, "INSERT INTO credence.gitea_tokens ("+giteaTokenColumns+`) VALUES (
 			$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26,
-		$27, $28, $29)`,
+		$27, $28, $29, $30)`,
 		t.ID, t.ConnectionID, t.Namespace, numberOrNull(t.GiteaTokenID), t.TokenName, t.Login, t.UserID, list(t.Scopes),
-		t.LastEight, bytesOrNull(t.Secret), timeOrNull(t.CollectedAt), t.Owner, t.Description, string(t.State),
+		t.LastEight, bytesOrNull(t.Secret), timeOrNull(t.SecretAt), timeOrNull(t.CollectedAt), t.Owner, t.Description, string(t.State),
 		timeOrNull(t.StateAt), timeOrNull(t.ExpiresAt), t.RotateEvery, t.Overlap, t.Predecessor, t.Successor, t.CreatedBy,
 		timeOrNull(t.CreatedAt), timeOrNull(t.UpdatedAt), t.Version, timeOrNull(t.Seen.ListedAt), list(t.Seen.ServerScopes),
 		timeOrNull(t.Seen.LastUsedAt), timeOrNull(t.Seen.VerifiedAt), t.Seen.Outcome)
@@ -81,12 +82,12 @@ const giteaTokenVersion = "SELECT version FROM credence.gitea_tokens WHERE token
 // UpdateGiteaToken implements [store.GiteaTokenWriter].
 func (w *writer) UpdateGiteaToken(ctx context.Context, t store.GiteaToken) error {
 	changed, err := w.q.exec(ctx,
-		`UPDATE credence.gitea_tokens SET gitea_token_id = $1, login = $2, user_id = $3, scopes = $4, last_eight = $5, secret = $6, collected_at = $7, owner = $8,
-		description = $9, state = $10, state_at = $11, expires_at = $12, rotate_every = $13, overlap = $14, predecessor = $15,
-		successor = $16, updated_at = $17,
-			version = version + 1 WHERE token_id = $18 AND version = $19`,
+		`UPDATE credence.gitea_tokens SET gitea_token_id = $1, login = $2, user_id = $3, scopes = $4, last_eight = $5, secret = $6, secret_at = $7, collected_at = $8, owner = $9,
+		description = $10, state = $11, state_at = $12, expires_at = $13, rotate_every = $14, overlap = $15, predecessor = $16,
+		successor = $17, updated_at = $18,
+			version = version + 1 WHERE token_id = $19 AND version = $20`,
 		numberOrNull(t.GiteaTokenID), t.Login, t.UserID, list(t.Scopes), t.LastEight, bytesOrNull(t.Secret),
-		timeOrNull(t.CollectedAt), t.Owner, t.Description, string(t.State), timeOrNull(t.StateAt), timeOrNull(t.ExpiresAt),
+		timeOrNull(t.SecretAt), timeOrNull(t.CollectedAt), t.Owner, t.Description, string(t.State), timeOrNull(t.StateAt), timeOrNull(t.ExpiresAt),
 		t.RotateEvery, t.Overlap, t.Predecessor, t.Successor, timeOrNull(t.UpdatedAt), t.ID, t.Version)
 	if err := w.versioned(ctx, changed, err, giteaTokenVersion, t.ID); err != nil {
 		return fmt.Errorf("update gitea token %q: %w", t.ID, err)
@@ -94,15 +95,26 @@ func (w *writer) UpdateGiteaToken(ctx context.Context, t store.GiteaToken) error
 	return nil
 }
 
-// SetGiteaTokenSeen implements [store.GiteaTokenWriter].
-func (w *writer) SetGiteaTokenSeen(ctx context.Context, id string, seen store.GiteaTokenSeen) error {
-	_, err := w.q.exec(ctx, `UPDATE credence.gitea_tokens SET listed_at = $1, server_scopes = $2, last_used_at = $3, verified_at = $4, outcome = $5
-		WHERE token_id = $6`,
-		timeOrNull(seen.ListedAt), list(seen.ServerScopes), timeOrNull(seen.LastUsedAt), timeOrNull(seen.VerifiedAt), seen.Outcome, id)
+// SetGiteaTokenListed implements [store.GiteaTokenWriter].
+func (w *writer) SetGiteaTokenListed(ctx context.Context, id string, listed store.GiteaTokenSeen) error {
+	_, err := w.q.exec(ctx, `UPDATE credence.gitea_tokens SET listed_at = $1, server_scopes = $2, last_used_at = $3
+		WHERE token_id = $4 AND (listed_at IS NULL OR listed_at <= $1)`,
+		timeOrNull(listed.ListedAt), list(listed.ServerScopes), timeOrNull(listed.LastUsedAt), id)
 	if err != nil {
-		return fmt.Errorf("what was seen of gitea token %q: %w", id, err)
+		return fmt.Errorf("what is listed of gitea token %q: %w", id, err)
 	}
 	return nil
+}
+
+// SetGiteaTokenVerified implements [store.GiteaTokenWriter].
+func (w *writer) SetGiteaTokenVerified(ctx context.Context, id string, secretAt time.Time, verified store.GiteaTokenSeen) (bool, error) {
+	n, err := w.q.exec(ctx, `UPDATE credence.gitea_tokens SET verified_at = $1, outcome = $2
+		WHERE token_id = $3 AND secret_at IS NOT DISTINCT FROM $4 AND (verified_at IS NULL OR verified_at <= $1)`,
+		timeOrNull(verified.VerifiedAt), verified.Outcome, id, timeOrNull(secretAt))
+	if err != nil {
+		return false, fmt.Errorf("what was tried of gitea token %q: %w", id, err)
+	}
+	return n > 0, nil
 }
 
 // DeleteGiteaToken implements [store.GiteaTokenWriter].

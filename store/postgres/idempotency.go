@@ -32,6 +32,14 @@ func (w *writer) InsertIdempotency(ctx context.Context, i store.IdempotencyRecor
 	return nil
 }
 
+// ForgetIdempotency implements [store.IdempotencyWriter].
+func (w *writer) ForgetIdempotency(ctx context.Context, actor, key string) error {
+	if _, err := w.q.exec(ctx, "DELETE FROM credence.idempotency_keys WHERE actor = $1 AND idempotency_key = $2", actor, key); err != nil {
+		return fmt.Errorf("forget idempotency record: %w", err)
+	}
+	return nil
+}
+
 // RemoveIdempotency implements [store.IdempotencyWriter].
 func (w *writer) RemoveIdempotency(ctx context.Context, before time.Time) (int, error) {
 	return removeOld(ctx, w.q, store.OldIdempotency, before)

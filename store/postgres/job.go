@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivertype"
 
 	"credence/store"
 )
@@ -42,6 +43,9 @@ var kindForm = regexp.MustCompile(`^[a-z0-9]+(_[a-z0-9]+)*$`)
 type jobArgs struct {
 	kind string
 	Args string `json:"args"`
+	// At sets jobs with Once apart that wait for different instants, in
+	// microseconds.
+	At int64 `json:"at,omitempty"`
 }
 
 // Kind implements [river.JobArgs].
@@ -93,11 +97,28 @@ func (w *writer) InsertJob(ctx context.Context, j store.Job) error {
 	}
 	bounded, cancel := context.WithTimeout(ctx, w.q.timeout)
 	defer cancel()
-	opts := &river.InsertOpts{ScheduledAt: j.RunAt}
-	if _, err := w.db.jobs.InsertTx(bounded, w.tx, jobArgs{kind: j.Kind, Args: string(args)}, opts); err != nil {
-		return fmt.Errorf("insert job %s: %w", j.Kind, translate(ctx, err))
+	is, opts := jobArgs{kind: j.Kind, Args: string(args)}, &river.InsertOpts{ScheduledAt: j.RunAt}
+	if j.Once {
+		is.At, opts.UniqueOpts = j.RunAt.UnixMicro(), river.UniqueOpts{ByArgs: true, ByState: jobWaits()}
 	}
-	return nil
+	for {
+		made, err := w.db.jobs.InsertTx(bounded, w.tx, is, opts)
+		if err != nil {
+			return fmt.Errorf("insert job %s: %w", j.Kind, translate(ctx, err))
+		}
+		if !made.UniqueSkippedAsDuplicate || made.Job.State != rivertype.JobStateRunning {
+			return nil
+		}
+		is.At++ // the one that runs may be past what this one is for
+	}
+}
+
+// jobWaits are the states of a job that has its work before it. River wants the
+// one that runs among them.
+func jobWaits() []rivertype.JobState {
+	return []rivertype.JobState{
+		rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRetryable, rivertype.JobStateRunning, rivertype.JobStateScheduled,
+	}
 }
 
 // jobWorker runs the jobs of one kind.

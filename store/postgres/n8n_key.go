@@ -3,17 +3,18 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"credence/store"
 )
 
 const n8nKeyColumns = `id, connection_id, namespace, n8n_key_id, label, login, user_id, scopes, last_four, secret,
-	collected_at, owner, description, state, state_at, expires_at, rotate_every, overlap, predecessor, successor,
+	secret_at, collected_at, owner, description, state, state_at, expires_at, rotate_every, overlap, predecessor, successor,
 	created_by, created_at, updated_at, version, listed_at, server_scopes, last_used_at, verified_at, outcome`
 
 func scanN8NKey(r row, t *store.N8NKey) error {
 	err := r.Scan(&t.ID, &t.ConnectionID, &t.Namespace, optionalText{&t.N8NKeyID}, &t.Label, &t.Login, &t.UserID, &t.Scopes,
-		&t.LastFour, &t.Secret, instant{&t.CollectedAt}, &t.Owner, &t.Description, &t.State, instant{&t.StateAt},
+		&t.LastFour, &t.Secret, instant{&t.SecretAt}, instant{&t.CollectedAt}, &t.Owner, &t.Description, &t.State, instant{&t.StateAt},
 		instant{&t.ExpiresAt}, &t.RotateEvery, &t.Overlap, &t.Predecessor, &t.Successor, &t.CreatedBy,
 		instant{&t.CreatedAt}, instant{&t.UpdatedAt}, &t.Version, instant{&t.Seen.ListedAt}, &t.Seen.ServerScopes,
 		instant{&t.Seen.LastUsedAt}, instant{&t.Seen.VerifiedAt}, &t.Seen.Outcome)
@@ -64,9 +65,9 @@ func n8nKeyStates(states []store.N8NKeyState) []string {
 func (w *writer) InsertN8NKey(ctx context.Context, t store.N8NKey) error {
 	_, err := w.q.exec(ctx, "INSERT INTO credence.n8n_api_keys ("+n8nKeyColumns+`) VALUES (
 			$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26,
-		$27, $28, $29)`,
+		$27, $28, $29, $30)`,
 		t.ID, t.ConnectionID, t.Namespace, textOrNull(t.N8NKeyID), t.Label, t.Login, t.UserID, list(t.Scopes),
-		t.LastFour, bytesOrNull(t.Secret), timeOrNull(t.CollectedAt), t.Owner, t.Description, string(t.State),
+		t.LastFour, bytesOrNull(t.Secret), timeOrNull(t.SecretAt), timeOrNull(t.CollectedAt), t.Owner, t.Description, string(t.State),
 		timeOrNull(t.StateAt), timeOrNull(t.ExpiresAt), t.RotateEvery, t.Overlap, t.Predecessor, t.Successor, t.CreatedBy,
 		timeOrNull(t.CreatedAt), timeOrNull(t.UpdatedAt), t.Version, timeOrNull(t.Seen.ListedAt), list(t.Seen.ServerScopes),
 		timeOrNull(t.Seen.LastUsedAt), timeOrNull(t.Seen.VerifiedAt), t.Seen.Outcome)
@@ -81,12 +82,12 @@ const n8nKeyVersion = "SELECT version FROM credence.n8n_api_keys WHERE id = $1"
 // UpdateN8NKey implements [store.N8NKeyWriter].
 func (w *writer) UpdateN8NKey(ctx context.Context, t store.N8NKey) error {
 	changed, err := w.q.exec(ctx,
-		`UPDATE credence.n8n_api_keys SET n8n_key_id = $1, login = $2, user_id = $3, scopes = $4, last_four = $5, secret = $6, collected_at = $7, owner = $8,
-		description = $9, state = $10, state_at = $11, expires_at = $12, rotate_every = $13, overlap = $14, predecessor = $15,
-		successor = $16, updated_at = $17,
-			version = version + 1 WHERE id = $18 AND version = $19`,
+		`UPDATE credence.n8n_api_keys SET n8n_key_id = $1, login = $2, user_id = $3, scopes = $4, last_four = $5, secret = $6, secret_at = $7, collected_at = $8, owner = $9,
+		description = $10, state = $11, state_at = $12, expires_at = $13, rotate_every = $14, overlap = $15, predecessor = $16,
+		successor = $17, updated_at = $18,
+			version = version + 1 WHERE id = $19 AND version = $20`,
 		textOrNull(t.N8NKeyID), t.Login, t.UserID, list(t.Scopes), t.LastFour, bytesOrNull(t.Secret),
-		timeOrNull(t.CollectedAt), t.Owner, t.Description, string(t.State), timeOrNull(t.StateAt), timeOrNull(t.ExpiresAt),
+		timeOrNull(t.SecretAt), timeOrNull(t.CollectedAt), t.Owner, t.Description, string(t.State), timeOrNull(t.StateAt), timeOrNull(t.ExpiresAt),
 		t.RotateEvery, t.Overlap, t.Predecessor, t.Successor, timeOrNull(t.UpdatedAt), t.ID, t.Version)
 	if err := w.versioned(ctx, changed, err, n8nKeyVersion, t.ID); err != nil {
 		return fmt.Errorf("update n8n key %q: %w", t.ID, err)
@@ -94,15 +95,26 @@ func (w *writer) UpdateN8NKey(ctx context.Context, t store.N8NKey) error {
 	return nil
 }
 
-// SetN8NKeySeen implements [store.N8NKeyWriter].
-func (w *writer) SetN8NKeySeen(ctx context.Context, id string, seen store.N8NKeySeen) error {
-	_, err := w.q.exec(ctx, `UPDATE credence.n8n_api_keys SET listed_at = $1, server_scopes = $2, last_used_at = $3, verified_at = $4, outcome = $5
-		WHERE id = $6`,
-		timeOrNull(seen.ListedAt), list(seen.ServerScopes), timeOrNull(seen.LastUsedAt), timeOrNull(seen.VerifiedAt), seen.Outcome, id)
+// SetN8NKeyListed implements [store.N8NKeyWriter].
+func (w *writer) SetN8NKeyListed(ctx context.Context, id string, listed store.N8NKeySeen) error {
+	_, err := w.q.exec(ctx, `UPDATE credence.n8n_api_keys SET listed_at = $1, server_scopes = $2, last_used_at = $3
+		WHERE id = $4 AND (listed_at IS NULL OR listed_at <= $1)`,
+		timeOrNull(listed.ListedAt), list(listed.ServerScopes), timeOrNull(listed.LastUsedAt), id)
 	if err != nil {
-		return fmt.Errorf("what was seen of n8n key %q: %w", id, err)
+		return fmt.Errorf("what is listed of n8n key %q: %w", id, err)
 	}
 	return nil
+}
+
+// SetN8NKeyVerified implements [store.N8NKeyWriter].
+func (w *writer) SetN8NKeyVerified(ctx context.Context, id string, secretAt time.Time, verified store.N8NKeySeen) (bool, error) {
+	n, err := w.q.exec(ctx, `UPDATE credence.n8n_api_keys SET verified_at = $1, outcome = $2
+		WHERE id = $3 AND secret_at IS NOT DISTINCT FROM $4 AND (verified_at IS NULL OR verified_at <= $1)`,
+		timeOrNull(verified.VerifiedAt), verified.Outcome, id, timeOrNull(secretAt))
+	if err != nil {
+		return false, fmt.Errorf("what was tried of n8n key %q: %w", id, err)
+	}
+	return n > 0, nil
 }
 
 // DeleteN8NKey implements [store.N8NKeyWriter].

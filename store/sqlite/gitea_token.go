@@ -3,17 +3,18 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"credence/store"
 )
 
 const giteaTokenColumns = `token_id, connection_id, namespace, gitea_token_id, token_name, login, user_id, scopes, last_eight, secret,
-	collected_at, owner, description, state, state_at, expires_at, rotate_every, overlap, predecessor, successor,
+	secret_at, collected_at, owner, description, state, state_at, expires_at, rotate_every, overlap, predecessor, successor,
 	created_by, created_at, updated_at, version, listed_at, server_scopes, last_used_at, verified_at, outcome`
 
 func scanGiteaToken(r row, t *store.GiteaToken) error {
 	return r.Scan(&t.ID, &t.ConnectionID, &t.Namespace, optionalNumber{&t.GiteaTokenID}, &t.TokenName, &t.Login, &t.UserID,
-		items[string]{&t.Scopes}, &t.LastEight, &t.Secret, instant{&t.CollectedAt}, &t.Owner, &t.Description, &t.State,
+		items[string]{&t.Scopes}, &t.LastEight, &t.Secret, instant{&t.SecretAt}, instant{&t.CollectedAt}, &t.Owner, &t.Description, &t.State,
 		instant{&t.StateAt}, instant{&t.ExpiresAt}, span{&t.RotateEvery}, span{&t.Overlap}, &t.Predecessor, &t.Successor,
 		&t.CreatedBy, instant{&t.CreatedAt}, instant{&t.UpdatedAt}, &t.Version, instant{&t.Seen.ListedAt},
 		items[string]{&t.Seen.ServerScopes}, instant{&t.Seen.LastUsedAt}, instant{&t.Seen.VerifiedAt}, &t.Seen.Outcome)
@@ -73,9 +74,9 @@ func (w *writer) InsertGiteaToken(ctx context.Context, t store.GiteaToken) error
 		return fmt.Errorf("insert gitea token %q: %w", t.ID, err)
 	}
 	_, err = w.tx.ExecContext(ctx, "INSERT INTO gitea_tokens ("+giteaTokenColumns+`) VALUES (
-			?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		t.ID, t.ConnectionID, t.Namespace, numberOrNull(t.GiteaTokenID), t.TokenName, t.Login, t.UserID, scopes, t.LastEight,
-		bytesOrNull(t.Secret), micros(t.CollectedAt), t.Owner, t.Description, string(t.State), micros(t.StateAt),
+		bytesOrNull(t.Secret), micros(t.SecretAt), micros(t.CollectedAt), t.Owner, t.Description, string(t.State), micros(t.StateAt),
 		micros(t.ExpiresAt), t.RotateEvery.Microseconds(), t.Overlap.Microseconds(), t.Predecessor, t.Successor, t.CreatedBy,
 		micros(t.CreatedAt), micros(t.UpdatedAt), t.Version, micros(t.Seen.ListedAt), listed, micros(t.Seen.LastUsedAt),
 		micros(t.Seen.VerifiedAt), t.Seen.Outcome)
@@ -94,11 +95,11 @@ func (w *writer) UpdateGiteaToken(ctx context.Context, t store.GiteaToken) error
 		return fmt.Errorf("update gitea token %q: %w", t.ID, err)
 	}
 	result, err := w.tx.ExecContext(ctx,
-		`UPDATE gitea_tokens SET gitea_token_id = ?, login = ?, user_id = ?, scopes = ?, last_eight = ?, secret = ?, collected_at = ?, owner = ?,
+		`UPDATE gitea_tokens SET gitea_token_id = ?, login = ?, user_id = ?, scopes = ?, last_eight = ?, secret = ?, secret_at = ?, collected_at = ?, owner = ?,
 		description = ?, state = ?, state_at = ?, expires_at = ?, rotate_every = ?, overlap = ?, predecessor = ?, successor = ?,
 		updated_at = ?,
 			version = version + 1 WHERE token_id = ? AND version = ?`,
-		numberOrNull(t.GiteaTokenID), t.Login, t.UserID, scopes, t.LastEight, bytesOrNull(t.Secret), micros(t.CollectedAt),
+		numberOrNull(t.GiteaTokenID), t.Login, t.UserID, scopes, t.LastEight, bytesOrNull(t.Secret), micros(t.SecretAt), micros(t.CollectedAt),
 		t.Owner, t.Description, string(t.State), micros(t.StateAt), micros(t.ExpiresAt), t.RotateEvery.Microseconds(),
 		t.Overlap.Microseconds(), t.Predecessor, t.Successor, micros(t.UpdatedAt), t.ID, t.Version)
 	if err != nil {
@@ -110,19 +111,30 @@ func (w *writer) UpdateGiteaToken(ctx context.Context, t store.GiteaToken) error
 	return nil
 }
 
-// SetGiteaTokenSeen implements [store.GiteaTokenWriter].
-func (w *writer) SetGiteaTokenSeen(ctx context.Context, id string, seen store.GiteaTokenSeen) error {
-	listed, err := list(seen.ServerScopes)
+// SetGiteaTokenListed implements [store.GiteaTokenWriter].
+func (w *writer) SetGiteaTokenListed(ctx context.Context, id string, listed store.GiteaTokenSeen) error {
+	scopes, err := list(listed.ServerScopes)
 	if err != nil {
-		return fmt.Errorf("what was seen of gitea token %q: %w", id, err)
+		return fmt.Errorf("what is listed of gitea token %q: %w", id, err)
 	}
-	_, err = w.tx.ExecContext(ctx, `UPDATE gitea_tokens SET listed_at = ?, server_scopes = ?, last_used_at = ?, verified_at = ?, outcome = ?
-		WHERE token_id = ?`,
-		micros(seen.ListedAt), listed, micros(seen.LastUsedAt), micros(seen.VerifiedAt), seen.Outcome, id)
+	_, err = w.tx.ExecContext(ctx, `UPDATE gitea_tokens SET listed_at = ?1, server_scopes = ?2, last_used_at = ?3
+		WHERE token_id = ?4 AND (listed_at IS NULL OR listed_at <= ?1)`,
+		micros(listed.ListedAt), scopes, micros(listed.LastUsedAt), id)
 	if err != nil {
-		return fmt.Errorf("what was seen of gitea token %q: %w", id, translate(err))
+		return fmt.Errorf("what is listed of gitea token %q: %w", id, translate(err))
 	}
 	return nil
+}
+
+// SetGiteaTokenVerified implements [store.GiteaTokenWriter].
+func (w *writer) SetGiteaTokenVerified(ctx context.Context, id string, secretAt time.Time, verified store.GiteaTokenSeen) (bool, error) {
+	n, err := removed(w.tx.ExecContext(ctx, `UPDATE gitea_tokens SET verified_at = ?1, outcome = ?2
+		WHERE token_id = ?3 AND secret_at IS ?4 AND (verified_at IS NULL OR verified_at <= ?1)`,
+		micros(verified.VerifiedAt), verified.Outcome, id, micros(secretAt)))
+	if err != nil {
+		return false, fmt.Errorf("what was tried of gitea token %q: %w", id, err)
+	}
+	return n > 0, nil
 }
 
 // DeleteGiteaToken implements [store.GiteaTokenWriter].

@@ -32,6 +32,15 @@ func (w *writer) InsertIdempotency(ctx context.Context, i store.IdempotencyRecor
 	return nil
 }
 
+// ForgetIdempotency implements [store.IdempotencyWriter].
+func (w *writer) ForgetIdempotency(ctx context.Context, actor, key string) error {
+	_, err := w.tx.ExecContext(ctx, "DELETE FROM idempotency_keys WHERE actor = ? AND idempotency_key = ?", actor, key)
+	if err != nil {
+		return fmt.Errorf("forget idempotency record: %w", translate(err))
+	}
+	return nil
+}
+
 // RemoveIdempotency implements [store.IdempotencyWriter].
 func (w *writer) RemoveIdempotency(ctx context.Context, before time.Time) (int, error) {
 	return removeOld(ctx, w.tx, store.OldIdempotency, before)

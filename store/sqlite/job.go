@@ -11,6 +11,7 @@ import (
 
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riversqlite"
+	"github.com/riverqueue/river/rivertype"
 
 	"credence/store"
 )
@@ -40,6 +41,9 @@ var kindForm = regexp.MustCompile(`^[a-z0-9]+(_[a-z0-9]+)*$`)
 type jobArgs struct {
 	kind string
 	Args json.RawMessage `json:"args"`
+	// At sets jobs with Once apart that wait for different instants, in
+	// microseconds.
+	At int64 `json:"at,omitempty"`
 }
 
 // Kind implements [river.JobArgs].
@@ -89,11 +93,28 @@ func (w *writer) InsertJob(ctx context.Context, j store.Job) error {
 	if !json.Valid(args) {
 		return fmt.Errorf("insert job %s: %w: its arguments are not JSON", j.Kind, store.ErrInvalid)
 	}
-	opts := &river.InsertOpts{ScheduledAt: j.RunAt}
-	if _, err := w.jobs.InsertTx(ctx, w.tx, jobArgs{kind: j.Kind, Args: args}, opts); err != nil {
-		return fmt.Errorf("insert job %s: %w", j.Kind, translate(err))
+	is, opts := jobArgs{kind: j.Kind, Args: args}, &river.InsertOpts{ScheduledAt: j.RunAt}
+	if j.Once {
+		is.At, opts.UniqueOpts = j.RunAt.UnixMicro(), river.UniqueOpts{ByArgs: true, ByState: jobWaits()}
 	}
-	return nil
+	for {
+		made, err := w.jobs.InsertTx(ctx, w.tx, is, opts)
+		if err != nil {
+			return fmt.Errorf("insert job %s: %w", j.Kind, translate(err))
+		}
+		if !made.UniqueSkippedAsDuplicate || made.Job.State != rivertype.JobStateRunning {
+			return nil
+		}
+		is.At++ // the one that runs may be past what this one is for
+	}
+}
+
+// jobWaits are the states of a job that has its work before it. River wants the
+// one that runs among them.
+func jobWaits() []rivertype.JobState {
+	return []rivertype.JobState{
+		rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRetryable, rivertype.JobStateRunning, rivertype.JobStateScheduled,
+	}
 }
 
 // jobWorker runs the jobs of one kind.

@@ -3,17 +3,18 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"credence/store"
 )
 
 const n8nKeyColumns = `id, connection_id, namespace, n8n_key_id, label, login, user_id, scopes, last_four, secret,
-	collected_at, owner, description, state, state_at, expires_at, rotate_every, overlap, predecessor, successor,
+	secret_at, collected_at, owner, description, state, state_at, expires_at, rotate_every, overlap, predecessor, successor,
 	created_by, created_at, updated_at, version, listed_at, server_scopes, last_used_at, verified_at, outcome`
 
 func scanN8NKey(r row, t *store.N8NKey) error {
 	return r.Scan(&t.ID, &t.ConnectionID, &t.Namespace, optionalText{&t.N8NKeyID}, &t.Label, &t.Login, &t.UserID,
-		items[string]{&t.Scopes}, &t.LastFour, &t.Secret, instant{&t.CollectedAt}, &t.Owner, &t.Description, &t.State,
+		items[string]{&t.Scopes}, &t.LastFour, &t.Secret, instant{&t.SecretAt}, instant{&t.CollectedAt}, &t.Owner, &t.Description, &t.State,
 		instant{&t.StateAt}, instant{&t.ExpiresAt}, span{&t.RotateEvery}, span{&t.Overlap}, &t.Predecessor, &t.Successor,
 		&t.CreatedBy, instant{&t.CreatedAt}, instant{&t.UpdatedAt}, &t.Version, instant{&t.Seen.ListedAt},
 		items[string]{&t.Seen.ServerScopes}, instant{&t.Seen.LastUsedAt}, instant{&t.Seen.VerifiedAt}, &t.Seen.Outcome)
@@ -73,9 +74,9 @@ func (w *writer) InsertN8NKey(ctx context.Context, t store.N8NKey) error {
 		return fmt.Errorf("insert n8n key %q: %w", t.ID, err)
 	}
 	_, err = w.tx.ExecContext(ctx, "INSERT INTO n8n_api_keys ("+n8nKeyColumns+`) VALUES (
-			?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		t.ID, t.ConnectionID, t.Namespace, textOrNull(t.N8NKeyID), t.Label, t.Login, t.UserID, scopes, t.LastFour,
-		bytesOrNull(t.Secret), micros(t.CollectedAt), t.Owner, t.Description, string(t.State), micros(t.StateAt),
+		bytesOrNull(t.Secret), micros(t.SecretAt), micros(t.CollectedAt), t.Owner, t.Description, string(t.State), micros(t.StateAt),
 		micros(t.ExpiresAt), t.RotateEvery.Microseconds(), t.Overlap.Microseconds(), t.Predecessor, t.Successor, t.CreatedBy,
 		micros(t.CreatedAt), micros(t.UpdatedAt), t.Version, micros(t.Seen.ListedAt), listed, micros(t.Seen.LastUsedAt),
 		micros(t.Seen.VerifiedAt), t.Seen.Outcome)
@@ -94,11 +95,11 @@ func (w *writer) UpdateN8NKey(ctx context.Context, t store.N8NKey) error {
 		return fmt.Errorf("update n8n key %q: %w", t.ID, err)
 	}
 	result, err := w.tx.ExecContext(ctx,
-		`UPDATE n8n_api_keys SET n8n_key_id = ?, login = ?, user_id = ?, scopes = ?, last_four = ?, secret = ?, collected_at = ?, owner = ?,
+		`UPDATE n8n_api_keys SET n8n_key_id = ?, login = ?, user_id = ?, scopes = ?, last_four = ?, secret = ?, secret_at = ?, collected_at = ?, owner = ?,
 		description = ?, state = ?, state_at = ?, expires_at = ?, rotate_every = ?, overlap = ?, predecessor = ?, successor = ?,
 		updated_at = ?,
 			version = version + 1 WHERE id = ? AND version = ?`,
-		textOrNull(t.N8NKeyID), t.Login, t.UserID, scopes, t.LastFour, bytesOrNull(t.Secret), micros(t.CollectedAt),
+		textOrNull(t.N8NKeyID), t.Login, t.UserID, scopes, t.LastFour, bytesOrNull(t.Secret), micros(t.SecretAt), micros(t.CollectedAt),
 		t.Owner, t.Description, string(t.State), micros(t.StateAt), micros(t.ExpiresAt), t.RotateEvery.Microseconds(),
 		t.Overlap.Microseconds(), t.Predecessor, t.Successor, micros(t.UpdatedAt), t.ID, t.Version)
 	if err != nil {
@@ -110,19 +111,30 @@ func (w *writer) UpdateN8NKey(ctx context.Context, t store.N8NKey) error {
 	return nil
 }
 
-// SetN8NKeySeen implements [store.N8NKeyWriter].
-func (w *writer) SetN8NKeySeen(ctx context.Context, id string, seen store.N8NKeySeen) error {
-	listed, err := list(seen.ServerScopes)
+// SetN8NKeyListed implements [store.N8NKeyWriter].
+func (w *writer) SetN8NKeyListed(ctx context.Context, id string, listed store.N8NKeySeen) error {
+	scopes, err := list(listed.ServerScopes)
 	if err != nil {
-		return fmt.Errorf("what was seen of n8n key %q: %w", id, err)
+		return fmt.Errorf("what is listed of n8n key %q: %w", id, err)
 	}
-	_, err = w.tx.ExecContext(ctx, `UPDATE n8n_api_keys SET listed_at = ?, server_scopes = ?, last_used_at = ?, verified_at = ?, outcome = ?
-		WHERE id = ?`,
-		micros(seen.ListedAt), listed, micros(seen.LastUsedAt), micros(seen.VerifiedAt), seen.Outcome, id)
+	_, err = w.tx.ExecContext(ctx, `UPDATE n8n_api_keys SET listed_at = ?1, server_scopes = ?2, last_used_at = ?3
+		WHERE id = ?4 AND (listed_at IS NULL OR listed_at <= ?1)`,
+		micros(listed.ListedAt), scopes, micros(listed.LastUsedAt), id)
 	if err != nil {
-		return fmt.Errorf("what was seen of n8n key %q: %w", id, translate(err))
+		return fmt.Errorf("what is listed of n8n key %q: %w", id, translate(err))
 	}
 	return nil
+}
+
+// SetN8NKeyVerified implements [store.N8NKeyWriter].
+func (w *writer) SetN8NKeyVerified(ctx context.Context, id string, secretAt time.Time, verified store.N8NKeySeen) (bool, error) {
+	n, err := removed(w.tx.ExecContext(ctx, `UPDATE n8n_api_keys SET verified_at = ?1, outcome = ?2
+		WHERE id = ?3 AND secret_at IS ?4 AND (verified_at IS NULL OR verified_at <= ?1)`,
+		micros(verified.VerifiedAt), verified.Outcome, id, micros(secretAt)))
+	if err != nil {
+		return false, fmt.Errorf("what was tried of n8n key %q: %w", id, err)
+	}
+	return n > 0, nil
 }
 
 // DeleteN8NKey implements [store.N8NKeyWriter].

@@ -65,18 +65,51 @@ func giteaTokenPromises() []promise {
 			want.Version++
 			equal(f, f.storedGiteaToken(1), want)
 		}},
-		{"SetGiteaTokenSeen", "sets what was seen and nothing else", func(f *fixture) {
+		{"SetGiteaTokenListed", "sets what a listing says and nothing else, never of an older one", func(f *fixture) {
 			f.insertConnections(f.sampleConnection(1, ""))
 			f.insertGiteaTokens(f.sampleGiteaToken(1))
 			want := f.sampleGiteaToken(1)
-			for _, seen := range []store.GiteaTokenSeen{{ListedAt: f.clock.now(), ServerScopes: []string{"all"}, Outcome: "invalid"}, {}} {
-				f.ok(f.store.SetGiteaTokenSeen(f.Context(), want.ID, seen))
-				want.Seen = seen
-				equal(f, f.storedGiteaToken(1), want)
+			now := f.clock.now()
+			listed := func(seen store.GiteaTokenSeen) {
+				f.Helper()
+				f.ok(f.backend.Transact(f.Context(), func(ctx context.Context, w store.Writer) error { return w.SetGiteaTokenListed(ctx, want.ID, seen) }))
 			}
+			listed(store.GiteaTokenSeen{ListedAt: now, ServerScopes: []string{"all"}, Outcome: "invalid", VerifiedAt: now})
+			want.Seen.ListedAt, want.Seen.ServerScopes, want.Seen.LastUsedAt = now, []string{"all"}, time.Time{}
+			equal(f, f.storedGiteaToken(1), want)
+			listed(store.GiteaTokenSeen{ListedAt: now.Add(-time.Microsecond), ServerScopes: []string{"older"}, LastUsedAt: now})
+			equal(f, f.storedGiteaToken(1), want)
 		}},
-		{"SetGiteaTokenSeen", "answers nil for a token that is gone", func(f *fixture) {
-			f.ok(f.store.SetGiteaTokenSeen(f.Context(), giteaTokenID(1), store.GiteaTokenSeen{Outcome: "valid"}))
+		{"SetGiteaTokenListed", "answers nil for a token that is gone", func(f *fixture) {
+			f.ok(f.backend.Transact(f.Context(), func(ctx context.Context, w store.Writer) error {
+				return w.SetGiteaTokenListed(ctx, giteaTokenID(1), store.GiteaTokenSeen{ListedAt: f.clock.now()})
+			}))
+		}},
+		{"SetGiteaTokenVerified", "sets what came of trying the secret out and nothing else", func(f *fixture) {
+			f.insertConnections(f.sampleConnection(1, ""))
+			f.insertGiteaTokens(f.sampleGiteaToken(1))
+			want := f.sampleGiteaToken(1)
+			now := f.clock.now()
+			seen := store.GiteaTokenSeen{VerifiedAt: now, Outcome: "invalid", ListedAt: now, ServerScopes: []string{"other"}}
+			equal(f, f.verifyGiteaToken(1, want.SecretAt, seen), true)
+			want.Seen.VerifiedAt, want.Seen.Outcome = now, "invalid"
+			equal(f, f.storedGiteaToken(1), want)
+		}},
+		{"SetGiteaTokenVerified", "changes nothing of another secret, of a later verification and of a token that is gone", func(f *fixture) {
+			f.insertConnections(f.sampleConnection(1, ""))
+			bare := f.sampleGiteaToken(2)
+			bare.Secret, bare.SecretAt, bare.Seen = nil, time.Time{}, store.GiteaTokenSeen{}
+			f.insertGiteaTokens(f.sampleGiteaToken(1), bare)
+			want := f.sampleGiteaToken(1)
+			seen := store.GiteaTokenSeen{VerifiedAt: f.clock.now(), Outcome: "invalid"}
+			equal(f, f.verifyGiteaToken(1, want.SecretAt.Add(time.Microsecond), seen), false)
+			equal(f, f.verifyGiteaToken(1, time.Time{}, seen), false)
+			equal(f, f.verifyGiteaToken(2, want.SecretAt, seen), false)
+			equal(f, f.verifyGiteaToken(3, want.SecretAt, seen), false)
+			seen.VerifiedAt = want.Seen.VerifiedAt.Add(-time.Microsecond)
+			equal(f, f.verifyGiteaToken(1, want.SecretAt, seen), false)
+			equal(f, f.storedGiteaToken(1), want)
+			equal(f, f.storedGiteaToken(2), bare)
 		}},
 		{"DeleteGiteaToken", "answers ErrNotFound when there is none and ErrStale on another version", func(f *fixture) {
 			remove := func(version int64) error {
@@ -141,7 +174,7 @@ func giteaTokenUpdate(f *fixture) {
 	t := f.sampleGiteaToken(1)
 	f.insertGiteaTokens(t)
 	t.GiteaTokenID, t.Login, t.UserID, t.Scopes, t.LastEight, t.Secret = 0, "bob", 8, nil, "", nil
-	t.CollectedAt, t.Owner, t.Description, t.State, t.StateAt = time.Time{}, "", "", store.GiteaTokenDeleting, f.clock.now()
+	t.SecretAt, t.CollectedAt, t.Owner, t.Description, t.State, t.StateAt = time.Time{}, time.Time{}, "", "", store.GiteaTokenDeleting, f.clock.now()
 	t.ExpiresAt, t.RotateEvery, t.Overlap, t.Predecessor, t.Successor, t.UpdatedAt = time.Time{}, 0, 0, "", "", f.clock.now()
 	update := func(ctx context.Context, tx *store.Tx) error { return tx.UpdateGiteaToken(ctx, t) }
 	f.do(update)
@@ -159,7 +192,7 @@ func (f *fixture) sampleGiteaToken(n int) store.GiteaToken {
 	return store.GiteaToken{
 		ID: giteaTokenID(n), ConnectionID: connectionID(1), Namespace: "default", GiteaTokenID: int64(1) << 40 * int64(n), TokenName: fmt.Sprintf("ci-%d", n),
 		Login: "alice", UserID: 7, Scopes: []string{"read:user", "write:repository"}, LastEight: "2d10ccc9", Secret: []byte("sealed"),
-		CollectedAt: now.Add(-time.Minute), Owner: "team-a", Description: "the pipeline", State: store.GiteaTokenActive, StateAt: now.Add(-time.Hour),
+		SecretAt: now.Add(-2 * time.Minute), CollectedAt: now.Add(-time.Minute), Owner: "team-a", Description: "the pipeline", State: store.GiteaTokenActive, StateAt: now.Add(-time.Hour),
 		ExpiresAt: now.Add(time.Hour), RotateEvery: 720 * time.Hour, Overlap: 24 * time.Hour, Predecessor: giteaTokenID(8), Successor: giteaTokenID(9),
 		Seen: store.GiteaTokenSeen{
 			ListedAt: now.Add(-time.Second), ServerScopes: []string{"all"}, LastUsedAt: now.Add(-2 * time.Second),
@@ -185,4 +218,14 @@ func (f *fixture) storedGiteaToken(n int) store.GiteaToken {
 	t, err := f.backend.GiteaToken(f.Context(), giteaTokenID(n))
 	f.ok(err)
 	return t
+}
+
+func (f *fixture) verifyGiteaToken(n int, secretAt time.Time, seen store.GiteaTokenSeen) (set bool) {
+	f.Helper()
+	f.ok(f.backend.Transact(f.Context(), func(ctx context.Context, w store.Writer) error {
+		var err error
+		set, err = w.SetGiteaTokenVerified(ctx, giteaTokenID(n), secretAt, seen)
+		return err
+	}))
+	return set
 }

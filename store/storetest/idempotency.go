@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"time"
 
@@ -36,6 +37,18 @@ func idempotencyPromises() []promise {
 			}
 			f.do(insert)
 			f.refused(f.try(insert), store.ErrConflict)
+		}},
+		{"ForgetIdempotency", "deletes the record of the actor's key alone, and answers nil when there is none", func(f *fixture) {
+			f.do(func(ctx context.Context, tx *store.Tx) error {
+				return errors.Join(tx.InsertIdempotency(ctx, f.sampleIdempotency("alice")), tx.InsertIdempotency(ctx, f.sampleIdempotency("bob")))
+			})
+			for range 2 {
+				f.do(func(ctx context.Context, tx *store.Tx) error { return tx.ForgetIdempotency(ctx, "alice", "once") })
+			}
+			_, err := f.backend.Idempotency(f.Context(), "alice", "once")
+			f.refused(err, store.ErrNotFound)
+			_, err = f.backend.Idempotency(f.Context(), "bob", "once")
+			f.ok(err)
 		}},
 		{"RemoveIdempotency", "deletes records made before the instant", func(f *fixture) {
 			f.do(func(ctx context.Context, tx *store.Tx) error {

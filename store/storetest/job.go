@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"credence/store"
@@ -51,6 +52,23 @@ func jobPromises() []promise {
 			for _, j := range []store.Job{{Kind: "hello", Args: json.RawMessage(`{`)}, {Kind: ""}, {Kind: "a kind!"}} {
 				f.refused(f.try(func(ctx context.Context, tx *store.Tx) error { return tx.Enqueue(ctx, j) }), store.ErrInvalid)
 			}
+		}},
+		{"InsertJob", "makes another job with Once unless an equal one waits for the same instant", jobOnce},
+		{"InsertJob", "makes another job with Once while an equal one runs", func(f *fixture) {
+			is := store.Job{Kind: "hello", Args: json.RawMessage(`{"id":"1"}`), RunAt: f.clock.now(), Once: true}
+			f.enqueue(is)
+			runs := make(chan struct{})
+			f.run(map[string]store.JobHandler{"hello": func(ctx context.Context, _ json.RawMessage) error {
+				select {
+				case runs <- struct{}{}: // the first, which is past its look at what is to be done
+					return f.store.Reschedule(ctx, is)
+				case <-f.Context().Done():
+					return nil
+				}
+			}}, func() {
+				<-runs
+				<-runs
+			})
 		}},
 		{"RunJobs", "leaves a kind without a handler queued", func(f *fixture) {
 			f.enqueue(store.Job{Kind: "orphan", Args: json.RawMessage(`"waits"`)})
@@ -189,3 +207,31 @@ func jobFinishes(f *fixture) {
 }
 
 var errDone = errors.New("done")
+
+// jobOnce enqueues the same for the same instant three times, in and beyond one
+// transaction, and something else beside it.
+func jobOnce(f *fixture) {
+	at := f.clock.now().Add(time.Hour)
+	is := store.Job{Kind: "hello", Args: json.RawMessage(`{"id":"1"}`), RunAt: at, Once: true}
+	other, later, kind := is, is, is
+	other.Args = json.RawMessage(`{"id":"2"}`)
+	later.RunAt = at.Add(time.Microsecond)
+	kind.Kind = "else"
+	f.enqueue(is, is, other)
+	f.enqueue(is, later, kind)
+	f.ok(f.store.Reschedule(f.Context(), is))
+	f.clock.advance(2 * time.Hour)
+	ran := make(chan string, 100)
+	tell := func(_ context.Context, args json.RawMessage) error { ran <- string(args); return nil }
+	var got []string
+	f.run(map[string]store.JobHandler{"hello": tell}, func() {
+		for range 3 {
+			got = append(got, <-ran)
+		}
+	})
+	slices.Sort(got)
+	equal(f, got, []string{`{"id":"1"}`, `{"id":"1"}`, `{"id":"2"}`})
+	equal(f, len(ran), 0)
+	f.enqueue(is) // what has run does not wait any more
+	equal(f, string(f.runUntil("hello")), `{"id":"1"}`)
+}

@@ -65,18 +65,51 @@ func n8nKeyPromises() []promise {
 			want.Version++
 			equal(f, f.storedN8NKey(1), want)
 		}},
-		{"SetN8NKeySeen", "sets what was seen and nothing else", func(f *fixture) {
+		{"SetN8NKeyListed", "sets what a listing says and nothing else, never of an older one", func(f *fixture) {
 			f.insertConnections(f.sampleConnection(1, ""))
 			f.insertN8NKeys(f.sampleN8NKey(1))
 			want := f.sampleN8NKey(1)
-			for _, seen := range []store.N8NKeySeen{{ListedAt: f.clock.now(), ServerScopes: []string{"all"}, Outcome: "invalid"}, {}} {
-				f.ok(f.store.SetN8NKeySeen(f.Context(), want.ID, seen))
-				want.Seen = seen
-				equal(f, f.storedN8NKey(1), want)
+			now := f.clock.now()
+			listed := func(seen store.N8NKeySeen) {
+				f.Helper()
+				f.ok(f.backend.Transact(f.Context(), func(ctx context.Context, w store.Writer) error { return w.SetN8NKeyListed(ctx, want.ID, seen) }))
 			}
+			listed(store.N8NKeySeen{ListedAt: now, ServerScopes: []string{"all"}, Outcome: "invalid", VerifiedAt: now})
+			want.Seen.ListedAt, want.Seen.ServerScopes, want.Seen.LastUsedAt = now, []string{"all"}, time.Time{}
+			equal(f, f.storedN8NKey(1), want)
+			listed(store.N8NKeySeen{ListedAt: now.Add(-time.Microsecond), ServerScopes: []string{"older"}, LastUsedAt: now})
+			equal(f, f.storedN8NKey(1), want)
 		}},
-		{"SetN8NKeySeen", "answers nil for a key that is gone", func(f *fixture) {
-			f.ok(f.store.SetN8NKeySeen(f.Context(), n8nKeyID(1), store.N8NKeySeen{Outcome: "valid"}))
+		{"SetN8NKeyListed", "answers nil for a key that is gone", func(f *fixture) {
+			f.ok(f.backend.Transact(f.Context(), func(ctx context.Context, w store.Writer) error {
+				return w.SetN8NKeyListed(ctx, n8nKeyID(1), store.N8NKeySeen{ListedAt: f.clock.now()})
+			}))
+		}},
+		{"SetN8NKeyVerified", "sets what came of trying the secret out and nothing else", func(f *fixture) {
+			f.insertConnections(f.sampleConnection(1, ""))
+			f.insertN8NKeys(f.sampleN8NKey(1))
+			want := f.sampleN8NKey(1)
+			now := f.clock.now()
+			seen := store.N8NKeySeen{VerifiedAt: now, Outcome: "invalid", ListedAt: now, ServerScopes: []string{"other"}}
+			equal(f, f.verifyN8NKey(1, want.SecretAt, seen), true)
+			want.Seen.VerifiedAt, want.Seen.Outcome = now, "invalid"
+			equal(f, f.storedN8NKey(1), want)
+		}},
+		{"SetN8NKeyVerified", "changes nothing of another secret, of a later verification and of a key that is gone", func(f *fixture) {
+			f.insertConnections(f.sampleConnection(1, ""))
+			bare := f.sampleN8NKey(2)
+			bare.Secret, bare.SecretAt, bare.Seen = nil, time.Time{}, store.N8NKeySeen{}
+			f.insertN8NKeys(f.sampleN8NKey(1), bare)
+			want := f.sampleN8NKey(1)
+			seen := store.N8NKeySeen{VerifiedAt: f.clock.now(), Outcome: "invalid"}
+			equal(f, f.verifyN8NKey(1, want.SecretAt.Add(time.Microsecond), seen), false)
+			equal(f, f.verifyN8NKey(1, time.Time{}, seen), false)
+			equal(f, f.verifyN8NKey(2, want.SecretAt, seen), false)
+			equal(f, f.verifyN8NKey(3, want.SecretAt, seen), false)
+			seen.VerifiedAt = want.Seen.VerifiedAt.Add(-time.Microsecond)
+			equal(f, f.verifyN8NKey(1, want.SecretAt, seen), false)
+			equal(f, f.storedN8NKey(1), want)
+			equal(f, f.storedN8NKey(2), bare)
 		}},
 		{"DeleteN8NKey", "answers ErrNotFound when there is none and ErrStale on another version", func(f *fixture) {
 			remove := func(version int64) error {
@@ -141,7 +174,7 @@ func n8nKeyUpdate(f *fixture) {
 	t := f.sampleN8NKey(1)
 	f.insertN8NKeys(t)
 	t.N8NKeyID, t.Login, t.UserID, t.Scopes, t.LastFour, t.Secret = "", "bob", "other", nil, "", nil
-	t.CollectedAt, t.Owner, t.Description, t.State, t.StateAt = time.Time{}, "", "", store.N8NKeyDeleting, f.clock.now()
+	t.SecretAt, t.CollectedAt, t.Owner, t.Description, t.State, t.StateAt = time.Time{}, time.Time{}, "", "", store.N8NKeyDeleting, f.clock.now()
 	t.ExpiresAt, t.RotateEvery, t.Overlap, t.Predecessor, t.Successor, t.UpdatedAt = time.Time{}, 0, 0, "", "", f.clock.now()
 	update := func(ctx context.Context, tx *store.Tx) error { return tx.UpdateN8NKey(ctx, t) }
 	f.do(update)
@@ -159,7 +192,7 @@ func (f *fixture) sampleN8NKey(n int) store.N8NKey {
 	return store.N8NKey{
 		ID: n8nKeyID(n), ConnectionID: connectionID(1), Namespace: "default", N8NKeyID: fmt.Sprintf("key%013d", n), Label: fmt.Sprintf("ci-%d", n),
 		Login: "alice", UserID: "c8150ce5", Scopes: []string{"tag:list", "workflow:read"}, LastFour: "dN-0", Secret: []byte("sealed"),
-		CollectedAt: now.Add(-time.Minute), Owner: "team-a", Description: "the pipeline", State: store.N8NKeyActive, StateAt: now.Add(-time.Hour),
+		SecretAt: now.Add(-2 * time.Minute), CollectedAt: now.Add(-time.Minute), Owner: "team-a", Description: "the pipeline", State: store.N8NKeyActive, StateAt: now.Add(-time.Hour),
 		ExpiresAt: now.Add(time.Hour), RotateEvery: 720 * time.Hour, Overlap: 24 * time.Hour, Predecessor: n8nKeyID(8), Successor: n8nKeyID(9),
 		Seen: store.N8NKeySeen{
 			ListedAt: now.Add(-time.Second), ServerScopes: []string{"all"}, LastUsedAt: now.Add(-2 * time.Second),
@@ -185,4 +218,14 @@ func (f *fixture) storedN8NKey(n int) store.N8NKey {
 	t, err := f.backend.N8NKey(f.Context(), n8nKeyID(n))
 	f.ok(err)
 	return t
+}
+
+func (f *fixture) verifyN8NKey(n int, secretAt time.Time, seen store.N8NKeySeen) (set bool) {
+	f.Helper()
+	f.ok(f.backend.Transact(f.Context(), func(ctx context.Context, w store.Writer) error {
+		var err error
+		set, err = w.SetN8NKeyVerified(ctx, n8nKeyID(n), secretAt, seen)
+		return err
+	}))
+	return set
 }

@@ -141,6 +141,9 @@ func otherWrites() []write {
 		{"InsertIdempotency", nothing, func(f *fixture, ctx context.Context, tx *store.Tx) error {
 			return tx.InsertIdempotency(ctx, f.sampleIdempotency("alice"))
 		}, store.Change{}},
+		{"ForgetIdempotency", nothing, func(_ *fixture, ctx context.Context, tx *store.Tx) error {
+			return tx.ForgetIdempotency(ctx, "alice", "once")
+		}, store.Change{}},
 		{"InsertReport", nothing, func(f *fixture, ctx context.Context, tx *store.Tx) error {
 			return tx.InsertReport(ctx, f.sampleReport(1, ""))
 		}, store.Change{}},
