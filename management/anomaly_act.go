@@ -28,7 +28,7 @@ func (s *Service) act(ctx context.Context, t *transaction, found *store.Anomaly)
 	if err != nil {
 		return err
 	}
-	plan, err := anomaly.PlanOf(stored)
+	plan, err := s.plans.Of(stored)
 	if err != nil { // the pass tells of it; what was found is written down all the same
 		return nil //nolint:nilerr // see above
 	}
@@ -37,7 +37,7 @@ func (s *Service) act(ctx context.Context, t *transaction, found *store.Anomaly)
 		return nil
 	}
 	done := store.AnomalyAction{Action: rule.Action, Severity: found.Severity, At: t.Now()}
-	if err := s.carryOut(ctx, t, &plan, rule, found, &done); err != nil {
+	if err := s.carryOut(ctx, t, plan, rule, found, &done); err != nil {
 		return err
 	}
 	found.Actions = anomaly.Add(found.Actions, done)

@@ -1,6 +1,7 @@
 package management_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -447,5 +448,54 @@ func TestAStricterShareTakesThePlaceOfTheFirst(t *testing.T) {
 	w.undo(found.ID)
 	if now := w.read(k.KeyID); now.Throttle != 0 {
 		t.Errorf("throttled to %d after undo", now.Throttle)
+	}
+}
+
+// TestAPolicyThatThisVersionCannotReadIsShownAndReplaced: nothing is done by
+// it, detectors compare with the defaults, and the answer has the version that
+// another one is set with.
+func TestAPolicyThatThisVersionCannotReadIsShownAndReplaced(t *testing.T) {
+	for name, c := range map[string]struct{ document, problem string }{
+		"a field of a later version":    {`{"moods":["grumpy"]}`, "moods"},
+		"a detector of a later version": {`{"actions":[{"anomaly_type":"telepathy","severity":"high","action":"suspend"}]}`, "telepathy"},
+		"a list where there was none":   {`{"thresholds":[1]}`, "cannot unmarshal array"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWatched(t, rules(suspends))
+			read, err := w.AnomalyPolicyRead(t.Context(), global)
+			must(t, err)
+			_, err = w.store.InTx(t.Context(), func(ctx context.Context, tx *store.Tx) error {
+				tx.Audit(store.AuditRecord{Actor: "later", Action: "anomaly_policy.set", Object: "anomaly_policy:default"})
+				return tx.UpdateAnomalyPolicy(ctx, store.AnomalyPolicy{Document: c.document, UpdatedAt: w.clock(), Version: read.Version})
+			})
+			must(t, err)
+			k := w.limited(management.KeyCreate{Namespace: "a"})
+			if found := w.see(store.SeverityHigh, &k); len(found.Actions) != 0 || w.read(k.KeyID).Status != store.StatusActive {
+				t.Errorf("done by it: %s", outcomes(found))
+			}
+			if read, err = w.AnomalyPolicyRead(t.Context(), global); err != nil || !strings.Contains(read.Problem, c.problem) {
+				t.Fatalf("%+v, %v", read, err)
+			}
+			if read.Version != 3 || read.Thresholds["guesses"] != "100" || len(read.Policy.Actions) != 0 {
+				t.Errorf("%+v", read)
+			}
+			for _, r := range read.Rules {
+				if r.Action != "notify" {
+					t.Errorf("shown as done: %+v", r)
+				}
+			}
+			_, err = w.AnomalyReplay(t.Context(), global, management.AnomalyReplay{Since: w.clock().Add(-time.Hour)})
+			if blamed := blames(t, err, "policy"); !strings.Contains(blamed.Problem, c.problem) {
+				t.Errorf("replay: %+v", blamed)
+			}
+			w.policy(rules(suspends))
+			if entry, d := w.last(""); entry.Action != "anomaly_policy.set" || d.Before["document"] == nil {
+				t.Errorf("audited %s of %v", entry.Action, d.Before)
+			}
+			w.advance(time.Minute)
+			if found := w.see(store.SeverityHigh, &k); outcomes(found) != "suspend done" {
+				t.Errorf("done by the new one: %s", outcomes(found))
+			}
+		})
 	}
 }

@@ -20,6 +20,10 @@ type AnomalyPolicy struct {
 	Thresholds map[string]string // all of them
 	UpdatedAt  time.Time
 	Version    int64
+	// Problem is why this version cannot follow the policy that is stored; "" if
+	// it can. Nothing is done about findings then, and detectors compare with the
+	// defaults: Rules and Thresholds say so. It can be set again, or reset.
+	Problem string
 }
 
 // AnomalyPolicyDocument is a policy as it is written; package
@@ -46,7 +50,8 @@ func ofAllNamespaces(a Actor, what string) error {
 	return refuse(CodeForbidden, "%s: it is that of all namespaces; use a token that is not limited to some", what)
 }
 
-// AnomalyPolicyRead answers the policy.
+// AnomalyPolicyRead answers the policy; what to do about it, too, when a later
+// version has written one that this one does not understand.
 func (s *Service) AnomalyPolicyRead(ctx context.Context, a Actor) (AnomalyPolicy, error) {
 	if err := ofAllNamespaces(a, anomalyPolicyWhat); err != nil {
 		return AnomalyPolicy{}, err
@@ -55,12 +60,16 @@ func (s *Service) AnomalyPolicyRead(ctx context.Context, a Actor) (AnomalyPolicy
 	if err != nil {
 		return AnomalyPolicy{}, failed(anomalyPolicyWhat, err)
 	}
-	p, err := anomaly.Read(stored.Document)
-	if err != nil {
-		return AnomalyPolicy{}, failed(anomalyPolicyWhat, err)
+	plan, problem := s.plans.Of(stored)
+	if problem != nil {
+		none := AnomalyPolicyDocument{}
+		defaults, _ := none.Check()
+		out := anomalyPolicy(none, &defaults, &stored)
+		out.Problem = problem.Error()
+		return out, nil
 	}
-	plan, err := checkAnomalyPolicy(&p)
-	return anomalyPolicy(p, &plan, &stored), err
+	p, err := anomaly.Read(stored.Document)
+	return anomalyPolicy(p, plan, &stored), failed(anomalyPolicyWhat, err)
 }
 
 func anomalyPolicy(p anomaly.Policy, plan *anomaly.Plan, stored *store.AnomalyPolicy) AnomalyPolicy {

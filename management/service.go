@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"time"
 
+	"credence/management/anomaly"
 	"credence/management/gitea"
 	"credence/management/n8n"
 	"credence/management/outgoing"
@@ -45,7 +46,7 @@ type Options struct {
 }
 
 // Service is the use-cases of the control plane. It keeps no state of its own
-// but which costly work is under way, and is safe for concurrent use.
+// but which costly work is under way and the policy that it read last, and is safe for concurrent use.
 type Service struct {
 	store   *store.Store
 	secrets *credential.Secrets
@@ -60,6 +61,7 @@ type Service struct {
 	protected      []netip.Prefix
 	sourceKnown    bool
 	turns          turns
+	plans          anomaly.Plans
 	gitea          *gitea.Client                   // nil: no client
 	n8n            *n8n.Client                     // nil: no client
 	systems        map[store.ConnectionKind]System // nil: no client

@@ -51,6 +51,7 @@ type Watch struct {
 	o      Options
 	t      Thresholds // of the pass
 	judged time.Time  // end of the last hour whose findings are written down
+	plans  Plans
 	// judging is the end of the hour that this pass judges; zero for none.
 	judging time.Time
 }
@@ -106,7 +107,7 @@ func (w *Watch) thresholds(ctx context.Context) (Thresholds, error) {
 	if err != nil {
 		return Defaults(), err
 	}
-	plan, err := PlanOf(stored)
+	plan, err := w.plans.Of(stored)
 	if err != nil {
 		return Defaults(), err
 	}
@@ -215,7 +216,7 @@ func (w *Watch) hour(ctx context.Context, now time.Time) ([]store.Anomaly, error
 	if !end.After(w.judged) {
 		return nil, nil
 	}
-	in, err := readHour(ctx, w.o.Store, end.Add(-time.Hour), w.t)
+	in, err := newProfiler(w.o.Store, 0).hour(ctx, end.Add(-time.Hour), w.t)
 	if err != nil {
 		return nil, fmt.Errorf("hour before %s: %w", end.Format(time.RFC3339), err)
 	}

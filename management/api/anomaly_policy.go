@@ -110,6 +110,6 @@ func wireAnomalyPolicy(p *management.AnomalyPolicy) client.AnomalyPolicy {
 			Thresholds: p.Policy.Thresholds, Actions: mapped(p.Policy.Actions, rule), MostPerHour: p.Policy.MostPerHour,
 			Never: client.AnomalyProtected{Keys: never.Keys, Networks: never.Networks, Namespaces: never.Namespaces},
 		},
-		Rules: mapped(p.Rules, rule), AllNumbers: p.Thresholds, UpdatedAt: p.UpdatedAt, Version: p.Version,
+		Rules: mapped(p.Rules, rule), AllNumbers: p.Thresholds, UpdatedAt: p.UpdatedAt, Problem: p.Problem, Version: p.Version,
 	}
 }

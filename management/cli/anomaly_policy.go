@@ -37,6 +37,7 @@ policy does about everything.`,
 		if err != nil {
 			return err
 		}
+		c.tellProblem(p)
 		return showList(c, client.List[client.AnomalyRule]{Items: p.Rules}, "TYPE\tSEVERITY\tACTION\tHOW", func(r client.AnomalyRule) []string {
 			return []string{r.Type, r.Severity, r.Action, how(r)}
 		})
@@ -58,7 +59,9 @@ func anomalyPolicyShow(c *command) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "show", Short: "show the policy: thresholds, actions, caps and what is protected",
 		Long: `Shows what detectors compare with, what is done about what they find, how often
-an hour, and about what nothing is ever done. With --document only what was set
+an hour, and about what nothing is ever done. Of a policy that a later version has
+written and this one cannot follow it shows why: set --file or reset puts another in
+its place. With --document only what was set
 is shown, as YAML: a file for set --file and for anomalies replay.`,
 		Example: "  credence anomaly-policies show\n  credence anomaly-policies show --document > policy.yaml",
 	}
@@ -69,6 +72,10 @@ is shown, as YAML: a file for set --file and for anomalies replay.`,
 		if err != nil {
 			return err
 		}
+		if document && p.Problem != "" {
+			return unfollowed(p, "there is no document to show: set the policy again with --file, or reset it")
+		}
+		c.tellProblem(p)
 		if document {
 			return c.yaml(p.AnomalyPolicyBody)
 		}
@@ -76,8 +83,20 @@ is shown, as YAML: a file for set --file and for anomalies replay.`,
 	})
 }
 
+// tellProblem says beside the answer that it is not what is stored.
+func (c *command) tellProblem(p client.AnomalyPolicy) {
+	if p.Problem != "" {
+		fmt.Fprintln(c.Err, "the policy that is stored cannot be followed: nothing is done about findings, and detectors compare with the defaults")
+	}
+}
+
+// unfollowed refuses what needs the policy that is stored.
+func unfollowed(p client.AnomalyPolicy, remedy string) error {
+	return conflict("the policy that is stored cannot be followed by this version (%s); %s", p.Problem, remedy)
+}
+
 func (c *command) anomalyPolicyLines(p client.AnomalyPolicy) [][2]string {
-	lines := [][2]string{}
+	lines := [][2]string{{"problem", p.Problem}}
 	for _, name := range slices.Sorted(maps.Keys(p.AllNumbers)) {
 		lines = append(lines, [2]string{name, p.AllNumbers[name]})
 	}
@@ -131,9 +150,12 @@ Try a policy with anomalies replay before you set it.`,
 			return err
 		}
 		body := was.AnomalyPolicyBody
-		if in.file != "" {
+		switch {
+		case in.file != "":
 			body, err = c.readPolicyFile(in.file)
-		} else {
+		case was.Problem != "":
+			err = unfollowed(was, "what it says besides would be lost: set all of it with --file, or reset it")
+		default:
 			err = in.change(&body)
 		}
 		if err != nil {

@@ -33,6 +33,7 @@ type AnomalyPolicy struct {
 	Rules      []AnomalyRule     `json:"rules" doc:"What is done about each type and severity there is"`
 	AllNumbers map[string]string `json:"all_thresholds" doc:"What detectors compare with, by name"`
 	UpdatedAt  time.Time         `json:"updated_at"`
+	Problem    string            `json:"problem,omitempty" doc:"Why this version cannot follow the policy that is stored; absent if it can. Nothing is done about findings then, and detectors compare with the defaults, until it is set again or reset"`
 	Version    int64             `json:"version" doc:"Grows with every change; the ETag is made of it"`
 }
 
