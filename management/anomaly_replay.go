@@ -74,7 +74,10 @@ func (s *Service) AnomalyReplay(ctx context.Context, a Actor, in AnomalyReplay) 
 	}
 	bounded, cancel := context.WithTimeout(ctx, replayTime)
 	defer cancel()
-	found, notes, err := anomaly.Replay(bounded, s.store, out.Since, out.Until, &plan)
+	found, notes, err := anomaly.Replay(bounded, s.store, out.Since, out.Until, plan)
+	if err == nil {
+		err = s.besideWhatHappened(bounded, &out, found)
+	}
 	if err != nil && bounded.Err() != nil && ctx.Err() == nil {
 		p.add("since", fmt.Sprintf("is too long ago: that much usage takes longer than %s", replayTime), "replay less at a time")
 		return AnomalyReplayed{}, p.err(what)
@@ -82,14 +85,14 @@ func (s *Service) AnomalyReplay(ctx context.Context, a Actor, in AnomalyReplay) 
 	if err != nil {
 		return AnomalyReplayed{}, failed(what, err)
 	}
-	if out.Notes = notes; !s.sourceKnown && len(plan.Blacklists()) > 0 {
+	if out.Notes = append(notes, out.Notes...); !s.sourceKnown && len(plan.Blacklists()) > 0 {
 		out.Notes = append(out.Notes, "nothing would have been blacklisted: "+unsaidSource+"; "+unsaidSourceRemedy)
 	}
 	if kept := s.retention.Usage; kept > 0 && out.Since.Before(p.now.Add(-kept)) {
 		out.Notes = append(out.Notes, "minutes are kept for "+kept.String()+": what is seen in minutes was looked for from "+
 			p.now.Add(-kept).Format(time.RFC3339)+" on")
 	}
-	return out, s.besideWhatHappened(ctx, &out, found)
+	return out, nil
 }
 
 func orNow(t, now time.Time) time.Time {
@@ -99,16 +102,22 @@ func orNow(t, now time.Time) time.Time {
 	return t
 }
 
-func (s *Service) planToReplay(ctx context.Context, policy *AnomalyPolicyDocument) (anomaly.Plan, error) {
+func (s *Service) planToReplay(ctx context.Context, policy *AnomalyPolicyDocument) (*anomaly.Plan, error) {
 	if policy != nil {
-		return checkAnomalyPolicy(policy)
+		plan, err := checkAnomalyPolicy(policy)
+		return &plan, err
 	}
 	stored, err := s.store.AnomalyPolicy(ctx)
 	if err != nil {
-		return anomaly.Plan{}, failed(anomalyPolicyWhat, err)
+		return nil, failed(anomalyPolicyWhat, err)
 	}
-	plan, err := anomaly.PlanOf(stored)
-	return plan, failed(anomalyPolicyWhat, err)
+	plan, problem := s.plans.Of(stored)
+	if problem != nil {
+		p := &problems{}
+		p.add("policy", "is missing, and the one that holds cannot be followed: "+problem.Error(), "give one")
+		return nil, p.err("replay")
+	}
+	return plan, nil
 }
 
 // happenedPages bounds the findings that a replay is compared with: the newest.
@@ -139,6 +148,9 @@ func (s *Service) besideWhatHappened(ctx context.Context, out *AnomalyReplayed, 
 		if page.After = next; next == "" {
 			break
 		}
+	}
+	if page.After != "" {
+		out.Notes = append(out.Notes, fmt.Sprintf("of what happened only the newest %d findings were looked at", happenedPages*store.MaxPage))
 	}
 	out.Found = len(found)
 	for i := range found {

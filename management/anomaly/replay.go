@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -42,7 +41,7 @@ const (
 // the replay is: nobody resolves any. notes say what was not looked at.
 func Replay(ctx context.Context, from past, since, until time.Time, plan *Plan) (found []Replayed, notes []string, err error) {
 	r := &replay{
-		past: from, remembered: &memory{past: from}, plan: plan, emergency: map[string]store.Key{}, until: until.UTC(),
+		past: from, hours: newProfiler(from, mostRemembered), plan: plan, emergency: map[string]store.Key{}, until: until.UTC(),
 		at: map[[2]string]int{}, done: map[string][]acted{},
 	}
 	if err := r.readEmergency(ctx); err != nil {
@@ -57,16 +56,17 @@ func Replay(ctx context.Context, from past, since, until time.Time, plan *Plan) 
 type replay struct {
 	past
 
-	remembered *memory
-	plan       *Plan
-	emergency  map[string]store.Key
-	until      time.Time
-	waiting    []store.Anomaly   // seen, of later than what was looked at so far; in order
-	found      []Replayed        // by when it was first seen
-	at         map[[2]string]int // where in found a type and subject is
-	done       map[string][]acted
-	full       bool
-	notes      []string
+	hours     *profiler
+	plan      *Plan
+	emergency map[string]store.Key
+	until     time.Time
+	refused   refused
+	waiting   []store.Anomaly   // seen, of later than what was looked at so far; in order
+	found     []Replayed        // by when it was first seen
+	at        map[[2]string]int // where in found a type and subject is
+	done      map[string][]acted
+	full      bool
+	notes     []string
 }
 
 // acted is when something was done, and about whose key.
@@ -132,43 +132,59 @@ func (r *replay) readEmergency(ctx context.Context) error {
 // minutes judges each minute of the hour in which something was refused, with
 // the window before it, as the watch would have done.
 func (r *replay) minutes(ctx context.Context, hour, since, until time.Time) error {
-	window := r.plan.Thresholds.Window
-	failing, err := r.FailingAddresses(ctx, hour.Add(-window), hour.Add(time.Hour), mostRows)
-	if err != nil {
+	if err := r.readRefused(ctx, hour); err != nil {
 		return err
 	}
-	denied, err := r.DeniedMinutes(ctx, hour.Add(-window), hour.Add(time.Hour), mostRows)
-	if err != nil {
-		return err
-	}
-	if max(len(failing), len(denied)) == mostRows {
-		r.note("of the refusals around %s only %d rows were looked at", hour.Format("2006-01-02 15:04"), mostRows)
-	}
-	at := map[time.Time]bool{}
-	for i := range failing {
-		at[failing[i].Minute] = true
-	}
-	for i := range denied {
-		at[denied[i].Minute] = true
-	}
-	for _, minute := range slices.SortedFunc(maps.Keys(at), time.Time.Compare) {
-		if minute.Before(hour) || minute.Before(since) || !minute.Before(until) {
-			continue
-		}
+	for _, minute := range r.refused.minutes(later(hour, since), earlier(hour.Add(time.Hour), until)) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		within := func(m time.Time) bool { return !m.After(minute) && !m.Before(minute.Add(-window)) }
-		seen := JudgeMinutes(Minutes{
-			Failing: slices.DeleteFunc(slices.Clone(failing), func(f store.FailingAddress) bool { return !within(f.Minute) }),
-			Denied:  slices.DeleteFunc(slices.Clone(denied), func(u store.UsageMinute) bool { return !within(u.Minute) }),
-		}, r.plan.Thresholds)
+		seen := JudgeMinutes(r.refused.within(minute.Add(-r.plan.Thresholds.Window), minute), r.plan.Thresholds)
 		due, _ := slices.BinarySearchFunc(r.waiting, minute, func(a store.Anomaly, t time.Time) int { return a.LastAt.Compare(t) })
 		r.merge(r.waiting[:due])
-		r.waiting = slices.Delete(r.waiting, 0, due)
+		r.waiting = r.waiting[due:]
 		inOrder(seen)
 		r.merge(seen)
 	}
+	return nil
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// readRefused reads the refusals of the hour, beside those of the window before
+// it that were read with the last one.
+func (r *replay) readRefused(ctx context.Context, hour time.Time) error {
+	from, full := hour, false
+	if window := hour.Add(-r.plan.Thresholds.Window); r.refused.until.Equal(hour) {
+		full = r.refused.drop(window)
+	} else {
+		from, r.refused = window, refused{}
+	}
+	until := hour.Add(time.Hour)
+	failing, err := r.FailingAddresses(ctx, from, until, mostRows)
+	if err != nil {
+		return err
+	}
+	denied, err := r.DeniedMinutes(ctx, from, until, mostRows)
+	if err != nil {
+		return err
+	}
+	if full || max(len(failing), len(denied)) == mostRows {
+		r.note("of the refusals around %s only %d rows were looked at", hour.Format("2006-01-02 15:04"), mostRows)
+	}
+	r.refused.add(failing, denied, until)
 	return nil
 }
 
@@ -193,20 +209,20 @@ func (r *replay) networks(ctx context.Context, since, until time.Time) (seen []s
 		if err != nil {
 			return nil, err
 		}
-		k, err := r.remembered.Key(ctx, id)
-		if errors.Is(err, store.ErrNotFound) {
-			continue
-		}
-		if err != nil {
+		k := r.hours.key(id)
+		if err := r.hours.readKey(ctx, k); err != nil {
 			return nil, err
 		}
-		for _, n := range all {
-			if n.FirstAt.Before(since) {
+		if k.gone {
+			continue
+		}
+		for i, n := range all {
+			if n.FirstAt.Before(since) || i+1 < len(all) && all[i+1].FirstAt.Equal(n.FirstAt) { // those of one instant are judged with the last
 				continue
 			}
-			then := slices.DeleteFunc(slices.Clone(all), func(o store.KeyNetwork) bool { return o.FirstAt.After(n.FirstAt) })
+			then := all[:i+1]
 			seen = append(seen, JudgeNetworks(Networks{
-				KeyID: id, Namespace: k.Namespace, All: then, Since: n.FirstAt.Add(-time.Hour),
+				KeyID: id, Namespace: k.namespace, All: then, Since: n.FirstAt.Add(-time.Hour),
 			}, r.plan.Thresholds)...)
 		}
 	}
@@ -218,7 +234,7 @@ func (r *replay) hour(ctx context.Context, start, since, until time.Time) error 
 	if start.Before(since) || start.Add(time.Hour).After(until) {
 		return nil
 	}
-	in, err := readHour(ctx, r.remembered, start, r.plan.Thresholds)
+	in, err := r.hours.hour(ctx, start, r.plan.Thresholds)
 	if errors.Is(err, errTooMany) {
 		r.note("the hour from %s has more keys than are judged", start.Format("2006-01-02 15:04"))
 		return nil
