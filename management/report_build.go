@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -17,10 +18,10 @@ import (
 const (
 	reportTop     = 10
 	reportLines   = 25
-	reportReasons = 40
+	reportReasons = 100 // more than there are
 	reportActions = 40
-	reportActed   = 3  // of what was done about a finding
-	reportPages   = 20 // of a list that is looked through
+	reportActed   = 3   // of what was done about a finding
+	reportPages   = 400 // of a list that is looked through: 200,000 rows
 
 	reportExpiring = 30 * 24 * time.Hour // ahead
 	reportUnused   = 90 * 24 * time.Hour
@@ -49,7 +50,7 @@ func (s *Service) buildReport(ctx context.Context, head *store.Report) (*report.
 		MadeAt: head.CreatedAt, MadeBy: head.CreatedBy,
 	}
 	for _, part := range []func(context.Context) error{
-		b.usage, b.tops, b.keys, b.expiring, b.unused, b.breaches, b.rotations, b.quotas, b.anomalies, b.blacklist, b.audit,
+		b.usage, b.tops, b.limited, b.keys, b.expiring, b.unused, b.breaches, b.rotations, b.quotas, b.anomalies, b.blacklist, b.audit,
 	} {
 		if err := part(ctx); err != nil {
 			return nil, err
@@ -149,8 +150,6 @@ func (b *reporter) tops(ctx context.Context) error {
 		{&b.out.TopOwners, UsageRead{Group: "owner"}},
 		{&b.out.TopRoutes, UsageRead{Group: "route"}},
 		{&b.out.TopNamespaces, UsageRead{Group: "namespace"}},
-		{&b.out.Limited, UsageRead{Group: "key", Reason: "rate_limited"}},
-		{&b.out.Limited, UsageRead{Group: "key", Reason: "quota_exhausted"}},
 	} {
 		if top.read.Group == "namespace" && b.head.Namespace != "" {
 			continue
@@ -173,7 +172,6 @@ func (b *reporter) tops(ctx context.Context) error {
 			*top.into = append(*top.into, sum)
 		}
 	}
-	b.out.Limited = merged(b.out.Limited)
 	if b.head.Namespace != "" {
 		return nil
 	}
@@ -184,20 +182,42 @@ func (b *reporter) tops(ctx context.Context) error {
 	return err
 }
 
-// merged sums what is of the same key, the largest first.
-func merged(all []report.Sum) []report.Sum {
-	var out []report.Sum
-	for i := range all {
-		at := slices.IndexFunc(out, func(s report.Sum) bool { return s.ID == all[i].ID })
-		if at < 0 {
-			out = append(out, all[i])
-			continue
+// limited are the keys that met a limit or an empty quota, those that did so
+// most often first.
+func (b *reporter) limited(ctx context.Context) error {
+	all := map[string]*store.UsageSum{}
+	for _, reason := range []string{"rate_limited", "quota_exhausted"} {
+		got, err := b.sums(ctx, UsageRead{Group: "key", Reason: reason, Limit: MaxUsageRows}, false)
+		if err != nil {
+			return err
 		}
-		out[at].Requests += all[i].Requests
-		out[at].Denied += all[i].Denied
+		for i := range got.Items {
+			merge(all, &got.Items[i])
+		}
 	}
-	slices.SortStableFunc(out, func(a, b report.Sum) int { return cmp.Compare(b.Denied, a.Denied) })
-	return out[:min(len(out), reportTop)]
+	for _, id := range slices.SortedFunc(maps.Keys(all), func(x, y string) int {
+		return cmp.Or(cmp.Compare(all[y].Denied, all[x].Denied), strings.Compare(x, y))
+	})[:min(len(all), reportTop)] {
+		sum := reportSum(all[id])
+		if err := b.name(ctx, &sum); err != nil {
+			return err
+		}
+		b.out.Limited = append(b.out.Limited, sum)
+	}
+	return nil
+}
+
+// merge adds a sum to what there is of its group.
+func merge(all map[string]*store.UsageSum, s *store.UsageSum) {
+	of := all[s.Group]
+	if of == nil {
+		all[s.Group] = s
+		return
+	}
+	of.Checks += s.Checks
+	of.Denied += s.Denied
+	of.Latency += s.Latency
+	of.Addresses.Merge(&s.Addresses)
 }
 
 // name says what a key is called.
@@ -219,9 +239,11 @@ func (b *reporter) name(ctx context.Context, s *report.Sum) error {
 
 func (b *reporter) quotas(ctx context.Context) error {
 	found, err := b.UsageQuotas(ctx, b.actor, UsageQuotas{Namespace: b.head.Namespace, Limit: reportLines})
-	for _, q := range found.Items {
-		b.out.Quotas = append(b.out.Quotas, report.Quota{
-			Namespace: q.Namespace, KeyID: q.KeyID, Owner: q.Owner, Name: q.Name, Used: q.Used, Limit: q.Limit, RefillsAt: q.End,
+	q := &b.out.Quotas
+	q.Total, q.UsedUp, q.More = found.Total, found.UsedUp, found.More
+	for _, of := range found.Items {
+		q.Items = append(q.Items, report.Quota{
+			Namespace: of.Namespace, KeyID: of.KeyID, Owner: of.Owner, Name: of.Name, Used: of.Used, Limit: of.Limit, RefillsAt: of.End,
 		})
 	}
 	return err
@@ -230,49 +252,71 @@ func (b *reporter) quotas(ctx context.Context) error {
 // anomalies are those seen in the time of the report, and those that were not
 // resolved before it, the most severe first.
 func (b *reporter) anomalies(ctx context.Context) error {
-	var all []store.Anomaly
+	var first []store.Anomaly
 	page := store.Page{Limit: store.MaxPage}
+	b.out.Anomalies.More = true
 	for range reportPages {
 		found, next, err := b.store.Anomalies(ctx, store.AnomalyFilter{Namespaces: b.scopes}, page)
 		if err != nil {
 			return err
 		}
 		for i := range found {
-			a := &found[i]
-			seen := a.FirstAt.Before(b.head.Until) && !a.LastAt.Before(b.head.Since)
-			if seen || a.State != store.AnomalyResolved && a.FirstAt.Before(b.head.Until) {
-				all = append(all, *a)
+			if b.counts(&found[i]) {
+				first = append(first, found[i])
 			}
 		}
+		slices.SortStableFunc(first, func(x, y store.Anomaly) int { return cmp.Compare(urgency(&y), urgency(&x)) })
+		first = first[:min(len(first), reportLines)]
 		if page.After = next; next == "" {
+			b.out.Anomalies.More = false
 			break
 		}
 	}
-	rank := func(a *store.Anomaly) int {
-		n := slices.Index(store.Severities(), a.Severity)
-		if a.State == store.AnomalyResolved {
-			n -= len(store.Severities())
-		}
-		return n
+	for i := range first {
+		b.out.Anomalies.Items = append(b.out.Anomalies.Items, reportAnomaly(&first[i]))
 	}
-	slices.SortStableFunc(all, func(x, y store.Anomaly) int { return cmp.Compare(rank(&y), rank(&x)) })
-	b.out.Anomalies.Total = len(all)
-	for i := range all[:min(len(all), reportLines)] {
-		a := &all[i]
-		done := a.StateBy
+	return nil
+}
+
+// counts counts a finding, if the report is about it.
+func (b *reporter) counts(a *store.Anomaly) bool {
+	seen := a.FirstAt.Before(b.head.Until) && !a.LastAt.Before(b.head.Since)
+	open := a.State != store.AnomalyResolved && a.FirstAt.Before(b.head.Until)
+	if !seen && !open {
+		return false
+	}
+	of := &b.out.Anomalies
+	of.Total++
+	if open {
+		of.Open++
+		if a.Severity == store.SeverityHigh || a.Severity == store.SeverityCritical {
+			of.Urgent++
+		}
+	}
+	return true
+}
+
+// urgency orders findings: what is resolved is less urgent than what is not.
+func urgency(a *store.Anomaly) int {
+	n := slices.Index(store.Severities(), a.Severity)
+	if a.State == store.AnomalyResolved {
+		n -= len(store.Severities())
+	}
+	return n
+}
+
+func reportAnomaly(a *store.Anomaly) report.Anomaly {
+	said := byPolicy(a)
+	if done := a.StateBy; done != "" {
 		if a.Note != "" {
 			done += ": " + a.Note
 		}
-		said := byPolicy(a)
-		if done != "" {
-			said = append(said, done)
-		}
-		b.out.Anomalies.Items = append(b.out.Anomalies.Items, report.Anomaly{
-			ID: a.ID, Type: a.Type, Severity: string(a.Severity), State: string(a.State), Subject: a.Subject,
-			Message: a.Evidence.Message, LastAt: a.LastAt, Done: strings.Join(said, "; "),
-		})
+		said = append(said, done)
 	}
-	return nil
+	return report.Anomaly{
+		ID: a.ID, Type: a.Type, Severity: string(a.Severity), State: string(a.State), Subject: a.Subject,
+		Message: a.Evidence.Message, LastAt: a.LastAt, Done: strings.Join(said, "; "),
+	}
 }
 
 // byPolicy is what a policy had done about a finding, the newest of it.
@@ -296,6 +340,7 @@ func (b *reporter) filter() store.AuditFilter {
 
 func (b *reporter) audit(ctx context.Context) error {
 	counts, err := b.store.AuditCounts(ctx, b.filter(), 1000)
+	b.out.Audit.Kinds = len(counts)
 	for _, c := range counts {
 		b.out.Audit.Entries += c.Entries
 		switch {

@@ -149,42 +149,48 @@ func (s *Service) ReportScheduleDelete(ctx context.Context, a Actor, id string) 
 // Of several times that were missed, because no control plane ran, the last one
 // gets its report.
 func (s *Service) ReportMake(ctx context.Context, id string) (again time.Time, err error) {
+	again, _, err = s.makeReport(ctx, id)
+	return again, err
+}
+
+// makeReport also answers whether it was this call that made one.
+func (s *Service) makeReport(ctx context.Context, id string) (again time.Time, made bool, err error) {
 	what := "report of schedule " + quoted(id)
 	schedule, err := s.store.ReportSchedule(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
-		return time.Time{}, nil
+		return time.Time{}, false, nil
 	}
 	if err != nil {
-		return time.Time{}, failed(what, err)
+		return time.Time{}, false, failed(what, err)
 	}
 	now := s.now().UTC()
 	if schedule.NextAt.After(now) {
-		return schedule.NextAt, nil
+		return schedule.NextAt, false, nil
 	}
 	until := schedule.Every.Begin(now.Add(-reportSettled))
 	since := schedule.Every.Begin(until.Add(-time.Microsecond))
 	a := Actor{ID: "job:" + store.KindReportMake, Role: store.RoleAdmin}
-	made, err := s.newReport(ctx, &store.Report{
+	content, err := s.newReport(ctx, &store.Report{
 		Namespace: schedule.Namespace, Span: schedule.Every, Since: since, Until: until, ScheduleID: schedule.ID, CreatedBy: a.ID,
 	})
 	if err != nil {
-		return time.Time{}, failed(what, err)
+		return time.Time{}, false, failed(what, err)
 	}
 	_, _, err = transact(ctx, s, a, what, func(ctx context.Context, t *transaction) (struct{}, error) {
-		if err := t.keepReport(ctx, made); err != nil {
+		if err := t.keepReport(ctx, content); err != nil {
 			return struct{}{}, err
 		}
-		schedule.NextAt, schedule.LastReport = schedule.Every.Next(until).Add(reportSettled), made.ID
+		schedule.NextAt, schedule.LastReport = schedule.Every.Next(until).Add(reportSettled), content.ID
 		return struct{}{}, t.UpdateReportSchedule(ctx, schedule)
 	})
 	if errors.Is(err, store.ErrStale) || errors.Is(err, store.ErrNotFound) { // made by another, or deleted meanwhile
 		current, err := s.store.ReportSchedule(ctx, id)
 		if errors.Is(err, store.ErrNotFound) {
-			return time.Time{}, nil
+			return time.Time{}, false, nil
 		}
-		return current.NextAt, failed(what, err)
+		return current.NextAt, false, failed(what, err)
 	}
-	return schedule.NextAt, err
+	return schedule.NextAt, err == nil, err
 }
 
 // ReportMakeLate makes the reports whose jobs have not, and answers how many.
@@ -195,12 +201,14 @@ func (s *Service) ReportMakeLate(ctx context.Context) (made int, err error) {
 	}
 	var errs []error
 	for _, id := range late {
-		if _, err := s.ReportMake(ctx, id); err != nil {
+		_, is, err := s.makeReport(ctx, id)
+		if err != nil {
 			s.logger.WarnContext(ctx, "report was not made", slog.String("schedule_id", id), slog.Any("error", err))
 			errs = append(errs, err)
-			continue
 		}
-		made++
+		if is {
+			made++
+		}
 	}
 	return made, errors.Join(errs...)
 }

@@ -36,7 +36,12 @@ type QuotaState struct {
 func (q *QuotaState) Percent() float64 { return 100 * float64(q.Used) / float64(max(1, q.Limit)) }
 
 // QuotaStates is how full quotas are.
-type QuotaStates struct{ Items []QuotaState }
+type QuotaStates struct {
+	Items  []QuotaState // the fullest
+	Total  int          // how many there are
+	UsedUp int          // of them used up
+	More   bool         // there may be more than Total: not all were looked at
+}
 
 const (
 	defaultQuotaPercent = 80
@@ -59,7 +64,7 @@ func (s *Service) UsageQuotas(ctx context.Context, a Actor, in UsageQuotas) (Quo
 	}
 	least := max(0, cmp.Or(in.AtLeast, defaultQuotaPercent))
 	rows := cmp.Or(in.Limit, defaultQuotaRows)
-	var found []QuotaState
+	out := QuotaStates{More: true}
 	subject, name := "", ""
 	for looked := 0; looked < maxQuotaWindows; {
 		uses, err := s.store.QuotaUses(ctx, s.now(), subject, name, store.MaxPage)
@@ -72,19 +77,23 @@ func (s *Service) UsageQuotas(ctx context.Context, a Actor, in UsageQuotas) (Quo
 				return QuotaStates{}, failed("read quotas", err)
 			}
 			if is && state.Percent() >= float64(least) {
-				found = append(found, state)
+				out.Items = append(out.Items, state)
+				if out.Total++; state.Used >= state.Limit {
+					out.UsedUp++
+				}
 			}
 			subject, name = u.Subject, u.Name
 		}
-		slices.SortFunc(found, func(a, b QuotaState) int {
+		slices.SortFunc(out.Items, func(a, b QuotaState) int {
 			return cmp.Or(cmp.Compare(b.Percent(), a.Percent()), strings.Compare(a.Subject, b.Subject), strings.Compare(a.Name, b.Name))
 		})
-		found = found[:min(len(found), rows)]
+		out.Items = out.Items[:min(len(out.Items), rows)]
 		if looked += len(uses); len(uses) < store.MaxPage {
+			out.More = false
 			break
 		}
 	}
-	return QuotaStates{Items: found}, nil
+	return out, nil
 }
 
 // quotaState finds the quota of a window; false when it is none that the actor

@@ -62,18 +62,11 @@ func (r *Report) draw() chart {
 			X: place(chartLeft + float64(i)*wide + gap/2), Width: place(wide - gap), Whole: place(height),
 			AllowedY: place(y(allowed)), AllowedH: place(y(0) - y(allowed)),
 			DeniedY: place(y(p.Requests)), DeniedH: place(y(allowed) - y(p.Requests)),
-			Title: when(p.Start, r.Usage.Step) + ": " + many64(p.Requests) + ", " + number(p.Denied) + " refused",
+			Title: when(p.Start, r.Usage.Step) + ": " + many(p.Requests, "request", "requests") + ", " + number(p.Denied) + " refused",
 		})
 	}
 	c.Times = times(course, r.Usage.Step, wide)
 	return c
-}
-
-func many64(n int64) string {
-	if n == 1 {
-		return "1 request"
-	}
-	return number(n) + " requests"
 }
 
 // times are at most seven marks below the axis.

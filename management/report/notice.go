@@ -12,31 +12,16 @@ type notice struct {
 // notices are what the report comes down to, the worst first.
 func (r *Report) notices() []notice {
 	var bad, warn []notice
-	urgent := 0
-	open := 0
-	for i := range r.Anomalies.Items {
-		if a := &r.Anomalies.Items[i]; a.State != "resolved" {
-			open++
-			if a.Severity == "critical" || a.Severity == "high" {
-				urgent++
-			}
-		}
-	}
-	if urgent > 0 {
+	if urgent := r.Anomalies.Urgent; urgent > 0 {
 		bad = append(bad, notice{"bad", many(urgent, "finding", "findings") + " of high or critical severity not resolved", "anomalies"})
-	} else if open > 0 {
-		warn = append(warn, notice{"warn", many(open, "finding", "findings") + " not resolved", "anomalies"})
 	}
-	full := 0
-	for i := range r.Quotas {
-		if r.Quotas[i].Used >= r.Quotas[i].Limit {
-			full++
-		}
+	if calm := r.Anomalies.Open - r.Anomalies.Urgent; calm > 0 {
+		warn = append(warn, notice{"warn", many(calm, "finding", "findings") + " of lower severity not resolved", "anomalies"})
 	}
-	if full > 0 {
+	if full := r.Quotas.UsedUp; full > 0 {
 		bad = append(bad, notice{"bad", many(full, "quota is", "quotas are") + " used up", "quotas"})
 	}
-	if near := len(r.Quotas) - full; near > 0 {
+	if near := r.Quotas.Total - r.Quotas.UsedUp; near > 0 {
 		warn = append(warn, notice{"warn", many(near, "quota is", "quotas are") + " close to the end", "quotas"})
 	}
 	if r.Usage.Gaps > 0 {
@@ -94,10 +79,8 @@ func (r *Report) tiles() []tile {
 		keys.Note, keys.Tone = number(r.Keys.Suspended)+" suspended", "warn"
 	}
 	findings := tile{Name: "Findings", Value: number(r.Anomalies.Total)}
-	for i := range r.Anomalies.Items {
-		if a := &r.Anomalies.Items[i]; a.State != "resolved" && (a.Severity == "critical" || a.Severity == "high") {
-			findings.Tone, findings.Note = "bad", "urgent ones open"
-		}
+	if r.Anomalies.Urgent > 0 {
+		findings.Tone, findings.Note = "bad", number(r.Anomalies.Urgent)+" urgent ones open"
 	}
 	mean := tile{Name: "Mean Check", Value: took(t.Mean)}
 	if mean.Value == "" {

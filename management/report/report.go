@@ -44,9 +44,9 @@ type Report struct {
 	Unused        List[KeyLine]   `json:"unused"`
 	Breaches      List[KeyLine]   `json:"breaches"`
 	RotationsDue  List[KeyLine]   `json:"rotations_due"`
-	Quotas        []Quota         `json:"quotas"`
+	Quotas        Quotas          `json:"quotas"`
 	Limited       []Sum           `json:"limited"` // keys that met a limit or an empty quota
-	Anomalies     List[Anomaly]   `json:"anomalies"`
+	Anomalies     Anomalies       `json:"anomalies"`
 	Blacklist     BlacklistChange `json:"blacklist"`
 	Audit         Audit           `json:"audit"`
 	// Withheld says that what only the audit log tells was left out.
@@ -114,6 +114,21 @@ type List[T any] struct {
 	More  bool `json:"more,omitempty"` // there may be more than Total: not all were looked at
 }
 
+// Quotas are those that are close to their end.
+type Quotas struct {
+	List[Quota]
+
+	UsedUp int `json:"used_up"` // of all
+}
+
+// Anomalies are findings.
+type Anomalies struct {
+	List[Anomaly]
+
+	Open   int `json:"open"`   // of all: not resolved
+	Urgent int `json:"urgent"` // of those: of high or critical severity
+}
+
 // KeyLine is a key, and why it is mentioned.
 type KeyLine struct {
 	KeyID     string    `json:"key_id"`
@@ -171,7 +186,8 @@ type RuleLine struct {
 // Audit is what was done, by action.
 type Audit struct {
 	Entries int64   `json:"entries"`
-	Actions []Count `json:"actions"`
+	Kinds   int     `json:"kinds"`   // of actions
+	Actions []Count `json:"actions"` // those that were most frequent
 }
 
 // Count is how often.

@@ -43,18 +43,18 @@ func week() *report.Report {
 		TopNamespaces: []report.Sum{{ID: "payments", Requests: 9_800_000, Denied: 70_000, Addresses: 4000, Mean: 40 * time.Microsecond}, {ID: "default", Requests: 8_000_000, Denied: 20_000, Addresses: 5000, Mean: 43 * time.Microsecond}},
 		Addresses:     []report.Address{{Address: "203.0.113.9", Reason: "unknown_key", Refused: 288_120}, {Address: "2001:db8:1::", Refused: 1290}},
 		Keys:          report.Keys{Active: 1284, Expired: 31, Disabled: 4, Suspended: 2, Revoked: 260},
-		Quotas: []report.Quota{
+		Quotas: report.Quotas{UsedUp: 1, List: report.List[report.Quota]{Total: 2, Items: []report.Quota{
 			{Namespace: "payments", KeyID: "key_06f5x2m8w1c5j9r3n7t0q4v6bd", Name: "monthly", Used: 1_000_000, Limit: 1_000_000, RefillsAt: day0.AddDate(0, 0, 28)},
 			{Namespace: "payments", Owner: "team-payments", Name: "daily", Used: 8700, Limit: 10_000, RefillsAt: day0.AddDate(0, 0, 8)},
-		},
-		Anomalies: report.List[report.Anomaly]{Total: 3, Items: []report.Anomaly{
+		}}},
+		Anomalies: report.Anomalies{Open: 3, Urgent: 1, List: report.List[report.Anomaly]{Total: 3, Items: []report.Anomaly{
 			{ID: "ano_1", Type: "brute_force", Severity: "critical", State: "open", Subject: "address:203.0.113.9", Message: "288,120 unknown keys from one address in an hour; 20 are usual.", LastAt: day0.Add(30 * time.Hour)},
 			{ID: "ano_2", Type: "new_network", Severity: "medium", State: "acknowledged", Subject: "key:key_06f5x2m8w1c5j9r3n7t0q4v6bd", Message: "First use from 198.51.100.0/24.", LastAt: day0.Add(90 * time.Hour), Done: "token:tok_1: asked the team"},
-		}},
+		}}},
 		Blacklist: report.BlacklistChange{Rules: 412, Added: 3, Removed: 1, Changes: []report.RuleLine{
 			{At: day0.Add(31 * time.Hour), Action: "added", Network: "203.0.113.0/24", Reason: "key scan", By: "token:tok_1"},
 		}},
-		Audit: report.Audit{Entries: 96, Actions: []report.Count{{Name: "key.create", Times: 61}, {Name: "key.revoke", Times: 20}, {Name: "blacklist.add", Times: 3}}},
+		Audit: report.Audit{Entries: 96, Kinds: 3, Actions: []report.Count{{Name: "key.create", Times: 61}, {Name: "key.revoke", Times: 20}, {Name: "blacklist.add", Times: 3}}},
 	}
 	for i := range 168 {
 		n := int64(60_000 + 40_000*((i%24)/6) + 1000*(i%7))
@@ -98,8 +98,8 @@ func hostile(evil string) *report.Report {
 	for i := range r.Addresses {
 		r.Addresses[i].Address, r.Addresses[i].Reason = evil, evil
 	}
-	for i := range r.Quotas {
-		r.Quotas[i].Name, r.Quotas[i].Owner, r.Quotas[i].KeyID = evil, evil, evil
+	for i := range r.Quotas.Items {
+		r.Quotas.Items[i].Name, r.Quotas.Items[i].Owner, r.Quotas.Items[i].KeyID = evil, evil, evil
 	}
 	for i := range r.Anomalies.Items {
 		a := &r.Anomalies.Items[i]

@@ -1,6 +1,6 @@
 package report
 
-import "strconv"
+import "strings"
 
 // section is a part of the report as a table. All formats but JSON are made of
 // sections, so none says more than another.
@@ -122,7 +122,7 @@ func (r *Report) keySums(anchor, title, about string, all []Sum, refusals bool) 
 	for i := range all {
 		g := &all[i]
 		s.Rows = append(s.Rows, []cell{
-			{Text: theNames(g), ID: g.ID != ""},
+			{Text: keyOf(g), ID: g.ID != ""},
 			text(g.Name), text(g.Owner), text(number(g.Requests)), text(number(g.Denied)),
 			text(number(g.Addresses)), drawn(by(g), most),
 		})
@@ -219,13 +219,14 @@ func (r *Report) keyLines(anchor, title, about, empty, when string, of List[KeyL
 
 // rest says how many are not shown.
 func rest(shown, total int, more bool) string {
-	switch {
-	case more:
-		return "Not all keys were looked at: there may be more than " + number(total) + "."
-	case total > shown:
-		return number(total-shown) + " more are not shown."
+	text := ""
+	if total > shown {
+		text = "And " + number(total-shown) + " more."
 	}
-	return ""
+	if more {
+		text = strings.TrimSpace(text + " Not all were looked at: there may be more than " + number(total) + ".")
+	}
+	return text
 }
 
 func (r *Report) quotas() section {
@@ -233,8 +234,8 @@ func (r *Report) quotas() section {
 		ID: "quotas", Title: "Quotas close to their end", About: "Of which four fifths or more are used, the fullest first.", Empty: "No quota is close to its end.",
 		Columns: []column{{"Whose", false}, {"Quota", false}, {"Used", true}, {"Of", true}, {"Refills", false}, {"", false}},
 	}
-	for i := range r.Quotas {
-		q := &r.Quotas[i]
+	for i := range r.Quotas.Items {
+		q := &r.Quotas.Items[i]
 		whose := id(q.KeyID)
 		if q.KeyID == "" {
 			whose = text("owner " + q.Owner)
@@ -243,6 +244,7 @@ func (r *Report) quotas() section {
 			whose, text(q.Name), text(number(q.Used)), text(number(q.Limit)), text(instant(q.RefillsAt)), {Bar: q.Share()},
 		})
 	}
+	s.Note = rest(len(r.Quotas.Items), r.Quotas.Total, r.Quotas.More)
 	return s
 }
 
@@ -259,7 +261,7 @@ func (r *Report) anomalies() section {
 		}
 		s.Rows = append(s.Rows, []cell{tone(a.Severity), text(found), id(a.Subject), text(instant(a.LastAt)), text(a.State), text(a.Done)})
 	}
-	s.Note = rest(len(r.Anomalies.Items), r.Anomalies.Total, false)
+	s.Note = rest(len(r.Anomalies.Items), r.Anomalies.Total, r.Anomalies.More)
 	return s
 }
 
@@ -279,9 +281,7 @@ func (r *Report) blacklist() section {
 	for _, c := range b.Changes {
 		s.Rows = append(s.Rows, []cell{text(instant(c.At)), text(readable(c.Action)), id(c.Network), text(c.Reason), id(c.By)})
 	}
-	if more := b.Added + b.Removed - int64(len(b.Changes)); more > 0 && len(b.Changes) > 0 {
-		s.Note = number(more) + " more are not shown."
-	}
+	s.Note = rest(len(b.Changes), int(b.Added+b.Removed), false)
 	return s
 }
 
@@ -298,7 +298,8 @@ func (r *Report) audit() section {
 		most = max(most, c.Times)
 	}
 	for _, c := range r.Audit.Actions {
-		s.Rows = append(s.Rows, []cell{id(c.Name), text(strconv.FormatInt(c.Times, 10)), bar(c.Times, most)})
+		s.Rows = append(s.Rows, []cell{id(c.Name), text(number(c.Times)), bar(c.Times, most)})
 	}
+	s.Note = rest(len(r.Audit.Actions), r.Audit.Kinds, false)
 	return s
 }

@@ -120,6 +120,9 @@ func (r *Report) csv(to io.Writer) error {
 				rows = append(rows, []string{s.ID, strconv.Itoa(i + 1), s.Columns[c].Name, row[c].Text})
 			}
 		}
+		if s.Note != "" {
+			rows = append(rows, []string{s.ID, strconv.Itoa(len(s.Rows) + 1), "note", s.Note})
+		}
 	}
 	for _, row := range rows {
 		for i := range row {

@@ -122,15 +122,15 @@ func (r *Report) times() string {
 }
 
 // many writes a number of things.
-func many(n int, one, more string) string {
+func many[T int | int64](n T, one, more string) string {
 	if n == 1 {
 		return "1 " + one
 	}
 	return number(n) + " " + more
 }
 
-// theNames puts name and id of a key beside one another.
-func theNames(s *Sum) string {
+// keyOf is the id of the key that was counted; Checks without one have none.
+func keyOf(s *Sum) string {
 	if s.ID == "" {
 		return "(no key)"
 	}
