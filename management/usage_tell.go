@@ -24,7 +24,7 @@ const (
 
 	// Bounds of one call.
 	tellRows    = 50_000 // of refusals
-	tellKeys    = 2000   // that met a limit, those refused most
+	tellKeys    = 2000   // that are told of for the first time, those refused most
 	tellBatch   = 100    // events of one transaction
 	tellSums    = 500    // windows that are over
 	tellWindows = 20     // pages of quotas
@@ -144,7 +144,7 @@ func (s *Service) UsageTellLimits(ctx context.Context) (told int, err error) {
 			return 0, failed(what, err)
 		}
 	}
-	first, err := s.limitsMet(ctx, rows, wanted)
+	first, err := s.limitsMet(ctx, now, rows, wanted)
 	if err != nil {
 		return 0, failed(what, err)
 	}
@@ -155,31 +155,45 @@ func (s *Service) UsageTellLimits(ctx context.Context) (told int, err error) {
 	return s.tellNotable(ctx, append(first, over...))
 }
 
-// limitsMet are the keys that met a limit and that nobody was told of.
-func (s *Service) limitsMet(ctx context.Context, rows []store.UsageMinute, wanted listeners) ([]notable, error) {
-	type of struct {
-		key   string
-		start time.Time
+// keyWindow is a key in a stretch of time.
+type keyWindow struct {
+	key   string
+	start time.Time
+}
+
+// limitsMet are the keys that met a limit and that nobody was told of. Those
+// that others were told of do not count for how many there are at most: they
+// are there for as long as they go on.
+func (s *Service) limitsMet(ctx context.Context, now time.Time, rows []store.UsageMinute, wanted listeners) ([]notable, error) {
+	known, err := s.limitsTold(ctx, now, len(rows))
+	if err != nil {
+		return nil, err
 	}
-	sums := map[of]*store.UsageMinute{}
-	var order []of
+	sums := map[keyWindow]*store.UsageMinute{}
+	var order []keyWindow
 	for i := range rows {
 		r := &rows[i]
 		if r.Reason != "rate_limited" || r.KeyID == store.UsageOther || !wanted.want(r.Namespace) {
 			continue
 		}
-		in := of{r.KeyID, r.Minute.UTC().Truncate(limitWindow)}
+		in := keyWindow{r.KeyID, r.Minute.UTC().Truncate(limitWindow)}
+		if known[in] {
+			continue
+		}
 		if sums[in] == nil {
 			sums[in] = &store.UsageMinute{Namespace: r.Namespace, Owner: r.Owner}
 			order = append(order, in)
 		}
 		sums[in].Checks += r.Checks
 	}
-	slices.SortStableFunc(order, func(a, b of) int {
+	slices.SortStableFunc(order, func(a, b keyWindow) int {
 		return cmp.Or(cmp.Compare(sums[b].Checks, sums[a].Checks), strings.Compare(a.key, b.key), a.start.Compare(b.start))
 	})
 	var all []notable
-	for _, in := range order[:min(len(order), tellKeys)] {
+	for _, in := range order {
+		if len(all) == tellKeys {
+			break
+		}
 		n := store.Notice{Kind: store.NoticeLimitExceeded, Subject: in.key, Start: in.start, End: in.start.Add(limitWindow), Count: sums[in].Checks}
 		switch is, err := s.untold(ctx, &n); {
 		case err != nil:
@@ -191,6 +205,20 @@ func (s *Service) limitsMet(ctx context.Context, rows []store.UsageMinute, wante
 		}
 	}
 	return all, nil
+}
+
+// limitsTold are those of which others were told and that go on: most of those
+// that are seen again.
+func (s *Service) limitsTold(ctx context.Context, now time.Time, rows int) (map[keyWindow]bool, error) {
+	known := map[keyWindow]bool{}
+	if rows == 0 {
+		return known, nil
+	}
+	open, err := s.store.OpenNotices(ctx, store.NoticeLimitExceeded, now.Add(2*limitWindow), tellRows)
+	for _, n := range open {
+		known[keyWindow{n.Subject, n.Start.UTC()}] = true
+	}
+	return known, err
 }
 
 // limitsOver are the hours that are over, with their sums.

@@ -1,7 +1,10 @@
 package management_test
 
 import (
+	"context"
+	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -88,6 +91,43 @@ func TestALimitIsToldOfAtOnceAndThenInASum(t *testing.T) {
 	f.tellLimits()
 	if got := dataOf[event.LimitMet](f, hook); len(got) != 3 || got[2].Phase != "first" || got[2].Refused != 1 {
 		t.Errorf("told of the next hour: %+v", got[2:])
+	}
+}
+
+// TestEveryKeyThatMeetsALimitIsToldOfHoweverManyGoOn: those that others were told of
+// leave the place to the rest.
+func TestEveryKeyThatMeetsALimitIsToldOfHoweverManyGoOn(t *testing.T) {
+	f := newFixture(t)
+	f.hook("a", "limit.exceeded")
+	const keys = 2000 + 50 // more than one call tells of
+	k := f.key(management.KeyCreate{Namespace: "a"}).Key
+	_, err := f.store.InTx(t.Context(), func(ctx context.Context, tx *store.Tx) error {
+		tx.Audit(store.AuditRecord{Namespace: "a", Actor: "test", Action: "keys.import", Object: "namespace:a"})
+		for chunk := range 2 {
+			some := make([]store.Key, keys/2)
+			for i := range some {
+				some[i] = k
+				id := fmt.Sprintf("%026d", chunk*keys/2+i)
+				some[i].KeyID, some[i].Name, some[i].Hash = "key_"+id, "", sha256.Sum256([]byte(id))
+			}
+			if err := tx.InsertKeys(ctx, some); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	must(t, err)
+	b := store.UsageBatch{Replica: "rep_1", Sequence: 1, Started: start, At: start}
+	for i := range keys {
+		b.Keys = append(b.Keys, store.KeyUsage{
+			Minute: start.Truncate(time.Minute), Minutes: 1, KeyID: fmt.Sprintf("key_%026d", i), Reason: "rate_limited", Checks: int64(10 + i),
+		})
+	}
+	must(t, f.store.IngestUsage(t.Context(), b))
+	for call, want := range []int{2000, 50, 0} {
+		if n, err := f.UsageTellLimits(t.Context()); err != nil || n != want {
+			t.Errorf("call %d told of %d, %v; want %d", call, n, err, want)
+		}
 	}
 }
 
