@@ -116,7 +116,10 @@ func (t *tracing) close(ctx context.Context) error {
 // request which is checked, so it shows up among what its caller did; the ids
 // of keys are public, and nothing that a client wrote is in it.
 func (t *tracing) Check(ctx context.Context, parent []byte, d *pipeline.Decision, start time.Time, took time.Duration) {
-	if len(parent) == 0 && !t.roots || len(parent) > longestParent {
+	if len(parent) > longestParent { // as one that cannot be read: it names no trace
+		parent = nil
+	}
+	if len(parent) == 0 && !t.roots {
 		return
 	}
 	ctx = propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{"traceparent": string(parent)})
@@ -150,23 +153,37 @@ func (t *tracing) api(next http.Handler) http.Handler {
 			pattern = "other"
 		}
 		ctx, span := t.tracer.Start(ctx, pattern, trace.WithSpanKind(trace.SpanKindServer))
-		answer := &answerStatus{ResponseWriter: w, status: http.StatusOK}
+		answer := &answerStatus{ResponseWriter: w}
+		broken := true // by a panic, which goes on to who can do something about it
 		defer func() {
-			span.SetAttributes(attribute.Int("http.response.status_code", answer.status))
-			if answer.status >= http.StatusInternalServerError {
+			if answer.status != 0 {
+				span.SetAttributes(attribute.Int("http.response.status_code", answer.status))
+			}
+			if broken || answer.status >= http.StatusInternalServerError {
 				span.SetStatus(codes.Error, "")
 			}
 			span.End()
 		}()
 		next.ServeHTTP(answer, r.WithContext(ctx))
+		if broken = false; answer.status == 0 { // as net/http has it
+			answer.status = http.StatusOK
+		}
 	})
 }
 
-// answerStatus remembers the status of an answer.
+// answerStatus remembers the status of an answer; 0 until there is one.
 type answerStatus struct {
 	http.ResponseWriter
 
 	status int
+}
+
+// Write implements [http.ResponseWriter].
+func (a *answerStatus) Write(p []byte) (int, error) {
+	if a.status == 0 {
+		a.status = http.StatusOK
+	}
+	return a.ResponseWriter.Write(p)
 }
 
 // WriteHeader implements [http.ResponseWriter].

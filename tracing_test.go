@@ -141,6 +141,56 @@ func TestACheckIsASpanOfItsCallersTraceAndOnlyThen(t *testing.T) {
 	if all := traced(t, 1, func(tr *tracing) { tr.Check(t.Context(), nil, d, start, 0) }); len(all.spans) != 1 || len(all.spans[0].GetParentSpanId()) != 0 {
 		t.Errorf("with a ratio of 1: %v", all.spans)
 	}
+	// What is too long to be one is as no parent, not as a wish to be left out.
+	if all := traced(t, 1, func(tr *tracing) {
+		tr.Check(t.Context(), []byte(sampledParent+strings.Repeat("0", 600)), d, start, 0)
+	}); len(all.spans) != 1 || len(all.spans[0].GetParentSpanId()) != 0 {
+		t.Errorf("with a parent that is too long: %v", all.spans)
+	}
+}
+
+// TestAnAPIRequestThatPanicsIsAnErrorAndHasTheStatusThatWasSent, if any was.
+func TestAnAPIRequestThatPanicsIsAnErrorAndHasTheStatusThatWasSent(t *testing.T) {
+	for name, c := range map[string]struct {
+		handle http.HandlerFunc
+		status string
+		failed bool
+	}{
+		"a panic at once": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "", true},
+		"a panic after the status": {func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusAccepted)
+			panic(http.ErrAbortHandler)
+		}, "202", true},
+		"a panic in the answer": {func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write([]byte("half"))
+			panic(http.ErrAbortHandler)
+		}, "200", true},
+		"an answer without a word":  {func(http.ResponseWriter, *http.Request) {}, "200", false},
+		"an answer without its own": {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("all")) }, "200", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := traced(t, 0, func(tr *tracing) {
+				r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v1/keys", http.NoBody)
+				r.Header.Set("traceparent", sampledParent)
+				defer func() {
+					if said := recover(); (said != nil) != c.failed {
+						t.Errorf("the panic was %v for those around", said)
+					}
+				}()
+				tr.api(c.handle).ServeHTTP(httptest.NewRecorder(), r)
+			})
+			if len(got.spans) != 1 {
+				t.Fatalf("spans %v", got.spans)
+			}
+			s := got.spans[0]
+			if has := strings.Contains(attributesOf(s), "status_code"); has != (c.status != "") || !strings.Contains(attributesOf(s), c.status) {
+				t.Errorf("attributes %s, want status %q", attributesOf(s), c.status)
+			}
+			if failed := s.GetStatus().GetCode() == tracev1.Status_STATUS_CODE_ERROR; failed != c.failed {
+				t.Errorf("status %v", s.GetStatus())
+			}
+		})
+	}
 }
 
 // TestAnAPIRequestIsASpanNamedByItsOperation, whatever stands in its path, and
