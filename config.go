@@ -52,7 +52,7 @@ func loadConfig(flags *pflag.FlagSet, file string, environ []string) (config, []
 	if err != nil {
 		problems = append(problems, err)
 	}
-	c.ClientSourceSaid = saidSource(origins)
+	c.ClientSourceSaid = said(origins, "client-source")
 	if (c.AddressLimit != nil || c.FailureLimit != nil) && !c.ClientSourceSaid {
 		problems = append(problems, errUnsaidSource)
 	}
@@ -68,11 +68,11 @@ func loadConfig(flags *pflag.FlagSet, file string, environ []string) (config, []
 var errUnsaidSource = errors.New("client-source: not set: address-limit and failure-limit count by client address, " +
 	"so say where it comes from: peer (Envoy is at the edge), header:NAME or xff")
 
-// saidSource reports whether somebody has said where the client address comes
-// from.
-func saidSource(origins []origin) bool {
+// said reports whether somebody has said what the setting is, and be it the
+// default.
+func said(origins []origin, name string) bool {
 	return slices.ContainsFunc(origins, func(o origin) bool {
-		return o.setting.name == "client-source" && o.from != fromDefault
+		return o.setting.name == name && o.from != fromDefault
 	})
 }
 

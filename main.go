@@ -376,12 +376,15 @@ first; other tokens stay. For a deployment of several processes there is
 
 func migrateCommand(p process) *cobra.Command {
 	return configured(p, inMigrate, &cobra.Command{
-		Use:     "migrate",
-		Short:   "bring the database to this version's schema",
-		Long:    "Brings the database to this version's schema. `serve` does it by itself.",
-		Example: "  credence migrate --data-dir /var/lib/credence",
-	}, func(cmd *cobra.Command, c config, _ []origin) error {
-		return migrate(cmd.Context(), c, p.out, p.err)
+		Use:   "migrate",
+		Short: "bring the database to this version's schema",
+		Long: `Brings the database to this version's schema, and makes the schema in a new
+database. It is that of --store, or the file of a serve in --data-dir; serve does
+it by itself when it starts.`,
+		Example: `  credence migrate --store postgres://OWNER@HOST/credence
+  credence migrate --data-dir /var/lib/credence`,
+	}, func(cmd *cobra.Command, c config, origins []origin) error {
+		return migrate(cmd.Context(), c, said(origins, "data-dir"), p.out, p.err)
 	})
 }
 

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"sync/atomic"
 	"time"
@@ -114,10 +116,17 @@ func serveManagement(ctx context.Context, c config, logs io.Writer) error {
 	})
 }
 
-// migrate brings the database to this version and says what it did.
-func migrate(ctx context.Context, c config, out, logs io.Writer) error {
+// migrate brings the database to this version and says what it did. Without a
+// store it is that of a serve: the one that is there, or a new one in the folder
+// that somebody has named. A forgotten --store is to make nothing.
+func migrate(ctx context.Context, c config, folderSaid bool, out, logs io.Writer) error {
 	if c.Store == "" {
-		c.Store = "sqlite:" + filepath.Join(c.DataDir, "credence.db")
+		file := filepath.Join(c.DataDir, "credence.db")
+		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) && !folderSaid {
+			return usageError{fmt.Errorf("store: missing: name the database with --store postgres://USER@HOST/DATABASE (or CREDENCE_STORE), "+
+				"or the folder of a serve with --data-dir: %s does not exist", file)}
+		}
+		c.Store = "sqlite:" + file
 	}
 	from, to, err := migrateStore(ctx, c, newLogger(c, logs))
 	if err != nil {

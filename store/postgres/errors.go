@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -23,15 +25,16 @@ func translate(ctx context.Context, err error) error {
 	case err == nil, errors.Is(err, store.ErrCorrupt): // a column that did not scan
 		return err
 	case ctx.Err() != nil:
-		return fmt.Errorf("%w (%v)", ctx.Err(), err)
+		return fmt.Errorf("%w (%v)", ctx.Err(), oneLine(err))
 	case errors.Is(err, pgx.ErrNoRows):
 		return store.ErrNotFound
 	case errors.Is(err, pgx.ErrTxCommitRollback):
 		return fmt.Errorf("%w: an error inside the transaction was not returned: %w", store.ErrInvalid, err)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		// Not the caller's: it must not be taken for that.
-		return fmt.Errorf("%w: no answer in time (%v)", store.ErrUnavailable, err)
+		return fmt.Errorf("%w: no answer in time (%v)", store.ErrUnavailable, oneLine(err))
 	}
+	err = oneLine(err)
 	if _, ok := errors.AsType[pgx.ScanArgError](err); ok {
 		return fmt.Errorf("%w: %w", store.ErrCorrupt, err)
 	}
@@ -43,6 +46,47 @@ func translate(ctx context.Context, err error) error {
 		return fmt.Errorf("%w: %w; %s", sentinel(server.Code), err, remedy)
 	}
 	return fmt.Errorf("%w: %w", sentinel(server.Code), err)
+}
+
+// lined is an error of connecting whose text stands on one line.
+type lined struct {
+	error
+	text string
+}
+
+// Error is the text of that line.
+func (e lined) Error() string { return e.text }
+
+// Unwrap answers the driver's error.
+func (e lined) Unwrap() error { return e.error }
+
+// oneLine puts what the driver says of every try to connect on one line, each
+// thing once: it tries an address with TLS and then without, so the same
+// refusal comes twice, or a refused TLS stands before what matters.
+func oneLine(err error) error {
+	connect, ok := errors.AsType[*pgconn.ConnectError](err)
+	if !ok {
+		return err
+	}
+	said := strings.Split(connect.Error(), "\n\t")
+	if len(said) == 1 {
+		return err
+	}
+	var tries, beside []string // those that say more than that there is no TLS
+	for _, try := range said[1:] {
+		if slices.Contains(tries, try) {
+			continue
+		}
+		tries = append(tries, try)
+		if !strings.HasSuffix(try, "server refused TLS connection") {
+			beside = append(beside, try)
+		}
+	}
+	if len(beside) > 0 {
+		tries = beside
+	}
+	line := said[0] + " " + strings.Join(tries, "; ")
+	return lined{err, strings.Replace(err.Error(), connect.Error(), line, 1)}
 }
 
 // sentinel is the meaning of a SQLSTATE (PostgreSQL's manual, appendix A). The

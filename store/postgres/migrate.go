@@ -62,7 +62,8 @@ func Migrate(ctx context.Context, o Options) (from, to int64, err error) {
 func migrate(ctx context.Context, o *Options, config *pgx.ConnConfig) (from, to int64, err error) {
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
-		return 0, 0, translate(ctx, err)
+		err = translate(ctx, err)
+		return 0, 0, fmt.Errorf("%w%s", err, advice(err))
 	}
 	defer func() { // which also gives up the lock
 		err = errors.Join(err, translate(ctx, conn.Close(context.WithoutCancel(ctx))))

@@ -5,9 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgproto3"
+	"golang.org/x/sync/errgroup"
 
 	"credence/store"
 	"credence/store/credential"
@@ -252,12 +256,75 @@ func TestWhereNobodyListensIsUnavailable(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	_, err = postgres.Open(t.Context(), options(address))
-	refused(t, err, store.ErrUnavailable, "nobody@127.0.0.1")
+	_, opening := postgres.Open(t.Context(), options(address))
+	_, _, migrating := postgres.Migrate(t.Context(), options(address))
+	for _, err := range []error{opening, migrating} {
+		refused(t, err, store.ErrUnavailable, "nobody@127.0.0.1", "connection refused; see that the server runs")
+		noPassword(t, err)
+		onOneLine(t, err, "connection refused")
+	}
+}
+
+// TestWhatAServerWithoutTLSSaysIsNotHidden behind its having no TLS, which the
+// driver asks for first.
+func TestWhatAServerWithoutTLSSaysIsNotHidden(t *testing.T) {
+	address := withoutTLS(t, &pgproto3.ErrorResponse{Severity: "FATAL", Code: "3D000", Message: `database "nowhere" does not exist`})
+	_, err := postgres.Open(t.Context(), options("postgres://nobody:hunter2@"+address+"/nowhere"))
+	refused(t, err, store.ErrRefused, "CREATE DATABASE")
 	noPassword(t, err)
-	_, _, err = postgres.Migrate(t.Context(), options(address))
-	refused(t, err, store.ErrUnavailable, "nobody@127.0.0.1")
-	noPassword(t, err)
+	onOneLine(t, err, "does not exist")
+	if strings.Contains(err.Error(), "TLS") {
+		t.Errorf("%v speaks of TLS, which is not what is wrong", err)
+	}
+}
+
+// withoutTLS answers the address of a server that has no TLS and ends every
+// connection with the answer.
+func withoutTLS(t *testing.T, answer *pgproto3.ErrorResponse) string {
+	t.Helper()
+	var config net.ListenConfig
+	l, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all errgroup.Group
+	all.Go(func() error {
+		for {
+			conn, err := l.Accept()
+			if err != nil { // closed
+				return nil
+			}
+			all.Go(func() error { return turnAway(conn, answer) })
+		}
+	})
+	t.Cleanup(func() {
+		if err := errors.Join(l.Close(), all.Wait()); err != nil {
+			t.Error(err)
+		}
+	})
+	return l.Addr().String()
+}
+
+func turnAway(conn net.Conn, answer *pgproto3.ErrorResponse) error {
+	server := pgproto3.NewBackend(conn, conn)
+	message, err := server.ReceiveStartupMessage()
+	if err != nil {
+		return errors.Join(err, conn.Close())
+	}
+	if _, ok := message.(*pgproto3.SSLRequest); ok {
+		_, err = conn.Write([]byte("N"))
+		return errors.Join(err, conn.Close())
+	}
+	server.Send(answer)
+	return errors.Join(server.Flush(), conn.Close())
+}
+
+// onOneLine holds that an error is one line that says each thing once.
+func onOneLine(t *testing.T, err error, once string) {
+	t.Helper()
+	if strings.Contains(err.Error(), "\n") || strings.Count(err.Error(), once) != 1 {
+		t.Errorf("%q is to be one line that says %q once", err, once)
+	}
 }
 
 func TestAConnectionThatIsCutOffIsReplaced(t *testing.T) {
