@@ -30,6 +30,7 @@ import (
 	"credence/management/remote"
 	"credence/store"
 	"credence/store/credential"
+	"credence/store/postgres"
 	"credence/store/seal"
 	"credence/store/sqlite"
 	"credence/store/sqlite/sqlitetest"
@@ -52,11 +53,12 @@ type fixture struct {
 	*management.Service
 
 	t       *testing.T
-	db      *sqlite.DB
+	db      store.Backend
 	store   *store.Store
 	keyset  *seal.Keyset
 	secrets *credential.Secrets
-	path    string
+	path    string // of the file of SQLite
+	address string // of the database of PostgreSQL, of a superuser; "" with SQLite
 	log     *lockedBuffer
 
 	mu  sync.Mutex
@@ -101,37 +103,43 @@ func (i *image) open(t *testing.T) *fixture {
 		t: t, path: filepath.Join(t.TempDir(), "credence.db"), now: start, log: &lockedBuffer{}, keyset: i.keyset, secrets: i.secrets,
 	}
 	must(t, os.WriteFile(f.path, i.content, 0o600))
-	var err error
-	f.db, err = sqlite.Open(t.Context(), sqlite.Options{
-		Path: f.path, Now: f.clock, Random: rand.Reader, Logger: slog.New(slog.NewJSONHandler(f.log, nil)),
-	})
-	must(t, err)
-	t.Cleanup(func() { must(t, f.db.Close()) })
-	f.store = store.New(f.db, f.keyset, f.clock)
-	f.Service = f.over(f.store)
+	f.connectDatabase()
 	return f
 }
 
 // reopen is the fixture after the process has died: another one on the same
-// file and clock.
+// database and clock.
 func (f *fixture) reopen() *fixture {
 	f.t.Helper()
-	again := &fixture{t: f.t, path: f.path, now: f.clock(), log: f.log, keyset: f.keyset, secrets: f.secrets}
-	var err error
-	again.db, err = sqlite.Open(f.t.Context(), sqlite.Options{
-		Path: f.path, Now: again.clock, Random: rand.Reader, Logger: slog.New(slog.NewJSONHandler(f.log, nil)),
-	})
-	must(f.t, err)
-	f.t.Cleanup(func() { must(f.t, again.db.Close()) })
-	again.store = store.New(again.db, again.keyset, again.clock)
-	again.Service = again.over(again.store)
+	again := &fixture{t: f.t, path: f.path, address: f.address, now: f.clock(), log: f.log, keyset: f.keyset, secrets: f.secrets}
+	again.connectDatabase()
 	return again
 }
 
-// newFixture opens a database with the namespaces default, a and b.
+// connectDatabase opens the database of the fixture, and has the test close it.
+func (f *fixture) connectDatabase() {
+	f.t.Helper()
+	logger := slog.New(slog.NewJSONHandler(f.log, nil))
+	var err error
+	if f.address != "" {
+		f.db, err = postgres.Open(f.t.Context(), postgres.Options{URL: f.address, Now: f.clock, Random: rand.Reader, Logger: logger})
+	} else {
+		f.db, err = sqlite.Open(f.t.Context(), sqlite.Options{Path: f.path, Now: f.clock, Random: rand.Reader, Logger: logger})
+	}
+	must(f.t, err)
+	f.t.Cleanup(func() { must(f.t, f.db.Close()) })
+	f.store = store.New(f.db, f.keyset, f.clock)
+	f.Service = f.over(f.store)
+}
+
+// newFixture opens a database with the namespaces default, a and b: one of
+// PostgreSQL for the tests of TestOnPostgreSQL.
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	first.once.Do(func() { first.fill(t) })
+	if strings.HasPrefix(t.Name(), onPostgreSQL) {
+		return second.open(t)
+	}
 	return first.open(t)
 }
 
@@ -286,6 +294,9 @@ type details struct {
 // dump answers every row of every table as text, past all roles of store.
 func (f *fixture) dump() string {
 	f.t.Helper()
+	if f.address != "" {
+		return dumpPostgreSQL(f.t, f.address)
+	}
 	raw, err := sql.Open("sqlite", "file:"+f.path+"?mode=ro")
 	must(f.t, err)
 	defer func() { must(f.t, raw.Close()) }()

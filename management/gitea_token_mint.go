@@ -52,12 +52,13 @@ func (s *Service) mintGiteaToken(ctx context.Context, a Actor, f *forge, intent 
 // answer could reach a caller who has not: who asks has a deadline, which the
 // calls before this one count against, too.
 func lastingFor(ctx context.Context, most time.Duration) (context.Context, context.CancelFunc) {
-	lasting := context.WithoutCancel(ctx)
+	lasting, cancel := context.WithTimeout(context.WithoutCancel(ctx), most)
 	end, bounded := ctx.Deadline()
-	if !bounded || time.Until(end) > most {
-		return context.WithTimeout(lasting, most)
+	if !bounded {
+		return lasting, cancel
 	}
-	return context.WithDeadline(lasting, end)
+	lasting, stop := context.WithDeadline(lasting, end)
+	return lasting, func() { stop(); cancel() }
 }
 
 // awaited is the error for who does not wait any more for a secret that was
