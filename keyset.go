@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"credence/store/kms"
 	"credence/store/seal"
 )
 
@@ -30,11 +32,11 @@ func keysetVariable(keyset string, environ []string) (string, error) {
 }
 
 // openKeyset reads the keyset that --keyset names.
-func openKeyset(keyset, variable string) (*seal.Keyset, error) {
+func openKeyset(ctx context.Context, keyset, variable string) (*seal.Keyset, error) {
 	if strings.HasPrefix(keyset, fromVariable) {
-		return seal.ParseKeyset(keyset, []byte(variable))
+		return seal.ParseKeyset(ctx, keyset, []byte(variable), kms.Find)
 	}
-	return seal.LoadKeyset(keyset)
+	return seal.LoadKeyset(ctx, keyset, kms.Find)
 }
 
 // keysetRotation is one step of a rotation, or both.
@@ -64,7 +66,7 @@ public keys anew afterwards: credence audit public-key.`,
   credence secrets rotate-keyset --keyset keyset.json --promote
   credence secrets rotate-keyset --keyset /var/lib/credence/keyset.json --at-once`,
 		Args: noArguments,
-		RunE: func(*cobra.Command, []string) error { return r.run(p.out) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return r.run(cmd.Context(), p.out) },
 	}
 	cmd.Flags().StringVar(&r.path, "keyset", "", "keyset.json of the deployment")
 	cmd.Flags().BoolVar(&r.promote, "promote", false, "the second step: the new keys seal and sign from now on")
@@ -72,7 +74,7 @@ public keys anew afterwards: credence audit public-key.`,
 	return cmd
 }
 
-func (r keysetRotation) run(out io.Writer) error {
+func (r keysetRotation) run(ctx context.Context, out io.Writer) error {
 	switch {
 	case r.path == "":
 		return usageError{errors.New("--keyset is missing: name the keyset.json of the deployment")}
@@ -81,7 +83,7 @@ func (r keysetRotation) run(out io.Writer) error {
 	case r.promote && r.atOnce:
 		return usageError{errors.New("--promote and --at-once: give one of the two")}
 	}
-	keyset, err := seal.LoadKeyset(r.path)
+	keyset, err := seal.LoadKeyset(ctx, r.path, kms.Find)
 	if err != nil {
 		return err
 	}
@@ -97,7 +99,7 @@ func (r keysetRotation) run(out io.Writer) error {
 		}
 		said = "its new keys seal and sign once the control plane has it and was restarted; keep a copy in a safe place"
 	}
-	if err := replaceKeyset(r.path, keyset); err != nil {
+	if err := replaceKeyset(ctx, r.path, keyset); err != nil {
 		return err
 	}
 	fmt.Fprintf(out, "%s: %s\n", r.path, said)
@@ -106,13 +108,13 @@ func (r keysetRotation) run(out io.Writer) error {
 
 // replaceKeyset puts the keyset in place of the file, which is whole at every
 // moment, and keeps its mode.
-func replaceKeyset(path string, keyset *seal.Keyset) error {
+func replaceKeyset(ctx context.Context, path string, keyset *seal.Keyset) error {
 	info, err := os.Stat(path)
 	if err != nil {
 		return err
 	}
 	fresh := path + ".new"
-	if err := keyset.Save(fresh); err != nil {
+	if err := keyset.Save(ctx, fresh); err != nil {
 		return err
 	}
 	err = os.Chmod(fresh, info.Mode().Perm())

@@ -307,20 +307,27 @@ func secretsCommand(p process) *cobra.Command {
 		Short: "make secrets.json and keyset.json, once for a deployment",
 		Long: `Makes the two files of secrets that a deployment has, mode 0600, and never
 overwrites one. secrets.json goes to every process, keyset.json to the control
-plane only. "serve" makes both by itself.`,
-		Example: "  credence secrets init --out /etc/credence",
-		Args:    noArguments,
-		RunE: func(*cobra.Command, []string) error {
+plane only. "serve" makes both by itself.
+
+With --keyset-kms, keyset.json is encrypted by a key of AWS KMS or of the transit
+engine of Vault or OpenBao, which is asked at every start of a control plane and
+when the keyset is rotated. The credentials for it are those of the environment
+(AWS_..., VAULT_...). docs/secrets.md says which rights it needs.`,
+		Example: `  credence secrets init --out /etc/credence
+  credence secrets init --out /etc/credence --keyset-kms aws-kms://arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab
+  credence secrets init --out /etc/credence --keyset-kms hcvault://vault.example.com:8200/transit/keys/credence`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			if files.dir == "" {
 				return usageError{errors.New("--out is missing: name the folder for the two files")}
 			}
-			return files.run(p.out)
+			return files.run(cmd.Context(), p.out)
 		},
 	}
 	initialise.Flags().StringVar(&files.dir, "out", "", "folder for the two files")
 	initialise.Flags().StringVar(&files.keysetDir, "keyset-out", "", "another folder for keyset.json, which the data plane cannot see")
 	initialise.Flags().BoolVar(&files.ifMissing, "if-missing", false, "succeed when both files are there already (for jobs that run again)")
-	initialise.Flags().StringVar(&files.kms, "keyset-kms", "", "encrypt keyset.json by this key of a key management service, named by its URI in Tink's form")
+	initialise.Flags().StringVar(&files.kms, "keyset-kms", "", "encrypt keyset.json by this key: aws-kms://ARN or hcvault://HOST:PORT/MOUNT/keys/NAME")
 	parent.AddCommand(initialise, rotateKeysetCommand(p))
 	return parent
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"credence/test/fakegitea"
+	"credence/test/fakekms"
 	"credence/test/issuer"
 	"credence/test/n8nserver"
 )
@@ -37,7 +38,9 @@ func TestMain(m *testing.M) {
 // its standard output matches; `issuer` runs an identity provider and sets
 // ISSUER and ISSUER_CA, `jwt FILE SUBJECT GROUP...` gets a token from it,
 // `issuer-stop` takes it down; `gitea VERSION` runs what answers like Gitea, with a
-// user alice, and sets GITEA; `capture NAME PATTERN` sets NAME to what the
+// user alice, and sets GITEA; `vault NAME...` and `awskms ID...` run key management
+// services that have these keys and set what finds them, and VAULT_KEYS and
+// AWS_KEYS to the URI of a key but its name; `capture NAME PATTERN` sets NAME to what the
 // pattern finds in the standard output of the command before.
 func TestScripts(t *testing.T) {
 	providers := &scriptIssuers{tb: t, running: map[*testscript.TestScript]*issuer.Issuer{}}
@@ -64,6 +67,8 @@ func TestScripts(t *testing.T) {
 			"issuer-stop": providers.stop,
 			"jwt":         providers.token,
 			"gitea":       scriptGitea(t),
+			"vault":       scriptVault(t),
+			"awskms":      scriptAWSKMS(t),
 			"n8n":         scriptN8N(t),
 		},
 	})
@@ -78,6 +83,34 @@ func scriptGitea(t *testing.T) func(*testscript.TestScript, bool, []string) {
 		s := fakegitea.New(t, args[0])
 		s.AddUser(fakegitea.User{Login: "alice"})
 		ts.Setenv("GITEA", s.URL)
+	}
+}
+
+func scriptVault(t *testing.T) func(*testscript.TestScript, bool, []string) {
+	t.Helper()
+	return func(ts *testscript.TestScript, neg bool, args []string) {
+		if neg || len(args) == 0 {
+			ts.Fatalf("usage: vault NAME...")
+		}
+		s := fakekms.NewVault(t, args...)
+		ts.Setenv("VAULT_ADDR", s.URL)
+		ts.Setenv("VAULT_TOKEN", fakekms.VaultToken)
+		ts.Setenv("VAULT_KEYS", strings.TrimSuffix(s.URI(""), "/"))
+	}
+}
+
+func scriptAWSKMS(t *testing.T) func(*testscript.TestScript, bool, []string) {
+	t.Helper()
+	return func(ts *testscript.TestScript, neg bool, args []string) {
+		if neg || len(args) == 0 {
+			ts.Fatalf("usage: awskms ID...")
+		}
+		s := fakekms.NewAWS(t, args...)
+		for _, v := range s.Environ() {
+			name, value, _ := strings.Cut(v, "=")
+			ts.Setenv(name, value)
+		}
+		ts.Setenv("AWS_KEYS", strings.TrimSuffix(s.URI(""), "/"))
 	}
 }
 

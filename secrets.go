@@ -15,6 +15,7 @@ import (
 	"credence/management"
 	"credence/store"
 	"credence/store/credential"
+	"credence/store/kms"
 	"credence/store/seal"
 	"credence/store/secretfile"
 )
@@ -43,7 +44,7 @@ func openSecrets(ctx context.Context, dir string, database store.Backend) (*cred
 		first = first && !claimed
 	}
 	if first {
-		if err := createSecrets(secretsPath, keysetPath, ""); err != nil {
+		if err := createSecrets(ctx, secretsPath, keysetPath, ""); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -100,7 +101,7 @@ func checkKeySecrets(ctx context.Context, database store.KeySecretReader, secret
 
 // loadKeyset does the same for keyset.json.
 func loadKeyset(ctx context.Context, path, variable string, database store.Deployment) (*seal.Keyset, error) {
-	keyset, err := openKeyset(path, variable)
+	keyset, err := openKeyset(ctx, path, variable)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("%w: `credence secrets init --out DIR` makes the files of a new deployment", err)
 	}
@@ -121,7 +122,7 @@ type secretsInit struct {
 // run makes both files or none: a folder that has one of them belongs to a
 // deployment already, unless a third one says that an earlier run was cut off
 // between the two. Nobody has used what that one made.
-func (i secretsInit) run(out io.Writer) error {
+func (i secretsInit) run(ctx context.Context, out io.Writer) error {
 	if i.keysetDir == "" {
 		i.keysetDir = i.dir
 	}
@@ -145,7 +146,7 @@ func (i secretsInit) run(out io.Writer) error {
 			return err
 		}
 	}
-	err := createSecrets(secretsPath, keysetPath, i.kms)
+	err := createSecrets(ctx, secretsPath, keysetPath, i.kms)
 	if err = errors.Join(err, os.Remove(unfinished)); err != nil {
 		return err
 	}
@@ -156,7 +157,7 @@ func (i secretsInit) run(out io.Writer) error {
 }
 
 // createSecrets makes those of the two files that are missing, or none.
-func createSecrets(secretsPath, keysetPath, kms string) error {
+func createSecrets(ctx context.Context, secretsPath, keysetPath, master string) error {
 	made := missing(secretsPath)
 	if made {
 		if _, err := credential.CreateSecrets(secretsPath, rand.Reader); err != nil {
@@ -166,7 +167,7 @@ func createSecrets(secretsPath, keysetPath, kms string) error {
 	if !missing(keysetPath) {
 		return nil
 	}
-	_, err := seal.CreateKeysetUnder(keysetPath, kms)
+	_, err := seal.CreateKeyset(ctx, keysetPath, master, kms.Find)
 	if err != nil && made {
 		err = errors.Join(err, os.Remove(secretsPath))
 	}

@@ -35,8 +35,11 @@
 //
 // With "kms", the URI of a key of a key management service, "sealing" and
 // "signing" are encrypted by that key (Tink's form of encrypted keysets): the
-// file alone opens nothing. [Keyset.Grown] and [Keyset.Promoted] are the two
-// steps of rotating.
+// file alone opens nothing. Whoever loads it says how the key is found
+// ([Masters]); package credence/store/kms knows the services. What a service
+// says is told with the error, and a keyset is written only when the service
+// has opened again what it encrypted. [Keyset.Grown] and [Keyset.Promoted] are
+// the two steps of rotating.
 //
 // "deployment" is random, made once and never rotated; [Keyset.Fingerprint],
 // by which a database knows its keyset, is derived from it alone.

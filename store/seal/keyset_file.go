@@ -2,6 +2,7 @@ package seal
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
@@ -12,6 +13,7 @@ import (
 	"github.com/tink-crypto/tink-go/v2/insecurecleartextkeyset"
 	"github.com/tink-crypto/tink-go/v2/keyset"
 	"github.com/tink-crypto/tink-go/v2/signature/ed25519"
+	"github.com/tink-crypto/tink-go/v2/tink"
 
 	"credence/store/secretfile"
 )
@@ -32,24 +34,25 @@ type keysetFile struct {
 	Signing    json.RawMessage `json:"signing"`
 }
 
-// LoadKeyset reads keyset.json. Every error names the file, the field and the
-// remedy, and shows no key; a lost file is an [io/fs.ErrNotExist].
-func LoadKeyset(path string) (*Keyset, error) {
+// LoadKeyset reads keyset.json, and asks masters for the key of a service when
+// one encrypts it. Every error names the file, the field and the remedy, and
+// shows no key; a lost file is an [io/fs.ErrNotExist].
+func LoadKeyset(ctx context.Context, path string, masters Masters) (*Keyset, error) {
 	content, err := secretfile.Read(path)
 	if err != nil {
 		return nil, fmt.Errorf("load keyset: %w", err)
 	}
-	return ParseKeyset(path, content)
+	return ParseKeyset(ctx, path, content, masters)
 }
 
 // ParseKeyset is [LoadKeyset] of content that comes from elsewhere; errors call
 // it by the name.
-func ParseKeyset(path string, content []byte) (*Keyset, error) {
+func ParseKeyset(ctx context.Context, path string, content []byte, masters Masters) (*Keyset, error) {
 	var file keysetFile
 	if err := secretfile.Decode(path, content, &file); err != nil {
 		return nil, fmt.Errorf("load keyset: %w", err)
 	}
-	k, err := file.keyset()
+	k, err := file.keyset(ctx, masters)
 	if err != nil {
 		return nil, fmt.Errorf("load keyset: %s: %w", path, err)
 	}
@@ -58,26 +61,29 @@ func ParseKeyset(path string, content []byte) (*Keyset, error) {
 
 // CreateKeyset makes the keyset of a new deployment and writes it to a new file
 // of mode 0600, durably. A file that is there is never overwritten: the error
-// is then an [io/fs.ErrExist].
-func CreateKeyset(path string) (*Keyset, error) { return CreateKeysetUnder(path, "") }
-
-// CreateKeysetUnder is [CreateKeyset] with the keys encrypted by one of a key
-// management service ("aws-kms://..."); "" writes them in cleartext.
-func CreateKeysetUnder(path, kms string) (*Keyset, error) {
+// is then an [io/fs.ErrExist]. kms is the URI of a key of a service that is to
+// encrypt the file ("aws-kms://..."); "" writes it in cleartext.
+func CreateKeyset(ctx context.Context, path, kms string, masters Masters) (*Keyset, error) {
 	k, err := NewKeyset()
 	if err != nil {
 		return nil, err
 	}
-	k.kms = kms
-	if err := k.Save(path); err != nil {
+	if kms != "" {
+		k.kms = kms
+		if k.master, err = masters.of(ctx, kms); err != nil {
+			return nil, fmt.Errorf("create keyset: %w", err)
+		}
+	}
+	if err := k.Save(ctx, path); err != nil {
 		return nil, fmt.Errorf("create keyset: %w", err)
 	}
 	return k, nil
 }
 
-// Save writes the keyset to a new file, as [CreateKeyset] does.
-func (k *Keyset) Save(path string) error {
-	content, err := k.file()
+// Save writes the keyset to a new file, as [CreateKeyset] does, under the key
+// that it was loaded or made with.
+func (k *Keyset) Save(ctx context.Context, path string) error {
+	content, err := k.file(ctx)
 	if err != nil {
 		return err
 	}
@@ -89,14 +95,10 @@ func newDeployment() (deployment [32]byte) {
 	return deployment
 }
 
-func (k *Keyset) file() ([]byte, error) {
+func (k *Keyset) file(ctx context.Context) ([]byte, error) {
 	written := cleartext
 	if k.kms != "" {
-		master, err := masterOf(k.kms)
-		if err != nil {
-			return nil, err
-		}
-		written = func(handle *keyset.Handle) (json.RawMessage, error) { return encrypted(handle, master) }
+		written = func(handle *keyset.Handle) (json.RawMessage, error) { return encrypted(ctx, handle, k.master) }
 	}
 	sealing, err := written(k.sealing)
 	if err != nil {
@@ -123,7 +125,7 @@ func cleartext(handle *keyset.Handle) (json.RawMessage, error) {
 	return out.Bytes(), err
 }
 
-func (f *keysetFile) keyset() (*Keyset, error) {
+func (f *keysetFile) keyset(ctx context.Context, masters Masters) (*Keyset, error) {
 	if f.Version != keysetVersion {
 		return nil, fmt.Errorf("version: is %d and this program reads %d; use the program that wrote the file", f.Version, keysetVersion)
 	}
@@ -131,13 +133,12 @@ func (f *keysetFile) keyset() (*Keyset, error) {
 	if err != nil || len(raw) != 32 {
 		return nil, errors.New("deployment: is not the base64 of 32 bytes; " + restore)
 	}
-	read := readKeyset
+	read, master := readKeyset, tink.AEADWithContext(nil)
 	if f.KMS != "" {
-		master, err := masterOf(f.KMS)
-		if err != nil {
+		if master, err = masters.of(ctx, f.KMS); err != nil {
 			return nil, err
 		}
-		read = func(content json.RawMessage) (*keyset.Handle, error) { return readEncrypted(content, master) }
+		read = func(content json.RawMessage) (*keyset.Handle, error) { return readEncrypted(ctx, content, master) }
 	}
 	sealing, err := read(f.Sealing)
 	if err != nil {
@@ -151,7 +152,7 @@ func (f *keysetFile) keyset() (*Keyset, error) {
 	if err != nil {
 		return nil, err
 	}
-	k.kms = f.KMS
+	k.kms, k.master = f.KMS, master
 	return k, nil
 }
 

@@ -28,7 +28,7 @@ import (
 func createKeyset(t *testing.T) (*seal.Keyset, string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "keyset.json")
-	k, err := seal.CreateKeyset(path)
+	k, err := seal.CreateKeyset(t.Context(), path, "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +37,7 @@ func createKeyset(t *testing.T) (*seal.Keyset, string) {
 
 func loadKeyset(t *testing.T, path string) *seal.Keyset {
 	t.Helper()
-	k, err := seal.LoadKeyset(path)
+	k, err := seal.LoadKeyset(t.Context(), path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +139,7 @@ func TestLoadedKeysetIsTheCreatedOne(t *testing.T) {
 
 func TestKeysetIsNeverOverwritten(t *testing.T) {
 	first, path := createKeyset(t)
-	_, err := seal.CreateKeyset(path)
+	_, err := seal.CreateKeyset(t.Context(), path, "", nil)
 	wantError(t, err, fs.ErrExist, path, "never overwritten")
 	if loadKeyset(t, path).Fingerprint() != first.Fingerprint() {
 		t.Error("the file has changed")
@@ -210,7 +210,7 @@ func TestBadKeysetFilesAreNamedWithFieldAndRemedy(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, path := createKeyset(t)
 			change(t, path, c.edit)
-			_, err := seal.LoadKeyset(path)
+			_, err := seal.LoadKeyset(t.Context(), path, nil)
 			wantError(t, err, nil, "load keyset: "+path+": ", c.want[0], c.want[1])
 		})
 	}
@@ -226,23 +226,23 @@ func TestDamagedKeysetFilesAreRefused(t *testing.T) {
 		if err := os.WriteFile(path, whole[:n], 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, err := seal.LoadKeyset(path)
+		_, err := seal.LoadKeyset(t.Context(), path, nil)
 		wantError(t, err, io.ErrUnexpectedEOF, path, "restore it from a backup")
 	}
 	unknown := bytes.Replace(whole, []byte(`"version"`), []byte(`"colour": 1, "version"`), 1)
 	if err := os.WriteFile(path, unknown, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err = seal.LoadKeyset(path)
+	_, err = seal.LoadKeyset(t.Context(), path, nil)
 	wantError(t, err, nil, path, `unknown field "colour"`, "remove it")
 
 	if err := os.Chmod(path, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	_, err = seal.LoadKeyset(path)
+	_, err = seal.LoadKeyset(t.Context(), path, nil)
 	wantError(t, err, secretfile.ErrTooWide, path, "chmod 640")
 
-	_, err = seal.LoadKeyset(path + ".lost")
+	_, err = seal.LoadKeyset(t.Context(), path+".lost", nil)
 	wantError(t, err, fs.ErrNotExist, path+".lost", "restore it from a backup")
 }
 
@@ -270,7 +270,7 @@ func TestAMaimedKeyIsNotQuoted(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	_, err := seal.LoadKeyset(path)
+	_, err := seal.LoadKeyset(t.Context(), path, nil)
 	wantError(t, err, nil, path, "sealing: is not a Tink keyset")
 	if strings.Contains(err.Error(), "hunter2") {
 		t.Error("the error quotes key material")

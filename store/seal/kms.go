@@ -2,41 +2,83 @@ package seal
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
-	"github.com/tink-crypto/tink-go/v2/core/registry"
 	"github.com/tink-crypto/tink-go/v2/keyset"
 	"github.com/tink-crypto/tink-go/v2/tink"
 )
 
-// masterOf is the key of a key management service that encrypts the keysets of
-// a file. Tink's registry knows the clients that the program was built with.
-func masterOf(uri string) (tink.AEAD, error) {
-	client, err := registry.GetKMSClient(uri)
-	if err != nil {
-		return nil, fmt.Errorf("kms: this program has no client for %q", uri)
+// Masters finds the key of a key management service that a URI names. Package
+// credence/store/kms has the services that the program knows; nil knows none.
+type Masters func(ctx context.Context, uri string) (tink.AEADWithContext, error)
+
+func (m Masters) of(ctx context.Context, uri string) (tink.AEADWithContext, error) {
+	if m == nil {
+		return nil, fmt.Errorf("kms: %q: this program asks no key management service", uri)
 	}
-	master, err := client.GetAEAD(uri)
+	master, err := m(ctx, uri)
 	if err != nil {
-		return nil, fmt.Errorf("kms: %q: %w", uri, err)
+		return nil, fmt.Errorf("kms: %w", err)
 	}
 	return master, nil
 }
 
 // encrypted is a keyset in Tink's JSON form of encrypted ones.
-func encrypted(handle *keyset.Handle, master tink.AEAD) (json.RawMessage, error) {
+func encrypted(ctx context.Context, handle *keyset.Handle, master tink.AEADWithContext) (json.RawMessage, error) {
 	var out bytes.Buffer
-	err := handle.Write(keyset.NewJSONWriter(&out), master)
-	return out.Bytes(), err
+	asked := &asked{AEADWithContext: master}
+	if err := handle.WriteWithContext(ctx, keyset.NewJSONWriter(&out), asked, nil); err != nil {
+		return nil, asked.reason(err)
+	}
+	return out.Bytes(), nil
 }
 
-// readEncrypted reads what encrypted wrote. What the service says is told: it is
-// the one thing that can be mended, and holds no key.
-func readEncrypted(content json.RawMessage, master tink.AEAD) (*keyset.Handle, error) {
-	handle, err := keyset.Read(keyset.NewJSONReader(bytes.NewReader(content)), master)
+// readEncrypted reads what encrypted wrote.
+func readEncrypted(ctx context.Context, content json.RawMessage, master tink.AEADWithContext) (*keyset.Handle, error) {
+	asked := &asked{AEADWithContext: master}
+	handle, err := keyset.ReadWithContext(ctx, keyset.NewJSONReader(bytes.NewReader(content)), asked, nil)
 	if err != nil {
-		return nil, fmt.Errorf("cannot be decrypted by the key of kms: %w; give this process the right to use it, or %s", err, restore)
+		return nil, asked.reason(fmt.Errorf("is no encrypted Tink keyset, or not what the key of kms was given: %w; %s", err, restore))
 	}
 	return handle, nil
+}
+
+// asked keeps what the service said: Tink hands on its text alone.
+type asked struct {
+	tink.AEADWithContext
+	said error
+}
+
+// errNotBack keeps a keyset from being written that nothing would open again.
+var errNotBack = errors.New("what the key has encrypted does not decrypt to what it was: nothing was written")
+
+// EncryptWithContext implements [tink.AEADWithContext]. It sees that the text
+// opens again: a keyset that does not is lost.
+func (a *asked) EncryptWithContext(ctx context.Context, plain, associated []byte) (out []byte, err error) {
+	var back []byte
+	if out, a.said = a.AEADWithContext.EncryptWithContext(ctx, plain, associated); a.said == nil {
+		back, a.said = a.AEADWithContext.DecryptWithContext(ctx, out, associated)
+	}
+	if a.said == nil && !bytes.Equal(back, plain) {
+		a.said = errNotBack
+	}
+	return out, a.said
+}
+
+// DecryptWithContext implements [tink.AEADWithContext].
+func (a *asked) DecryptWithContext(ctx context.Context, text, associated []byte) (out []byte, err error) {
+	out, a.said = a.AEADWithContext.DecryptWithContext(ctx, text, associated)
+	return out, a.said
+}
+
+// reason is what the service said, or else the error that came after. It is
+// the one thing that can be mended, and holds no key.
+func (a *asked) reason(otherwise error) error {
+	if a.said != nil {
+		return fmt.Errorf("kms: %w", a.said)
+	}
+	return otherwise
 }

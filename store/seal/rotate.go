@@ -86,6 +86,6 @@ func (k *Keyset) with(sealing, signing *keyset.Handle) (*Keyset, error) {
 	if err != nil {
 		return nil, fmt.Errorf("rotate keyset: %w", err)
 	}
-	other.kms = k.kms
+	other.kms, other.master = k.kms, k.master
 	return other, nil
 }

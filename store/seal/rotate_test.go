@@ -2,14 +2,15 @@ package seal_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/tink-crypto/tink-go/v2/aead"
-	"github.com/tink-crypto/tink-go/v2/core/registry"
 	"github.com/tink-crypto/tink-go/v2/keyset"
 	"github.com/tink-crypto/tink-go/v2/tink"
 
@@ -69,40 +70,51 @@ func TestTheStepsOfARotationComeInOrder(t *testing.T) {
 type vault struct {
 	master  tink.AEAD
 	refuses error
+	garbage []byte // answered instead of what was decrypted
 }
 
-func (v *vault) Supported(uri string) bool { return strings.HasPrefix(uri, "test-kms://") }
-
-func (v *vault) GetAEAD(string) (tink.AEAD, error) { return v, nil }
-
-func (v *vault) Encrypt(plain, associated []byte) ([]byte, error) {
-	return v.master.Encrypt(plain, associated)
+func (v *vault) masters(_ context.Context, uri string) (tink.AEADWithContext, error) {
+	if uri != "test-kms://audit" {
+		return nil, fmt.Errorf("%q is of no service", uri)
+	}
+	return v, nil
 }
 
-func (v *vault) Decrypt(sealed, associated []byte) ([]byte, error) {
+func (v *vault) EncryptWithContext(_ context.Context, plain, associated []byte) ([]byte, error) {
 	if v.refuses != nil {
 		return nil, v.refuses
 	}
-	return v.master.Decrypt(sealed, associated)
+	return v.master.Encrypt(plain, associated)
 }
 
-func TestAKeysetUnderAKeyOfAServiceOpensWithTheServiceOnly(t *testing.T) {
+func (v *vault) DecryptWithContext(_ context.Context, text, associated []byte) ([]byte, error) {
+	if v.refuses != nil || v.garbage != nil {
+		return v.garbage, v.refuses
+	}
+	return v.master.Decrypt(text, associated)
+}
+
+func newVault(t *testing.T) *vault {
+	t.Helper()
 	handle, err := keyset.NewHandle(aead.AES256GCMKeyTemplate())
 	must(t, err)
 	master, err := aead.New(handle)
 	must(t, err)
-	service := &vault{master: master}
-	registry.RegisterKMSClient(service)
-	t.Cleanup(registry.ClearKMSClients)
+	return &vault{master: master}
+}
+
+func TestAKeysetUnderAKeyOfAServiceOpensWithTheServiceOnly(t *testing.T) {
+	service := newVault(t)
 	path := filepath.Join(t.TempDir(), "keyset.json")
-	k, err := seal.CreateKeysetUnder(path, "test-kms://audit")
+	k, err := seal.CreateKeyset(t.Context(), path, "test-kms://audit", service.masters)
 	must(t, err)
 	content, err := os.ReadFile(path)
 	must(t, err)
 	if !bytes.Contains(content, []byte("encryptedKeyset")) || bytes.Contains(content, []byte(`"value"`)) {
 		t.Errorf("the file is not encrypted: %s", content)
 	}
-	loaded := loadKeyset(t, path)
+	loaded, err := seal.LoadKeyset(t.Context(), path, service.masters)
+	must(t, err)
 	data := sealed(t, k, []byte("details"), []byte("here"))
 	if plain, err := loaded.Open(data, []byte("here")); err != nil || string(plain) != "details" || loaded.Fingerprint() != k.Fingerprint() {
 		t.Errorf("opened %q, %v", plain, err)
@@ -110,30 +122,55 @@ func TestAKeysetUnderAKeyOfAServiceOpensWithTheServiceOnly(t *testing.T) {
 	// Rotated, it is still under that key.
 	grown, err := loaded.Grown()
 	must(t, err)
-	must(t, grown.Save(path+".new"))
+	must(t, grown.Save(t.Context(), path+".new"))
 	content, err = os.ReadFile(path + ".new")
 	must(t, err)
 	if !bytes.Contains(content, []byte("encryptedKeyset")) || bytes.Contains(content, []byte(`"value"`)) {
 		t.Error("the rotated file is not encrypted")
 	}
+	_, err = seal.LoadKeyset(t.Context(), path, nil)
+	wantError(t, err, nil, path, "asks no key management service", "test-kms://audit")
+}
+
+func TestWhatAServiceSaysIsTold(t *testing.T) {
+	service := newVault(t)
+	path := filepath.Join(t.TempDir(), "keyset.json")
+	_, err := seal.CreateKeyset(t.Context(), path, "test-kms://another", service.masters)
+	wantError(t, err, nil, "create keyset: kms: ", "is of no service")
+	_, err = seal.CreateKeyset(t.Context(), path, "test-kms://audit", service.masters)
+	must(t, err)
 	service.refuses = errors.New("access denied for role x")
-	_, err = seal.LoadKeyset(path)
-	wantError(t, err, nil, path, "access denied for role x", "right to use it")
-	registry.ClearKMSClients()
-	_, err = seal.LoadKeyset(path)
-	wantError(t, err, nil, path, "no client", "test-kms://audit")
+	_, err = seal.LoadKeyset(t.Context(), path, service.masters)
+	wantError(t, err, service.refuses, path, "sealing: kms: access denied for role x")
+	_, err = seal.CreateKeyset(t.Context(), path+".2", "test-kms://audit", service.masters)
+	wantError(t, err, service.refuses, "sealing: kms: access denied for role x")
+	if _, err := os.Stat(path + ".2"); err == nil {
+		t.Error("a file that nothing is in")
+	}
+	service.refuses = nil
+	service.garbage = []byte("hunter2hunter2")
+	_, err = seal.LoadKeyset(t.Context(), path, service.masters)
+	wantError(t, err, nil, path, "sealing: is no encrypted Tink keyset", "restore the file")
+	if strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("what was decrypted is shown: %v", err)
+	}
+	_, err = seal.CreateKeyset(t.Context(), path+".2", "test-kms://audit", service.masters)
+	wantError(t, err, nil, "does not decrypt to what it was")
+	if _, err := os.Stat(path + ".2"); err == nil {
+		t.Error("a keyset was written that is lost")
+	}
 }
 
 func TestAKeysetIsReadFromContentAsFromAFile(t *testing.T) {
 	k, path := createKeyset(t)
 	content, err := os.ReadFile(path)
 	must(t, err)
-	parsed, err := seal.ParseKeyset("env:KEYSET", content)
+	parsed, err := seal.ParseKeyset(t.Context(), "env:KEYSET", content, nil)
 	must(t, err)
 	if parsed.Fingerprint() != k.Fingerprint() {
 		t.Error("another keyset")
 	}
-	_, err = seal.ParseKeyset("env:KEYSET", content[:20])
+	_, err = seal.ParseKeyset(t.Context(), "env:KEYSET", content[:20], nil)
 	wantError(t, err, nil, "env:KEYSET")
 }
 

@@ -42,7 +42,8 @@ type Keyset struct {
 	deployment [32]byte
 	sealing    *keyset.Handle
 	signing    *keyset.Handle
-	kms        string // URI of the key that encrypts the file; "" for none
+	kms        string               // URI of the key that encrypts the file; "" for none
+	master     tink.AEADWithContext // that key
 
 	aead     tink.AEAD
 	signer   tink.Signer

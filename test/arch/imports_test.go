@@ -86,6 +86,8 @@ var mayImport = map[string][]string{
 	// How many addresses there were, for whoever counts, stores or reads usage.
 	"store/sketch": {},
 	"store/seal":   {"store/secretfile"},
+	// The services that encrypt its file; it knows nothing of the file.
+	"store/kms": {},
 	// Budgets in memory, for tests of those that draw from them.
 	"store/limit/limittest": {"store/limit"},
 	"store/secretfile":      {},
@@ -112,6 +114,8 @@ var mayImport = map[string][]string{
 	"test/redisserver": {},
 	// What answers like Gitea, and the real one that a test is to use.
 	"test/fakegitea": {"management/outgoing"},
+	// Key management services that really encrypt.
+	"test/fakekms": {},
 	// An n8n: one that answers as it did, and the program itself.
 	"test/n8nserver": {},
 	"test/fleet":     {"*"},
@@ -153,7 +157,7 @@ var mayImport = map[string][]string{
 var livesIn = map[string][]string{
 	// The standard library's doors to the world.
 	"database/sql": {"store/sqlite"},
-	"net/http":     {".", "extauthz", "extauthz/doctor", "extauthz/drill", "extauthz/forward", "management/anchor", "management/api", "management/client", "management/gitea", "management/n8n", "management/oidc", "management/outgoing", "management/remote", "management/signature", "management/webhook"},
+	"net/http":     {".", "extauthz", "extauthz/doctor", "extauthz/drill", "extauthz/forward", "management/anchor", "management/api", "management/client", "management/gitea", "management/n8n", "management/oidc", "management/outgoing", "management/remote", "management/signature", "management/webhook", "store/kms"},
 	"os/exec":      {},
 
 	// Envoy's types and the transport stop in the data plane's root package;
@@ -170,12 +174,18 @@ var livesIn = map[string][]string{
 	"github.com/riverqueue/river": {"store/postgres", "store/sqlite"},
 
 	// One wrapper each.
-	"github.com/tink-crypto/tink-go/v2": {"store/seal"},
+	"github.com/tink-crypto/tink-go/v2": {"store/kms", "store/seal"},
 	"github.com/gaissmai/bart":          {"extauthz/blacklist", "management"},
 	"github.com/puzpuzpuz/xsync/v4":     {"extauthz/cache", "extauthz/limiter", "extauthz/usage"},
 	"github.com/danielgtaylor/huma/v2":  {"management/api"},
 	"github.com/mattn/go-isatty":        {"management/cli"},
 	"golang.org/x/term":                 {"management/cli"},
+
+	// Key management services.
+	"github.com/aws/aws-sdk-go-v2":             {"store/kms"},
+	"github.com/aws/smithy-go":                 {"store/kms"},
+	"github.com/hashicorp/vault/api":           {"store/kms"},
+	"github.com/tink-crypto/tink-go-awskms/v3": {"store/kms"},
 
 	// Tokens of identity providers: their protocol, and signatures.
 	"github.com/coreos/go-oidc/v3":  {"management/oidc"},

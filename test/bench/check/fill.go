@@ -40,7 +40,7 @@ func fill(ctx context.Context, folder string, n int) ([]credential.Text, error) 
 	if err != nil {
 		return nil, fmt.Errorf("fill: %w", err)
 	}
-	keyset, err := seal.CreateKeyset(filepath.Join(folder, "keyset.json"))
+	keyset, err := seal.CreateKeyset(ctx, filepath.Join(folder, "keyset.json"), "", nil)
 	if err != nil {
 		return nil, fmt.Errorf("fill: %w", err)
 	}
@@ -75,7 +75,7 @@ func fillStage(ctx context.Context, s *stage.Stage, n int) ([]credential.Text, e
 	if err != nil {
 		return nil, fmt.Errorf("fill: %w", err)
 	}
-	keyset, err := seal.LoadKeyset(s.Keyset())
+	keyset, err := seal.LoadKeyset(ctx, s.Keyset(), nil)
 	if err != nil {
 		return nil, fmt.Errorf("fill: %w", err)
 	}
