@@ -7,8 +7,9 @@
 // SQLite admits one writer at a time. Instead of meeting that limit as errors
 // of the kind "database is locked", the package has one connection for
 // writing, whose transactions are BEGIN IMMEDIATE, and a pool of read-only
-// connections. Writers queue in Go, where waiting honours the context; readers
-// see the last commit (WAL) and never wait for a writer.
+// connections. Writers queue in Go, all of them in one [store.Queue], where the
+// deployment's own go first, tenants take turns and waiting honours the context;
+// readers see the last commit (WAL) and never wait for a writer.
 //
 // One process opens a file at a time: [Open] and [Migrate] take an advisory
 // lock on PATH.lock and answer [store.ErrLocked] when another process has it.

@@ -22,7 +22,8 @@ func translate(err error) error {
 	switch {
 	case err == nil, errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
-	case errors.Is(err, store.ErrCorrupt): // a column that did not scan
+	case errors.Is(err, store.ErrUnavailable), // translated before
+		errors.Is(err, store.ErrCorrupt): // or a column that did not scan
 		return err
 	}
 	if errors.Is(err, sql.ErrNoRows) {

@@ -146,7 +146,7 @@ func (db *DB) RunJobs(ctx context.Context, handlers map[string]store.JobHandler)
 	// There is one process, and polling finds what a notification would tell.
 	config.PollOnly, config.FetchPollInterval = true, jobPoll
 	config.JobTimeout, config.SoftStopTimeout = jobTimeout, jobStop
-	client, err := river.NewClient(riversqlite.New(db.write), config)
+	client, err := river.NewClient(riversqlite.New(db.write.pool), config)
 	if err != nil {
 		return fmt.Errorf("run jobs: %w", err)
 	}

@@ -66,7 +66,7 @@ type DB struct {
 	logger *slog.Logger
 	lock   *os.File
 	read   *sql.DB
-	write  *sql.DB // one connection
+	write  *turns
 	find   findStatements
 	jobs   *river.Client[*sql.Tx] // inserts only
 
@@ -104,20 +104,22 @@ func open(ctx context.Context, o *Options) (_ *DB, err error) {
 	if db.lock, err = lockFile(o.Path); err != nil {
 		return nil, err
 	}
-	if db.write, err = openWriter(ctx, o.Path); err != nil {
+	pool, err := openWriter(ctx, o.Path)
+	if err != nil {
 		return nil, err
 	}
-	if err = checkSchema(ctx, db.write); err != nil {
+	db.write = newTurns(pool)
+	if err = checkSchema(ctx, pool); err != nil {
 		return nil, err
 	}
-	if err = quickCheck(ctx, db.write, o.Path); err != nil {
+	if err = quickCheck(ctx, pool, o.Path); err != nil {
 		return nil, err
 	}
 	if db.read, err = openReaders(ctx, o.Path); err != nil {
 		return nil, err
 	}
 	db.reader = reader{q: db.read}
-	if db.jobs, err = newJobInserter(db.write, o.Now, o.Logger); err != nil {
+	if db.jobs, err = newJobInserter(pool, o.Now, o.Logger); err != nil {
 		return nil, err
 	}
 	return db, db.signOffReplicas(ctx)
@@ -129,10 +131,11 @@ func (db *DB) Close() error { return db.close() }
 func (db *DB) release() error {
 	var errs []error
 	errs = append(errs, db.find.close())
-	for _, pool := range []*sql.DB{db.read, db.write} {
-		if pool != nil {
-			errs = append(errs, translate(pool.Close()))
-		}
+	if db.read != nil {
+		errs = append(errs, translate(db.read.Close()))
+	}
+	if db.write != nil {
+		errs = append(errs, translate(db.write.pool.Close()))
 	}
 	if db.lock != nil {
 		errs = append(errs, db.lock.Close()) // releases the lock
@@ -282,6 +285,6 @@ func (db *DB) SecretsClaimed(ctx context.Context, file store.SecretsFile) (bool,
 }
 
 func (db *DB) fingerprint(ctx context.Context, file store.SecretsFile) (stored string, err error) {
-	err = db.write.QueryRowContext(ctx, "SELECT fingerprint FROM deployment WHERE secrets_file = ?", file).Scan(&stored)
+	err = db.read.QueryRowContext(ctx, "SELECT fingerprint FROM deployment WHERE secrets_file = ?", file).Scan(&stored)
 	return stored, translate(err)
 }

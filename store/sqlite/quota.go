@@ -12,16 +12,22 @@ import (
 
 // ReserveQuota implements [store.QuotaCounters].
 func (db *DB) ReserveQuota(ctx context.Context, q store.QuotaWindow, want, limit int64) (granted, used int64, err error) {
-	tx, err := db.write.BeginTx(ctx, nil)
+	err = db.write.in(ctx, func(tx *sql.Tx) error {
+		granted, used, err = reserve(ctx, tx, q, want, limit)
+		return err
+	})
 	if err != nil {
 		return 0, 0, fmt.Errorf("reserve quota: %w", translate(err))
 	}
-	defer tx.Rollback()
+	return granted, used, nil
+}
+
+func reserve(ctx context.Context, tx *sql.Tx, q store.QuotaWindow, want, limit int64) (granted, used int64, err error) {
 	err = tx.QueryRowContext(ctx,
 		"SELECT used FROM quota_counters WHERE subject = ? AND name = ? AND start_at = ?",
 		q.Subject, q.Name, micros(q.Start)).Scan(&used)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return 0, 0, fmt.Errorf("reserve quota: %w", translate(err))
+		return 0, 0, err
 	}
 	granted = max(0, min(want, limit-used))
 	if granted == 0 {
@@ -32,13 +38,7 @@ func (db *DB) ReserveQuota(ctx context.Context, q store.QuotaWindow, want, limit
 		`INSERT INTO quota_counters (subject, name, start_at, end_at, used) VALUES (?, ?, ?, ?, ?)
 		ON CONFLICT (subject, name, start_at) DO UPDATE SET used = excluded.used, end_at = excluded.end_at`,
 		q.Subject, q.Name, micros(q.Start), micros(q.End), used)
-	if err != nil {
-		return 0, 0, fmt.Errorf("reserve quota: %w", translate(err))
-	}
-	if err := tx.Commit(); err != nil {
-		return 0, 0, fmt.Errorf("reserve quota: %w", translate(err))
-	}
-	return granted, used, nil
+	return granted, used, err
 }
 
 // ReturnQuota implements [store.QuotaCounters].

@@ -96,7 +96,7 @@ func TestFindKeyRefusesMoreHashesThanPeppersCanBe(t *testing.T) {
 func TestConnectionsHaveTheirSettings(t *testing.T) {
 	db := openTest(t)
 	both := map[string]string{"foreign_keys": "1", "synchronous": "2", "journal_mode": "wal", "busy_timeout": "5000"}
-	for name, pool := range map[string]*sql.DB{"write": db.write, "read": db.read} {
+	for name, pool := range map[string]*sql.DB{"write": db.write.pool, "read": db.read} {
 		want := map[string]string{"query_only": map[string]string{"write": "0", "read": "1"}[name]}
 		maps.Copy(want, both)
 		for pragma, value := range want {
@@ -147,7 +147,7 @@ func TestAnAuditEntryCannotBeRewritten(t *testing.T) {
 	if err := db.Transact(t.Context(), func(ctx context.Context, w store.Writer) error { return w.AppendAudit(ctx, e) }); err != nil {
 		t.Fatal(err)
 	}
-	_, err := db.write.ExecContext(t.Context(), "UPDATE api_key_audit_log SET actor = 'nobody'")
+	_, err := db.write.pool.ExecContext(t.Context(), "UPDATE api_key_audit_log SET actor = 'nobody'")
 	if err == nil || !strings.Contains(err.Error(), "audit entries are never changed") {
 		t.Fatalf("got %v", err)
 	}
@@ -183,23 +183,23 @@ func TestAFailedMigrationLeavesNothing(t *testing.T) {
 		}
 		files[name] = &fstest.MapFile{Data: data}
 	}
-	before, err := schemaVersion(t.Context(), db.write)
+	before, err := schemaVersion(t.Context(), db.write.pool)
 	if err != nil {
 		t.Fatal(err)
 	}
-	provider, err := schemaProvider(db.write, files, slog.New(slog.DiscardHandler))
+	provider, err := schemaProvider(db.write.pool, files, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := provider.Up(t.Context()); err == nil || !strings.Contains(err.Error(), "nowhere") {
 		t.Fatalf("got %v", err)
 	}
-	after, err := schemaVersion(t.Context(), db.write)
+	after, err := schemaVersion(t.Context(), db.write.pool)
 	if err != nil || after != before {
 		t.Fatalf("version %d, %v; want %d", after, err, before)
 	}
 	var tables int
-	if err := db.write.QueryRowContext(t.Context(), "SELECT count(*) FROM sqlite_schema WHERE name = 'half'").Scan(&tables); err != nil || tables != 0 {
+	if err := db.write.pool.QueryRowContext(t.Context(), "SELECT count(*) FROM sqlite_schema WHERE name = 'half'").Scan(&tables); err != nil || tables != 0 {
 		t.Fatalf("%d tables of the failed migration, %v", tables, err)
 	}
 }
@@ -215,7 +215,7 @@ func TestDriverErrorsBecomeSentinels(t *testing.T) {
 		"INSERT INTO idempotency_keys VALUES ('a', 'b', zeroblob(32), '', 0), ('a', 'b', zeroblob(32), '', 0)": store.ErrConflict,
 		"INSERT INTO nowhere VALUES (1)":                                                                       store.ErrUnavailable,
 	} {
-		_, err := db.write.ExecContext(t.Context(), statement)
+		_, err := db.write.pool.ExecContext(t.Context(), statement)
 		if _, ok := errors.AsType[*sqlite.Error](err); !ok {
 			t.Errorf("%s: the driver answered %v", statement, err)
 			continue
@@ -237,7 +237,7 @@ func TestDriverErrorsBecomeSentinels(t *testing.T) {
 // TestAColumnThatDoesNotScanIsDamage covers what the schema cannot check.
 func TestAColumnThatDoesNotScanIsDamage(t *testing.T) {
 	db := openTest(t)
-	_, err := db.write.ExecContext(t.Context(),
+	_, err := db.write.pool.ExecContext(t.Context(),
 		"INSERT INTO ip_blacklist (id, network, reason, source, created_by, created_at) VALUES ('blk_1', 'everywhere', '', '', '', 0)")
 	if err != nil {
 		t.Fatal(err)

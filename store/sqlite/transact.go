@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"fmt"
 	"io"
 	"time"
 
@@ -29,23 +28,15 @@ type writer struct {
 // serializable without ever failing for it. For the same reason fn must not
 // write through db beside its transaction: it would wait for itself.
 func (db *DB) Transact(ctx context.Context, fn func(ctx context.Context, w store.Writer) error) error {
-	tx, err := db.write.BeginTx(ctx, nil)
-	if err != nil {
-		return fmt.Errorf("begin: %w", translate(err))
-	}
-	defer tx.Rollback() // also when fn panics; after Commit it does nothing
-	w := &writer{reader: reader{q: tx}, tx: tx, now: db.now, random: db.random, jobs: db.jobs}
-	if err := fn(ctx, w); err != nil {
+	changed := false
+	err := db.write.in(ctx, func(tx *sql.Tx) error {
+		w := &writer{reader: reader{q: tx}, tx: tx, now: db.now, random: db.random, jobs: db.jobs}
+		err := fn(ctx, w)
+		changed = w.changed
 		return err
-	}
-	if err := tx.Commit(); err != nil {
-		if ctx.Err() != nil {
-			err = ctx.Err() // database/sql may say only that the transaction is over
-		}
-		return fmt.Errorf("commit: %w", translate(err))
-	}
-	if w.changed {
+	})
+	if err == nil && changed {
 		db.wakers.wake()
 	}
-	return nil
+	return err
 }

@@ -17,7 +17,7 @@ func (db *DB) AddUsage(ctx context.Context, b store.UsageBatch) error { return d
 
 // IngestUsage implements [store.UsageIngest].
 func (db *DB) IngestUsage(ctx context.Context, b store.UsageBatch) error {
-	err := db.inWrite(ctx, func(tx *sql.Tx) error {
+	err := db.write.in(ctx, func(tx *sql.Tx) error {
 		first, err := takeUsageTurn(ctx, tx, &b, db.now())
 		if err != nil || !first {
 			return err
@@ -40,19 +40,6 @@ func (db *DB) IngestUsage(ctx context.Context, b store.UsageBatch) error {
 		return fmt.Errorf("usage %d of %q: %w", b.Sequence, b.Replica, translate(err))
 	}
 	return nil
-}
-
-// inWrite runs fn in a transaction of the writer.
-func (db *DB) inWrite(ctx context.Context, fn func(tx *sql.Tx) error) error {
-	tx, err := db.write.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer tx.Rollback() // after Commit it does nothing
-	if err := fn(tx); err != nil {
-		return err
-	}
-	return tx.Commit()
 }
 
 // takeUsageTurn claims the number of a batch: true the first time.
@@ -113,7 +100,7 @@ func advanceUsage(ctx context.Context, tx *sql.Tx, replica string, behind int64)
 // RecordUsageGaps implements [store.UsageIngest].
 func (db *DB) RecordUsageGaps(ctx context.Context, silentSince time.Time) (int, error) {
 	total := 0
-	err := db.inWrite(ctx, func(tx *sql.Tx) error {
+	err := db.write.in(ctx, func(tx *sql.Tx) error {
 		killed, err := recordKilled(ctx, tx, silentSince)
 		if err != nil {
 			return err

@@ -53,7 +53,7 @@ func addLateUsage(ctx context.Context, tx *sql.Tx, keys []store.KeyUsage) error 
 
 // RollUsage implements [store.UsageIngest]: a minute, and then an hour.
 func (db *DB) RollUsage(ctx context.Context, until time.Time) (more bool, err error) {
-	err = db.inWrite(ctx, func(tx *sql.Tx) error {
+	err = db.write.in(ctx, func(tx *sql.Tx) error {
 		r, err := readRolled(ctx, tx)
 		if err != nil {
 			return err
