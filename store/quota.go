@@ -18,7 +18,8 @@ type QuotaWindow struct {
 type QuotaCounters interface {
 	// ReserveQuota MUST atomically add min(want, limit-used) to what is used
 	// in the window and answer that amount and the new total; 0 when the
-	// window is spent. Two callers never get the same units.
+	// window is spent. Two callers never get the same units. A subject that is
+	// not there, or a window that cannot be, may be ErrInvalid.
 	ReserveQuota(ctx context.Context, w QuotaWindow, want, limit int64) (granted, used int64, err error)
 	// ReturnQuota MUST give back units reserved and not spent.
 	ReturnQuota(ctx context.Context, w QuotaWindow, units int64) error

@@ -359,8 +359,9 @@ CREATE TABLE credence.usage_minute (
     namespace  text COLLATE "C" NOT NULL,
     owner      text COLLATE "C" NOT NULL,
     plan       text COLLATE "C" NOT NULL,
-    checks     bigint      NOT NULL CHECK (checks >= 0),
-    latency_us bigint      NOT NULL CHECK (latency_us >= 0),
+    -- So that the sum of an hour, and of a day, cannot overflow.
+    checks     bigint      NOT NULL CHECK (checks BETWEEN 0 AND 1000000000000000),
+    latency_us bigint      NOT NULL CHECK (latency_us BETWEEN 0 AND 1000000000000000),
     addresses  bit(1024)   NOT NULL,
     PRIMARY KEY (key_id, minute, reason, policy)
 );
@@ -736,20 +737,64 @@ CREATE TABLE credence.deployment (
 -- The functions below are all that the role credence_data can change.
 -- They run with the rights of the schema's owner, so each names what it
 -- touches in full and takes no search path from its caller.
+--
+-- A login of the role may be in other hands. So they believe no caller: what
+-- cannot be true is refused before it stands in a table where the control plane
+-- would stumble over it, and nothing grows without bound. Tables and times are
+-- judged by the clock of the server.
+
+-- refuse ends a call in which something cannot be true.
+-- +goose StatementBegin
+CREATE FUNCTION credence.refuse(what text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION '%', what USING ERRCODE = 'check_violation';
+END
+$$;
+-- +goose StatementEnd
+
+-- likely_time tells of an instant that a replica wrote down: by clocks that are
+-- an hour apart at most.
+-- +goose StatementBegin
+CREATE FUNCTION credence.likely_time(at timestamptz) RETURNS boolean
+LANGUAGE sql SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT at IS NOT NULL AND at BETWEEN '2000-01-01Z' AND clock_timestamp() + interval '1 hour';
+$$;
+-- +goose StatementEnd
 
 -- put_replica writes the row of the process that knows the token. Ids of
 -- replicas are public; without the token one replica could report in another's
--- name, and complete a receipt that the other has not signed.
+-- name, and complete a receipt that the other has not signed. Instants ahead of
+-- the server's clock are taken back to the minute that clocks may be apart: a
+-- replica with a wrong clock has to be seen, or receipts would not wait for it,
+-- and none stays alive by itself.
 -- +goose StatementBegin
 CREATE FUNCTION credence.put_replica(
     token bytea, replica_id text, name text, address text, version text, applied_revision bigint, applied_id text,
     started_at timestamptz, seen_at timestamptz, left_at timestamptz, last_read timestamptz, ceiling interval) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    latest timestamptz := clock_timestamp() + interval '1 minute';
 BEGIN
+    IF octet_length(token) IS DISTINCT FROM 32 THEN
+        PERFORM credence.refuse('the token of a replica has 32 bytes');
+    ELSIF greatest(octet_length($2), octet_length($3), octet_length($4), octet_length($5), octet_length($7)) > 512 THEN
+        PERFORM credence.refuse('a text about a replica has more than 512 bytes');
+    ELSIF ceiling IS NULL OR ceiling > interval '30 days' THEN
+        PERFORM credence.refuse('the ceiling of a replica is longer than 30 days');
+    ELSIF least($8, $9, $10, $11) < '2000-01-01Z' THEN
+        PERFORM credence.refuse('an instant about a replica is before the year 2000');
+    ELSIF NOT EXISTS (SELECT FROM credence.replicas AS r WHERE r.replica_id = $2)
+        AND (SELECT count(*) FROM credence.replicas) >= 10000 THEN
+        PERFORM credence.refuse('there are 10000 replicas already: those that ended are removed with the time');
+    END IF;
     INSERT INTO credence.replicas AS r (replica_id, name, address, version, applied_revision, applied_id,
         started_at, seen_at, left_at, last_read, ceiling, holder_hash)
-    VALUES ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, sha256($1))
+    VALUES ($2, $3, $4, $5, $6, $7, least($8, latest), least($9, latest), CASE WHEN $10 IS NOT NULL THEN least($10, latest) END,
+        CASE WHEN $11 IS NOT NULL THEN least($11, latest) END, $12, sha256($1))
     ON CONFLICT ON CONSTRAINT replicas_pkey DO UPDATE SET name = excluded.name, address = excluded.address,
         version = excluded.version, applied_revision = excluded.applied_revision, applied_id = excluded.applied_id,
         started_at = excluded.started_at, seen_at = excluded.seen_at, left_at = excluded.left_at,
@@ -757,6 +802,28 @@ BEGIN
     WHERE r.holder_hash = excluded.holder_hash;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'the replica belongs to another process' USING ERRCODE = 'unique_violation';
+    END IF;
+END
+$$;
+-- +goose StatementEnd
+
+-- likely_quota refuses a window that cannot be one of a key or an owner. It is
+-- asked for each new one, of which a subject has 4096 at most.
+-- +goose StatementBegin
+CREATE FUNCTION credence.likely_quota(subject text, name text, start_at timestamptz, end_at timestamptz) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF octet_length(name) > 512 THEN
+        PERFORM credence.refuse('the name of a quota has more than 512 bytes');
+    ELSIF NOT EXISTS (SELECT FROM credence.api_keys AS k WHERE k.key_id = $1)
+        AND NOT EXISTS (SELECT FROM credence.owners AS o WHERE $1 = 'owner:' || o.namespace || '/' || o.name
+            AND o.namespace = split_part(substr($1, 7), '/', 1) AND o.name = substr($1, strpos($1, '/') + 1)) THEN
+        PERFORM credence.refuse('a quota is of a key or of an owner that is there');
+    ELSIF (start_at BETWEEN '2000-01-01Z' AND clock_timestamp() + interval '1 day' AND end_at <= start_at + interval '32 days') IS NOT TRUE THEN
+        PERFORM credence.refuse('a window of a quota has begun and is no longer than a month');
+    ELSIF (SELECT count(*) FROM credence.quota_counters AS q WHERE q.subject = $1) >= 4096 THEN
+        PERFORM credence.refuse('there are 4096 windows of the subject already');
     END IF;
 END
 $$;
@@ -776,6 +843,12 @@ BEGIN
         total := coalesce((SELECT q.used FROM credence.quota_counters AS q
             WHERE q.subject = $1 AND q.name = $2 AND q.start_at = $3), 0);
         RETURN;
+    END IF;
+    IF want > 1000000000000 THEN
+        PERFORM credence.refuse('more than a million million units are asked for at once');
+    END IF;
+    IF NOT EXISTS (SELECT FROM credence.quota_counters AS q WHERE q.subject = $1 AND q.name = $2 AND q.start_at = $3 AND q.end_at = $4) THEN
+        PERFORM credence.likely_quota(subject, name, start_at, end_at);
     END IF;
     INSERT INTO credence.quota_counters AS q (subject, name, start_at, end_at, used) VALUES ($1, $2, $3, $4, 0)
     ON CONFLICT ON CONSTRAINT quota_counters_pkey DO UPDATE SET end_at = excluded.end_at
@@ -800,8 +873,52 @@ AS $$
 $$;
 -- +goose StatementEnd
 
+-- likely_usage refuses a batch that no replica counts: 500 rows of a kind are
+-- what one sends. Sums of what it lets through stay within a bigint.
+-- +goose StatementBegin
+CREATE FUNCTION credence.likely_usage(batch jsonb) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    kind text;
+BEGIN
+    IF (octet_length(batch ->> 'replica') BETWEEN 1 AND 512) IS NOT TRUE THEN
+        PERFORM credence.refuse('usage: the id of a replica has 1 to 512 bytes');
+    ELSIF ((batch ->> 'sequence')::bigint BETWEEN 1 AND 1000000000000000) IS NOT TRUE THEN
+        PERFORM credence.refuse('usage: the number of a batch is not from 1 to 10^15');
+    ELSIF NOT credence.likely_time((batch ->> 'started')::timestamptz) OR NOT credence.likely_time((batch ->> 'at')::timestamptz) THEN
+        PERFORM credence.refuse('usage: a batch was made before the year 2000 or more than an hour from now: compare the clocks');
+    END IF;
+    FOREACH kind IN ARRAY ARRAY['keys', 'used', 'failing'] LOOP
+        IF coalesce(jsonb_array_length(nullif(batch -> kind, 'null')), 0) > 10000 THEN
+            PERFORM credence.refuse('usage: a batch has more than 10000 rows of a kind: ' || kind);
+        END IF;
+    END LOOP;
+    PERFORM credence.refuse(format('usage: no replica counts %s checks in %s us over %s minutes from %s on: compare the clocks',
+        t.checks, t.latency_us, t.minutes, t.minute))
+    FROM jsonb_to_recordset(batch -> 'keys') AS t (key_id text, minute timestamptz, reason text, policy text, minutes integer,
+        checks bigint, latency_us bigint, addresses text)
+    WHERE (credence.likely_time(t.minute) AND t.minutes BETWEEN 1 AND 100000 AND t.checks BETWEEN 0 AND 1000000000000
+        AND t.latency_us BETWEEN 0 AND 100000000000000 AND octet_length(t.addresses) = 256
+        AND greatest(octet_length(t.key_id), octet_length(t.reason), octet_length(t.policy)) <= 512) IS NOT TRUE
+    LIMIT 1;
+    PERFORM credence.refuse(format('usage: no address is refused %s times, give or take %s, in the minute %s: compare the clocks',
+        t.checks, t.uncertain, t.minute))
+    FROM jsonb_to_recordset(batch -> 'failing') AS t (minute timestamptz, reason text, address inet, checks bigint, uncertain bigint)
+    WHERE (credence.likely_time(t.minute) AND t.checks BETWEEN 0 AND 1000000000000 AND t.uncertain BETWEEN 0 AND 1000000000000
+        AND octet_length(t.reason) <= 512) IS NOT TRUE
+    LIMIT 1;
+    PERFORM credence.refuse(format('usage: a key was last used at %s, from %s networks: compare the clocks', t.at, cardinality(t.networks)))
+    FROM jsonb_to_recordset(batch -> 'used') AS t (key_id text, at timestamptz, networks inet[])
+    WHERE (credence.likely_time(t.at) AND coalesce(cardinality(t.networks), 0) <= 256) IS NOT TRUE
+    LIMIT 1;
+END
+$$;
+-- +goose StatementEnd
+
 -- take_usage_turn claims the number of a batch: true the first time. The row
--- of the replica stays locked until the end, so its batches take turns.
+-- of the replica stays locked until the end, so its batches take turns. Of one
+-- replica 100000 batches wait at most for one before them.
 -- +goose StatementBegin
 CREATE FUNCTION credence.take_usage_turn(token bytea, batch jsonb) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -812,14 +929,22 @@ DECLARE
     at   timestamptz := (batch ->> 'at')::timestamptz;
     done credence.usage_replicas;
 BEGIN
-    INSERT INTO credence.usage_replicas (replica_id, holder_hash, sequence, applied_at, received_at)
-    VALUES (id, sha256(token), 0, (batch ->> 'started')::timestamptz, clock_timestamp()) ON CONFLICT DO NOTHING;
+    IF NOT EXISTS (SELECT FROM credence.usage_replicas AS r WHERE r.replica_id = id) THEN
+        IF (SELECT count(*) FROM credence.usage_replicas) >= 10000 THEN
+            PERFORM credence.refuse('usage: 10000 replicas have delivered already: those that ended are removed with the time');
+        END IF;
+        INSERT INTO credence.usage_replicas (replica_id, holder_hash, sequence, applied_at, received_at)
+        VALUES (id, sha256(token), 0, (batch ->> 'started')::timestamptz, clock_timestamp()) ON CONFLICT DO NOTHING;
+    END IF;
     SELECT * INTO STRICT done FROM credence.usage_replicas AS r WHERE r.replica_id = id FOR UPDATE;
     IF token IS NOT NULL AND done.holder_hash IS DISTINCT FROM sha256(token) THEN
         RAISE EXCEPTION 'the replica belongs to another process' USING ERRCODE = 'unique_violation';
     END IF;
     IF seq <= done.sequence THEN
         RETURN false;
+    END IF;
+    IF seq > done.sequence + 1 AND (SELECT count(*) FROM credence.usage_ahead AS a WHERE a.replica_id = id) >= 100000 THEN
+        PERFORM credence.refuse('usage: 100000 batches of the replica wait for one before them');
     END IF;
     INSERT INTO credence.usage_ahead (replica_id, sequence, at, received_at) VALUES (id, seq, at, clock_timestamp())
     ON CONFLICT DO NOTHING;
@@ -886,6 +1011,16 @@ BEGIN
     WHERE t.minute < rolled.hours_before GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
     ON CONFLICT ON CONSTRAINT usage_day_pkey DO UPDATE SET checks = u.checks + excluded.checks,
         latency_us = u.latency_us + excluded.latency_us, addresses = u.addresses | excluded.addresses;
+    PERFORM credence.refuse('usage: more is added to an hour that is over than can have been')
+    FROM jsonb_to_recordset(batch -> 'keys') AS t (key_id text, minute timestamptz, reason text, policy text)
+    JOIN credence.usage_hour AS u ON u.key_id = t.key_id COLLATE "C" AND u.start_at = date_trunc('hour', t.minute, 'UTC')
+        AND u.reason = t.reason COLLATE "C" AND u.policy = t.policy COLLATE "C"
+    WHERE greatest(u.checks, u.latency_us) > 100000000000000000 LIMIT 1;
+    PERFORM credence.refuse('usage: more is added to a day that is over than can have been')
+    FROM jsonb_to_recordset(batch -> 'keys') AS t (key_id text, minute timestamptz, reason text, policy text)
+    JOIN credence.usage_day AS u ON u.key_id = t.key_id COLLATE "C" AND u.start_at = date_trunc('day', t.minute, 'UTC')
+        AND u.reason = t.reason COLLATE "C" AND u.policy = t.policy COLLATE "C"
+    WHERE greatest(u.checks, u.latency_us) > 4000000000000000000 LIMIT 1;
 END
 $$;
 -- +goose StatementEnd
@@ -954,6 +1089,7 @@ AS $$
 DECLARE
     rolled credence.usage_rolled;
 BEGIN
+    PERFORM credence.likely_usage(batch);
     IF NOT credence.take_usage_turn(token, batch) THEN
         RETURN;
     END IF;
@@ -1046,8 +1182,8 @@ CREATE FUNCTION credence.ship_usage(token bytea, batch jsonb) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF token IS NULL THEN
-        RAISE EXCEPTION 'no token' USING ERRCODE = 'null_value_not_allowed';
+    IF octet_length(token) IS DISTINCT FROM 32 THEN
+        PERFORM credence.refuse('the token of a replica has 32 bytes');
     END IF;
     PERFORM credence.apply_usage(token, batch);
 END

@@ -190,7 +190,7 @@ func TestTheWholeDataPlaneRunsAsItsRole(t *testing.T) {
 	if len(replicas) != 1 || replicas[0].Applied != at {
 		t.Errorf("replicas: %v", replicas)
 	}
-	window := store.QuotaWindow{Subject: "key:key_1", Name: "daily", Start: k.CreatedAt, End: k.CreatedAt.Add(time.Hour)}
+	window := store.QuotaWindow{Subject: "key_1", Name: "daily", Start: k.CreatedAt, End: k.CreatedAt.Add(time.Hour)}
 	granted, used, err := plane.ReserveQuota(ctx, window, 10, 100)
 	ok(err)
 	if granted != 10 || used != 10 {

@@ -47,7 +47,8 @@ func oldCounted(f *fixture) {
 			return errors.Join(tx.InsertIdempotency(ctx, f.sampleIdempotency("actor "+name)), tx.InsertNamespace(ctx, f.sampleNamespace("n"+name)),
 				tx.InsertReport(ctx, f.sampleReport(i+1, "")))
 		})
-		_, _, err := f.backend.ReserveQuota(f.Context(), store.QuotaWindow{Subject: "key_" + name, Name: "daily", Start: now.Add(-time.Hour), End: now}, 1, 10)
+		f.insertKeys(f.bareKey(i + 1))
+		_, _, err := f.backend.ReserveQuota(f.Context(), store.QuotaWindow{Subject: keyID(i + 1), Name: "daily", Start: now.Add(-time.Hour), End: now}, 1, 10)
 		f.ok(err)
 		f.ok(f.backend.PutReplica(f.Context(), store.Replica{ID: "rep_" + name, StartedAt: now, SeenAt: now}))
 		f.ok(f.backend.IngestUsage(f.Context(), store.UsageBatch{

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -22,6 +23,7 @@ func quotaPromises() []promise {
 			f.reserve(w, 10, 10, 10, 10)
 			otherName, otherSubject, nextDay := w, w, w
 			otherName.Name = "monthly"
+			f.insertOwners(f.sampleOwner("default", "team"))
 			otherSubject.Subject = "owner:default/team"
 			nextDay.Start, nextDay.End = w.End, w.End.AddDate(0, 0, 1)
 			for _, other := range []store.QuotaWindow{otherName, otherSubject, nextDay} {
@@ -85,9 +87,15 @@ func quotaPromises() []promise {
 	}
 }
 
+// quotaWindow is one of key 1, which it inserts: a backend may refuse quotas of
+// nobody.
 func (f *fixture) quotaWindow(name string) store.QuotaWindow {
+	f.Helper()
+	if _, err := f.backend.Key(f.Context(), keyID(1)); errors.Is(err, store.ErrNotFound) {
+		f.insertKeys(f.bareKey(1))
+	}
 	start := f.clock.now().Truncate(24 * time.Hour)
-	return store.QuotaWindow{Subject: "key:" + keyID(1), Name: name, Start: start, End: start.AddDate(0, 0, 1)}
+	return store.QuotaWindow{Subject: keyID(1), Name: name, Start: start, End: start.AddDate(0, 0, 1)}
 }
 
 func (f *fixture) reserve(w store.QuotaWindow, want, limit, granted, used int64) {

@@ -326,6 +326,11 @@ func keyNetworksBounded(f *fixture) {
 
 func quotaUses(f *fixture) {
 	at := f.clock.now()
+	for i, id := range []string{"key_a", "key_b", "key_c"} {
+		k := f.bareKey(i + 1)
+		k.KeyID = id
+		f.insertKeys(k)
+	}
 	window := func(subject, name string, from, until time.Duration) store.QuotaWindow {
 		return store.QuotaWindow{Subject: subject, Name: name, Start: at.Add(from), End: at.Add(until)}
 	}
