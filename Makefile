@@ -34,13 +34,13 @@ WITHOUT_ENVOY = $$(go list ./... | grep -Ev '/test/(e2e|chaos|demo|fleet|forward
 # The packages whose tests start the program and look at it from outside. What
 # they do at the same time happens in processes of their own, which test-race
 # builds with the race detector; with it they take two to three times as long.
-DRIVEN = . $(addprefix ./test/,demo e2e fleet forward gateways outage receipt)
+DRIVEN = . $(addprefix ./test/,contract demo e2e fleet forward gateways outage receipt)
 
 # All others but the long run while everything fails, which test-all makes.
-WATCHED = $$(go list ./... | grep -Ev '^credence$$|/test/(chaos|demo|e2e|fleet|forward|gateways|outage|receipt)$$')
+WATCHED = $$(go list ./... | grep -Ev '^credence$$|/test/(chaos|contract|demo|e2e|fleet|forward|gateways|outage|receipt)$$')
 
 # All packages but those whose tests start any other program.
-ALONE = $$(go list ./... | grep -Ev '/(test/(audit|browser|e2e|chaos|demo|fleet|forward|gateways|outage|pgserver|redisserver)|store/postgres|store/redis)$$')
+ALONE = $$(go list ./... | grep -Ev '/(test/(audit|browser|contract|e2e|chaos|demo|fleet|forward|gateways|outage|pgserver|redisserver)|store/postgres|store/redis)$$')
 
 .PHONY: help demo run build test test-short test-race test-all test-chaos test-envoy-matrix test-gateways test-gitea test-n8n lint bench bench-stages bench-revocation bench-limits bench-import bench-start bench-audit bench-anomaly fuzz tools generate verify tools-test tools-store tools-lint tools-proxies tools-browser tools-gateways
 

@@ -159,7 +159,7 @@ func (t *transaction) keepGiteaPolicy(ctx context.Context, p *problems, is *stor
 		Namespace: is.Namespace, KeyType: store.KeyTypeIntegration, CreatedAt: is.CreatedAt, ExpiresAt: is.ExpiresAt,
 		Scopes: is.Scopes, StatusReason: is.Description,
 	}
-	if err := t.keepPolicy(ctx, p, &as); err != nil {
+	if err := t.keepPolicyElsewhere(ctx, p, &as); err != nil {
 		return err
 	}
 	is.ExpiresAt = as.ExpiresAt

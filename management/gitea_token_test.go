@@ -380,6 +380,11 @@ func TestTokensAreHeldToThePolicyOfIntegrationKeys(t *testing.T) {
 	}
 	_, err = s.GiteaTokenCreate(t.Context(), onlyA, wanted(func(in *management.GiteaTokenCreate) { in.ExpiresIn = "721h" }))
 	blames(t, err, "expires_at")
+	_, err = s.KeyPolicySet(t.Context(), global, management.KeyPolicySet{Namespace: "a", KeyType: "integration", Version: 2, ReasonRequired: management.Set(true)})
+	must(t, err)
+	_, err = s.GiteaTokenCreate(t.Context(), onlyA, wanted(func(in *management.GiteaTokenCreate) { in.Description = "" }))
+	blames(t, err, "description") // there is no other field to say it in
+	s.make(func(in *management.GiteaTokenCreate) { in.Description = "for builds" })
 }
 
 func TestVerifyingNotesTheOutcomeAndKeepsWhatWasKnownWhenNobodyCanSay(t *testing.T) {

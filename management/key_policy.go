@@ -63,6 +63,19 @@ func (t *transaction) keepPolicy(ctx context.Context, p *problems, k *store.Key)
 	return nil
 }
 
+// keepPolicyElsewhere is keepPolicy for what another program knows as a key: why
+// it is there is said in its description, since it has no other field for it.
+func (t *transaction) keepPolicyElsewhere(ctx context.Context, p *problems, as *store.Key) error {
+	before := len(p.fields)
+	err := t.keepPolicy(ctx, p, as)
+	for i := range p.fields[before:] {
+		if f := &p.fields[before+i]; f.Field == "reason" {
+			f.Field, f.Remedy = "description", "say it there"
+		}
+	}
+	return err
+}
+
 // keepPolicyStill holds a changed key to the policy of its type. What it broke
 // before, when the policy was another, it may go on breaking unless the change
 // is about that: nobody is kept from making a key better.

@@ -129,7 +129,7 @@ func (t *transaction) keepN8NPolicy(ctx context.Context, p *problems, is *store.
 		Namespace: is.Namespace, KeyType: store.KeyTypeIntegration, CreatedAt: is.CreatedAt, ExpiresAt: is.ExpiresAt,
 		Scopes: is.Scopes, StatusReason: is.Description,
 	}
-	if err := t.keepPolicy(ctx, p, &as); err != nil {
+	if err := t.keepPolicyElsewhere(ctx, p, &as); err != nil {
 		return err
 	}
 	is.ExpiresAt = as.ExpiresAt.Truncate(time.Second) // n8n counts in seconds

@@ -372,6 +372,10 @@ func TestN8NKeysAreHeldToThePolicyOfIntegrationKeys(t *testing.T) {
 	}
 	_, err = s.N8NKeyCreate(t.Context(), onlyA, ordered(func(in *management.N8NKeyCreate) { in.ExpiresIn = "721h" }))
 	blames(t, err, "expires_at")
+	_, err = s.KeyPolicySet(t.Context(), global, management.KeyPolicySet{Namespace: "a", KeyType: "integration", Version: 2, ReasonRequired: management.Set(true)})
+	must(t, err)
+	_, err = s.N8NKeyCreate(t.Context(), onlyA, ordered(func(in *management.N8NKeyCreate) { in.Description = "" }))
+	blames(t, err, "description") // there is no other field to say it in
 }
 
 func TestVerifyingAnN8NKeyNotesTheOutcomeAndKeepsWhatWasKnown(t *testing.T) {

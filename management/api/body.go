@@ -54,6 +54,7 @@ func readBody(w http.ResponseWriter, r *http.Request, registry huma.Registry, sc
 	if err := mediaType(r); err != nil {
 		return nil, err
 	}
+	r.Header.Set("Content-Type", "application/json") // huma compares it letter by letter
 	var value any
 	if err := json.Unmarshal(raw, &value); err != nil {
 		return nil, malformed("body", jsonProblem(raw, err), "send one JSON object")
@@ -147,6 +148,9 @@ func exactNames(registry huma.Registry, s *huma.Schema, path string, value any, 
 
 // short is a name as errors repeat it.
 func short(name string) string {
+	if name == "" {
+		return `""` // an error that names nothing says nothing
+	}
 	if name = credential.Redact(name); len(name) > maxName {
 		return strings.ToValidUTF8(name[:maxName], "") + "..."
 	}

@@ -179,8 +179,12 @@ type watchedWriter struct {
 	status int
 }
 
-// WriteHeader notes the status.
+// WriteHeader notes the status. What has no body has no type either; huma
+// names one where an operation answers a body at other times.
 func (w *watchedWriter) WriteHeader(status int) {
+	if status == http.StatusNoContent {
+		w.Header().Del("Content-Type")
+	}
 	if w.status == 0 {
 		w.status = status
 	}

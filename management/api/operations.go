@@ -191,6 +191,7 @@ func keyPolicyOperations() []Operation {
 type resource[C, L, S, U, D, T, X any] struct {
 	id, plural, path, item string
 	write                  store.Role
+	removal                []management.Code // what may stand in the way of the last one, besides those that refer to it
 	create                 func(context.Context, call, *C) (T, error)
 	list                   func(context.Context, call, *L) (client.List[T], error)
 	show                   func(context.Context, call, *S) (T, error)
@@ -221,7 +222,7 @@ func (r resource[C, L, S, U, D, T, X]) rows() []Operation {
 		remove(Operation{
 			ID: r.id + "Delete", Method: http.MethodDelete, Path: r.path + "/{name}", Summary: "Delete " + r.item + " that nothing refers to",
 			Role: r.write, NeedsIfMatch: true,
-			Codes: []management.Code{management.CodeNotFound, management.CodeInUse, management.CodeStaleVersion},
+			Codes: append([]management.Code{management.CodeNotFound, management.CodeInUse, management.CodeStaleVersion}, r.removal...),
 		}, r.remove),
 	}
 }
@@ -243,7 +244,8 @@ func ownerOperations() []Operation {
 func namespaceOperations() []Operation {
 	return resource[client.NamespaceCreateInput, client.NamespaceListInput, client.NamespaceShowInput, client.NamespaceUpdateInput, client.NamespaceDeleteInput, client.Namespace, client.Namespace]{
 		id: "Namespace", plural: "namespaces, by name", path: "/v1/namespaces", item: "a namespace", write: store.RoleAdmin,
-		create: namespaceCreate, list: namespaceList, show: namespaceShow, update: namespaceUpdate, remove: namespaceDelete,
+		removal: []management.Code{management.CodeConflict},
+		create:  namespaceCreate, list: namespaceList, show: namespaceShow, update: namespaceUpdate, remove: namespaceDelete,
 	}.rows()
 }
 

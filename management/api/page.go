@@ -122,8 +122,8 @@ func operationView(doc *huma.OpenAPI, op Operation, o *huma.Operation) pageOpera
 			response = doc.Components.Responses[name]
 		}
 		answer := pageAnswer{Status: status, Description: response.Description}
-		for _, media := range response.Content {
-			if media.Schema != nil {
+		for _, kind := range slices.Sorted(maps.Keys(response.Content)) {
+			if media := response.Content[kind]; media.Schema != nil {
 				t := typeView(media.Schema)
 				answer.Type = &t
 			}

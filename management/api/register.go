@@ -140,6 +140,9 @@ func (s *server) problems(op Operation) map[string]*huma.Response {
 	if op.NeedsIfMatch {
 		add(management.CodePreconditionRequired)
 	}
+	if takesBody(op) || narrows(op.Input) {
+		add(management.CodeInvalidInput)
+	}
 	if takesBody(op) {
 		codes[http.StatusUnsupportedMediaType] = []string{codeUnsupportedMediaType}
 		codes[http.StatusRequestEntityTooLarge] = []string{codePayloadTooLarge}
@@ -168,6 +171,21 @@ func (s *server) problemResponse(status int, codes []string) (ref string) {
 		}}}},
 	}
 	return "#/components/responses/" + name
+}
+
+// narrows reports whether not every text is a value of each parameter, so that
+// the schema alone can refuse one.
+func narrows(input reflect.Type) bool {
+	for field := range input.Fields() {
+		if field.Anonymous && narrows(field.Type) {
+			return true
+		}
+		_, words := field.Tag.Lookup("enum")
+		if _, ok := field.Tag.Lookup("query"); ok && (words || field.Type.Kind() != reflect.String) {
+			return true
+		}
+	}
+	return false
 }
 
 func takesBody(op Operation) bool {

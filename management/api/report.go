@@ -32,7 +32,7 @@ func reportOperations() []Operation {
 		download(Operation{
 			ID: "ReportDownload", Method: http.MethodGet, Path: one + "/download", Summary: "Download a report as HTML, Markdown, CSV or JSON",
 			Role: store.RoleViewer, Codes: []management.Code{management.CodeInvalidInput, management.CodeNotFound},
-		}, reportDownload),
+		}, reportTypes(), reportDownload),
 		remove(Operation{
 			ID: "ReportDelete", Method: http.MethodDelete, Path: one, Summary: "Delete a report before its time",
 			Role: store.RoleOperator, Codes: []management.Code{management.CodeNotFound},
@@ -51,6 +51,9 @@ func reportOperations() []Operation {
 		}, reportScheduleDelete),
 	}
 }
+
+// reportTypes are the media types in which a report can be had.
+func reportTypes() []string { return mapped(report.Formats(), report.Format.ContentType) }
 
 func reportCreate(ctx context.Context, c call, in *client.ReportCreateInput) (client.Report, error) {
 	b := &in.Body

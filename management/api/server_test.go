@@ -79,7 +79,7 @@ func TestAMergePatchMayBeSentAsWhatItIsOrAsJSON(t *testing.T) {
 	made, err := c.PlanCreate(t.Context(), client.PlanCreateInput{Body: client.PlanCreate{Name: "basic"}})
 	must(t, err)
 	tag := made.ETag()
-	for _, kind := range []string{"application/json", "application/merge-patch+json", "application/json; charset=UTF-8"} {
+	for _, kind := range []string{"application/json", "Application/JSON", "application/merge-patch+json", "application/json; charset=UTF-8"} {
 		a := d.send(t, "PATCH", "/v1/plans/basic", `{"description":"`+kind+`"}`, "If-Match", tag, "Content-Type", kind)
 		if a.status != http.StatusOK || a.header.Get("ETag") == "" || a.header.Get("ETag") == tag {
 			t.Fatalf("%s: %d %s with ETag %s", kind, a.status, a.body, a.header.Get("ETag"))

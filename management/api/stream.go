@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net/http"
 	"reflect"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -28,7 +29,7 @@ type writes func(ctx context.Context, w io.Writer) error
 
 // stream ties a row whose answer is lines of JSON of any number.
 func stream[I any](op Operation, f func(context.Context, call, *I) (writes, error)) Operation {
-	return streamed(op, "lines of JSON", jsonLines, func(ctx context.Context, c call, in *I) (file, error) {
+	return streamed(op, "lines of JSON", []string{jsonLines}, func(ctx context.Context, c call, in *I) (file, error) {
 		write, err := f(ctx, c, in)
 		return file{contentType: jsonLines, write: write}, err
 	})
@@ -43,11 +44,11 @@ type file struct {
 }
 
 // download ties a row whose answer is a file of a type that the request says.
-func download[I any](op Operation, f func(context.Context, call, *I) (file, error)) Operation {
-	return streamed(op, "a file, to be saved", "application/octet-stream", f)
+func download[I any](op Operation, contentTypes []string, f func(context.Context, call, *I) (file, error)) Operation {
+	return streamed(op, "a file, to be saved", contentTypes, f)
 }
 
-func streamed[I any](op Operation, description, contentType string, f func(context.Context, call, *I) (file, error)) Operation {
+func streamed[I any](op Operation, description string, contentTypes []string, f func(context.Context, call, *I) (file, error)) Operation {
 	op.Input, op.Output, op.Status = reflect.TypeFor[I](), reflect.TypeFor[client.Stream](), http.StatusOK
 	op.register = func(s *server, op Operation) {
 		d := s.describe(op)
@@ -58,11 +59,22 @@ func streamed[I any](op Operation, description, contentType string, f func(conte
 			}
 			return &huma.StreamResponse{Body: func(hc huma.Context) { s.send(hc, answer) }}, nil //nolint:contextcheck // hc carries the context
 		})
-		d.Responses["200"] = &huma.Response{
-			Description: "OK: " + description, Content: map[string]*huma.MediaType{contentType: {Schema: &huma.Schema{Type: huma.TypeString}}},
-		}
+		d.Responses["200"] = &huma.Response{Description: "OK: " + description, Content: texts(contentTypes)}
 	}
 	return op
+}
+
+// texts are answers of those types; what is JSON says by itself what it is.
+func texts(contentTypes []string) map[string]*huma.MediaType {
+	content := map[string]*huma.MediaType{}
+	for _, contentType := range contentTypes {
+		kind, _, _ := strings.Cut(contentType, ";") // an answer's parameters are not part of the document
+		content[kind] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
+		if kind == "application/json" {
+			content[kind].Schema = &huma.Schema{Type: huma.TypeObject}
+		}
+	}
+	return content
 }
 
 const jsonLines = "application/jsonl"

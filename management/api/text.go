@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 	"strings"
@@ -37,7 +38,7 @@ func unstorableTexts(path string, value any, found *[]client.FieldError) {
 	switch v := value.(type) {
 	case string:
 		if !storable(v) {
-			*found = append(*found, client.FieldError{Field: path, Problem: unstorableProblem, Remedy: unstorableRemedy})
+			*found = append(*found, client.FieldError{Field: cmp.Or(path, "body"), Problem: unstorableProblem, Remedy: unstorableRemedy})
 		}
 	case []any:
 		for i, item := range v {

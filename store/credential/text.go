@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"regexp"
 	"strings"
 )
 
@@ -66,12 +67,18 @@ func (Text) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`),
 // look like a secret. An id has 30 of them, a minted text 58.
 const secretRun = 32
 
+// webhookSecret is what signs deliveries (package signature), or the beginning
+// of one.
+var webhookSecret = regexp.MustCompile(`whsec_[A-Za-z0-9+/]{8,}=*`)
+
 // Redact answers text with everything taken out that may be a secret: a key
 // text, an admin token text, a hash, or a token of another system. People paste
 // those where an id or a name belongs, and an error that repeats what it was
 // given would carry them into terminals and logs. A long word of lower-case
-// letters alone is a name and stays.
+// letters alone is a name and stays. The secret of a webhook is base64, whose
+// slashes would part it into words that are too short to tell anything.
 func Redact(text string) string {
+	text = webhookSecret.ReplaceAllLiteralString(text, redacted)
 	var out strings.Builder
 	start, telling := 0, false
 	flush := func(end int) {

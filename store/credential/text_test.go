@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"database/sql/driver"
+	"encoding/base64"
 	"encoding/gob"
 	"encoding/hex"
 	"encoding/json"
@@ -196,7 +197,8 @@ func TestRedactTakesOutSecretsAndLeavesNames(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, secret := range []string{text.Reveal(), token.Reveal(), text.Reveal()[9:52], hex.EncodeToString([]byte(text.Reveal()))} {
+		webhook := "whsec_" + base64.StdEncoding.EncodeToString([]byte(text.Reveal()[:30])) + "+/+/+/=="
+		for _, secret := range []string{webhook, "whsec_PmtYuZjqG0Ne+OlL9Yc/h/HdcV0sSKtSUOz12nC4rBk=", text.Reveal(), token.Reveal(), text.Reveal()[9:52], hex.EncodeToString([]byte(text.Reveal()))} {
 			got := credential.Redact(`key "` + secret + `": not found`)
 			if got != `key "[redacted]": not found` {
 				t.Fatal("what may be a secret was left in")

@@ -130,6 +130,8 @@ var mayImport = map[string][]string{
 	"test/gateways": {"*"},
 	// Every kind of damage done to an audit log, in the databases themselves.
 	"test/audit": {"*"},
+	// Every answer of the API against its document.
+	"test/contract": {"*"},
 	// An xDS server, for the Envoys of those files.
 	"test/ads": {},
 	// A line between two processes that a test can cut, hold up or slow down.
