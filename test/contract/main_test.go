@@ -23,7 +23,7 @@ func program(tb testing.TB) string {
 	tb.Helper()
 	built.once.Do(func() {
 		if built.folder, built.err = os.MkdirTemp("", "credence-contract-"); built.err == nil { //nolint:usetesting // for all tests
-			built.path, built.err = harness.Build(context.Background(), built.folder)
+			built.path, built.err = harness.Build(context.Background(), built.folder) //nolint:usetesting // likewise
 		}
 	})
 	must(tb, built.err)
