@@ -2,6 +2,7 @@ package browser_test
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"os"
@@ -63,16 +64,19 @@ func launch(t *testing.T) *chromium {
 	must(t, err)
 	// The pages are ours and load nothing: they need no sandbox, which root and
 	// containers cannot have.
-	cmd := exec.CommandContext(t.Context(), program(t), "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), program(t), "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
 		"--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-default-browser-check",
-		"--host-resolver-rules=MAP * ~NOTFOUND", "--user-data-dir="+t.TempDir(), "--remote-debugging-pipe")
+		"--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--user-data-dir="+t.TempDir(), "--remote-debugging-pipe")
 	cmd.ExtraFiles = []*os.File{readsCommands, writesAnswers} // 3 and 4
 	cmd.Stdout, cmd.Stderr = log, log
 	must(t, cmd.Start())
 	must(t, errors.Join(readsCommands.Close(), writesAnswers.Close()))
 	c := &chromium{T: t, commands: commands, answers: bufio.NewReader(answers), deadline: answers}
 	t.Cleanup(func() {
-		// It ends when nobody speaks with it any more; how, is in its log.
+		// It ends when nobody speaks with it any more, and leaves its folder in
+		// peace when it does so by itself; how, is in its log.
+		late := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
+		defer late.Stop()
 		_ = errors.Join(commands.Close(), answers.Close())
 		_ = errors.Join(cmd.Wait(), log.Close())
 		if text, err := os.ReadFile(log.Name()); err == nil && t.Failed() {
@@ -154,8 +158,14 @@ func (c *chromium) open(page []byte) {
 	c.Helper()
 	file := filepath.Join(c.TempDir(), "page.html")
 	must(c.T, os.WriteFile(file, page, 0o600))
+	c.visit("file://" + file)
+}
+
+// visit opens the page at an address.
+func (c *chromium) visit(address string) {
+	c.Helper()
 	c.events = nil
-	c.call("Page.navigate", object{"url": "file://" + file})
+	c.call("Page.navigate", object{"url": address})
 	for len(c.happened("Page.loadEventFired")) == 0 {
 		c.next()
 	}
@@ -168,7 +178,7 @@ func (c *chromium) show(width, height int, media, scheme string) {
 	c.call("Emulation.setEmulatedMedia", object{"media": media, "features": []object{{"name": "prefers-color-scheme", "value": scheme}}})
 }
 
-// eval answers what an expression is in the page.
+// eval answers what an expression is in the page, or becomes when it is a promise.
 func (c *chromium) eval(into any, expression string) {
 	c.Helper()
 	var answer struct {
@@ -177,7 +187,7 @@ func (c *chromium) eval(into any, expression string) {
 		} `json:"result"`
 		Exception json.RawMessage `json:"exceptionDetails"`
 	}
-	c.ask(&answer, "Runtime.evaluate", object{"expression": expression, "returnByValue": true})
+	c.ask(&answer, "Runtime.evaluate", object{"expression": expression, "returnByValue": true, "awaitPromise": true})
 	if answer.Exception != nil {
 		c.Fatalf("%s: %s", expression, answer.Exception)
 	}
