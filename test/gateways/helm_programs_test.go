@@ -62,6 +62,7 @@ func TestHelmRefusesValuesThatCannotWork(t *testing.T) {
 		"management.shutdownGraceSeconds=30":               "management.terminationGracePeriodSeconds must be longer",
 		"extauthz.extraArgs={failure-limit=1/s}":           "extraArgs",
 		"secrets.keyset=Not A Name":                        "keyset",
+		"management.oidcSecret=Not A Name":                 "oidcSecret",
 		"networkPolicy.database.port=postgres":             "port",
 		"management.terminationGracePeriodSeconds=forever": "terminationGracePeriodSeconds",
 	} {

@@ -129,8 +129,12 @@ func TestChartTakesOverWhatItsValuesSay(t *testing.T) {
 			t.Errorf("--%s=%s, want %s", flag, got, want)
 		}
 	}
-	if got := argument(o.deployments["credence-management"].Spec.Template.Spec.Containers[0], "api-hosts", ""); !strings.HasSuffix(got, ",keys.example.com") {
+	office := o.deployments["credence-management"].Spec.Template.Spec.Containers[0]
+	if got := argument(office, "api-hosts", ""); !strings.HasSuffix(got, ",keys.example.com") {
 		t.Errorf("--api-hosts=%s", got)
+	}
+	if got := argument(office, "oidc-config", ""); got != "/oidc/oidc.yaml" {
+		t.Errorf("--oidc-config=%s", got)
 	}
 	egress := o.policies["credence-extauthz"].Spec.Egress
 	if len(egress) != 3 || egress[1].Ports[0].Port.IntValue() != 6432 || egress[1].To[0].IPBlock.CIDR != "10.0.12.0/24" {

@@ -223,6 +223,12 @@ func TestMeshMakesADeploymentThatWorks(t *testing.T) { deployed(t, overlay(t), "
 func TestChartWithEveryValueSetMakesProcessesThatStart(t *testing.T) {
 	n := newNode(t, chart(t, "production"))
 	n.put("credence-call", "call.secrets", []byte("call-secret-0123456789abcdefghijklmnop\n"))
+	n.put("credence-oidc", "oidc.yaml", []byte(`issuers:
+  - name: corp
+    url: http://127.0.0.1:9
+    audiences: [credence]
+    rules: [{match: {groups: admins}, role: admin, namespaces: ["*"]}]
+`))
 	if _, err := harness.Run(t.Context(), binary, n.arguments("credence-migrate")...); err != nil {
 		t.Fatal(err)
 	}
