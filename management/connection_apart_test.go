@@ -61,7 +61,7 @@ func TestWhatIsKnownOverOneConnectionIsNoStrangerOverAnother(t *testing.T) {
 	theirs := s.server.AddToken("ci-bot", "laptop", "read:user")
 	s.advance(time.Minute)
 	for _, connection := range []string{"main", "other"} {
-		found, err := s.GiteaTokenCompare(t.Context(), global, connection)
+		found, err := s.GiteaTokenCompare(t.Context(), global, management.GiteaTokenCompare{Connection: connection})
 		must(t, err)
 		if len(found.Tokens) != 1 || found.Tokens[0].GiteaTokenID != theirs.ID {
 			t.Errorf("%s: %+v, want the one that nobody made here", connection, found.Tokens)

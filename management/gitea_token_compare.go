@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,25 +18,62 @@ import (
 // maxStrangers bounds what one comparison writes down of one user.
 const maxStrangers = 200
 
+// GiteaTokenCompare is the input of [Service.GiteaTokenCompare].
+type GiteaTokenCompare struct {
+	Connection string
+	After      string // Next of the part before; "" begins
+}
+
 // GiteaCompared is what a comparison found that was not known before.
 type GiteaCompared struct {
 	Users  int // that were looked at
 	Tokens []store.GiteaToken
+	Next   string // where to go on; "" when all users were looked at
+}
+
+// A request looks at so many users, or for so long: each takes several calls of
+// a server that is called a few times in a second, and may be slow.
+const (
+	comparedTogether = 20
+	comparedFor      = 20 * time.Second
+)
+
+// part bounds what is done of something long. Nil does all of it.
+type part struct {
+	left  int
+	until time.Time
+}
+
+// goesOn reports whether one more may be done, and counts it.
+func (p *part) goesOn(now time.Time) bool {
+	if p == nil {
+		return true
+	}
+	p.left--
+	return p.left >= 0 && now.Before(p.until)
 }
 
 // GiteaTokenCompare compares what is known of the tokens of a connection with
-// what the server has.
-func (s *Service) GiteaTokenCompare(ctx context.Context, a Actor, connection string) (GiteaCompared, error) {
-	what := connectionName(store.ConnectionGitea, connection)
-	c, err := readConnection(ctx, s.store, a, store.ConnectionGitea, connection)
+// what the server has, for some users at a time, and says where to go on.
+func (s *Service) GiteaTokenCompare(ctx context.Context, a Actor, in GiteaTokenCompare) (GiteaCompared, error) {
+	what := connectionName(store.ConnectionGitea, in.Connection)
+	c, err := readConnection(ctx, s.store, a, store.ConnectionGitea, in.Connection)
 	if err != nil {
+		return GiteaCompared{}, err
+	}
+	p := &problems{}
+	from, ok := giteaPlaceOf(in.After)
+	if !ok {
+		p.add("after", "is no place in a comparison", "give next of the part before, or leave it out to begin")
+	}
+	if err := p.err(what); err != nil {
 		return GiteaCompared{}, err
 	}
 	f, err := s.giteaForge(c)
 	if err != nil {
 		return GiteaCompared{}, err
 	}
-	out, err := s.compareGitea(ctx, a, f)
+	out, err := s.compareGitea(ctx, a, f, from, &part{left: comparedTogether, until: s.now().Add(comparedFor)})
 	if err != nil {
 		return out, s.giteaFailed(ctx, what, a, f, err)
 	}
@@ -64,7 +102,7 @@ func (s *Service) GiteaCompareAll(ctx context.Context) (found int, err error) {
 			errs = append(errs, err)
 			continue
 		}
-		out, err := s.compareGitea(ctx, giteaActor(), f)
+		out, err := s.compareGitea(ctx, giteaActor(), f, giteaPlace{}, nil)
 		found += len(out.Tokens)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", connectionName(all[i].Kind, all[i].Name), s.calledBack(ctx, &f.connection, err)))
@@ -76,17 +114,58 @@ func (s *Service) GiteaCompareAll(ctx context.Context) (found int, err error) {
 	return found, errors.Join(errs...)
 }
 
-// compareGitea compares user by user.
-func (s *Service) compareGitea(ctx context.Context, a Actor, f *forge) (GiteaCompared, error) {
-	if err := s.followGiteaRenames(ctx, a, f); err != nil {
-		return GiteaCompared{}, err
+// giteaPlace is where a comparison goes on: first the logins are looked up that
+// users have now, by the ids of the users, and then the tokens, by login.
+type giteaPlace struct {
+	renamed bool   // all users were looked up
+	user    int64  // the last that was
+	login   string // the last whose tokens were compared
+}
+
+// giteaPlaceOf reads what String wrote; "" is the beginning.
+func giteaPlaceOf(text string) (p giteaPlace, ok bool) {
+	if login, found := strings.CutPrefix(text, "login:"); found {
+		return giteaPlace{renamed: true, login: login}, true
+	}
+	id, found := strings.CutPrefix(text, "user:")
+	if !found {
+		return p, text == ""
+	}
+	var err error
+	p.user, err = strconv.ParseInt(id, 10, 64)
+	return p, err == nil
+}
+
+func (p giteaPlace) String() string {
+	if p.renamed {
+		return "login:" + p.login
+	}
+	return "user:" + strconv.FormatInt(p.user, 10)
+}
+
+// compareGitea compares user by user, from a place on until the part is done.
+func (s *Service) compareGitea(ctx context.Context, a Actor, f *forge, at giteaPlace, part *part) (out GiteaCompared, err error) {
+	if !at.renamed {
+		if err := s.followGiteaRenames(ctx, a, f, &at, part); err != nil {
+			return out, err
+		}
+		if !at.renamed {
+			out.Next = at.String()
+			return out, nil
+		}
 	}
 	logins, err := s.giteaLogins(ctx, &f.connection)
 	if err != nil {
-		return GiteaCompared{}, err
+		return out, err
 	}
-	var out GiteaCompared
 	for _, login := range logins {
+		if login <= at.login {
+			continue
+		}
+		if !part.goesOn(s.now()) {
+			out.Next = at.String()
+			return out, nil
+		}
 		found, looked, err := s.compareGiteaUser(ctx, a, f, login)
 		if err != nil {
 			return out, err
@@ -95,6 +174,7 @@ func (s *Service) compareGitea(ctx context.Context, a Actor, f *forge) (GiteaCom
 		if looked {
 			out.Users++
 		}
+		at.login = login
 	}
 	return out, nil
 }

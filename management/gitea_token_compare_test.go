@@ -1,6 +1,7 @@
 package management_test
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"testing"
@@ -13,7 +14,7 @@ import (
 
 func (s *smithy) compare() []store.GiteaToken {
 	s.t.Helper()
-	out, err := s.GiteaTokenCompare(s.t.Context(), onlyA, "main")
+	out, err := s.GiteaTokenCompare(s.t.Context(), onlyA, management.GiteaTokenCompare{Connection: "main"})
 	must(s.t, err)
 	return out.Tokens
 }
@@ -136,7 +137,7 @@ func TestAServerThatCannotBeListedMakesNothingMissing(t *testing.T) {
 		http.Error(w, "<h1>starting</h1>", http.StatusNotFound)
 		return true
 	})
-	_, err := s.GiteaTokenCompare(t.Context(), onlyA, "main")
+	_, err := s.GiteaTokenCompare(t.Context(), onlyA, management.GiteaTokenCompare{Connection: "main"})
 	refused(t, err, management.CodeRemote)
 	if found, err := s.GiteaCompareAll(t.Context()); err == nil || found != 0 {
 		t.Errorf("%d, %v", found, err)
@@ -179,5 +180,66 @@ func TestTheTokensOfARenamedUserAreNeitherMissingNorStrangers(t *testing.T) {
 				t.Errorf("%+v", s.tokens())
 			}
 		})
+	}
+}
+
+// comparedInParts compares until there is no more, and answers what was found
+// and in how many parts.
+func (s *smithy) comparedInParts() (names []string, parts int) {
+	s.t.Helper()
+	in := management.GiteaTokenCompare{Connection: "main"}
+	for {
+		out, err := s.GiteaTokenCompare(s.t.Context(), onlyA, in)
+		must(s.t, err)
+		parts++
+		for i := range out.Tokens {
+			names = append(names, string(out.Tokens[i].State)+" "+out.Tokens[i].TokenName)
+		}
+		if in.After = out.Next; out.Next == "" {
+			slices.Sort(names)
+			return names, parts
+		}
+		if parts > 200 {
+			s.t.Fatalf("it does not end: %q", out.Next)
+		}
+	}
+}
+
+// TestAComparisonOfManyUsersGoesOnWhereItStopped, after so many users or so much
+// time: each is looked at once, and those who were renamed have lost nothing.
+func TestAComparisonOfManyUsersGoesOnWhereItStopped(t *testing.T) {
+	for title, c := range map[string]struct {
+		slow  time.Duration // each call
+		parts int
+	}{"many": {0, 4}, "slow": {time.Minute, 61}} {
+		t.Run(title, func(t *testing.T) {
+			s := newSmithy(t)
+			var want []string
+			for n := range 30 {
+				login := fmt.Sprintf("ci-many-%02d", n)
+				s.server.AddUser(fakegitea.User{Login: login})
+				s.make(func(in *management.GiteaTokenCreate) { in.Login = login })
+				s.server.AddToken(login, "laptop-"+login, "read:user")
+				want = append(want, "stranger laptop-"+login)
+			}
+			s.advance(time.Minute)
+			s.server.SetUser("ci-many-29", func(u *fakegitea.User) { u.Login = "ci-first" }) // comes before all others now
+			s.server.Before(func(http.ResponseWriter, *http.Request) bool { s.advance(c.slow); return false })
+			found, parts := s.comparedInParts()
+			if !slices.Equal(found, want) || parts != c.parts {
+				t.Errorf("found %v in %d parts, want %v in %d", found, parts, want, c.parts)
+			}
+			if again, _ := s.comparedInParts(); len(again) != 0 {
+				t.Errorf("found anew: %v", again)
+			}
+		})
+	}
+}
+
+func TestAComparisonGoesOnFromNoPlaceThatItDidNotName(t *testing.T) {
+	s := newSmithy(t)
+	for _, after := range []string{"alice", "user:x", "user"} {
+		_, err := s.GiteaTokenCompare(t.Context(), onlyA, management.GiteaTokenCompare{Connection: "main", After: after})
+		blames(t, err, "after")
 	}
 }

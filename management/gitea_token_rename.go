@@ -2,15 +2,17 @@ package management
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"credence/management/remote"
 	"credence/store"
 )
 
-// followGiteaRenames notes the logins that users have now. A user who was
-// renamed keeps the tokens: under the old login they would be missing, and
-// strangers under the new one.
-func (s *Service) followGiteaRenames(ctx context.Context, a Actor, f *forge) error {
+// followGiteaRenames notes the logins that users have now, from a place on, which
+// it moves, until the part is done. A user who was renamed keeps the tokens:
+// under the old login they would be missing, and strangers under the new one.
+func (s *Service) followGiteaRenames(ctx context.Context, a Actor, f *forge, place *giteaPlace, part *part) error {
 	known := map[int64][]store.GiteaToken{} // by user
 	page := store.Page{Limit: store.MaxPage}
 	for more := true; more; more = page.After != "" {
@@ -25,7 +27,14 @@ func (s *Service) followGiteaRenames(ctx context.Context, a Actor, f *forge) err
 		}
 		page.After = next
 	}
-	for id, tokens := range known {
+	for _, id := range slices.Sorted(maps.Keys(known)) {
+		if id <= place.user {
+			continue
+		}
+		if !part.goesOn(s.now()) {
+			return nil
+		}
+		place.user = id
 		login, err := f.LoginOf(ctx, f.target, id)
 		if remote.KindOf(err) == remote.NotFound {
 			continue // the comparison finds that they are missing
@@ -33,12 +42,13 @@ func (s *Service) followGiteaRenames(ctx context.Context, a Actor, f *forge) err
 		if err != nil {
 			return err
 		}
-		for i := range tokens {
-			if err := s.renameGiteaToken(ctx, a, &tokens[i], login); err != nil {
+		for i := range known[id] {
+			if err := s.renameGiteaToken(ctx, a, &known[id][i], login); err != nil {
 				return err
 			}
 		}
 	}
+	place.renamed = true
 	return nil
 }
 

@@ -130,7 +130,7 @@ var outsideAttempts = map[string]attempted{
 		return w.GiteaTokenCollect(ctx, onlyA, id)
 	}},
 	"GiteaTokenCompare": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
-		return w.GiteaTokenCompare(ctx, onlyA, w.forgeOf(ns))
+		return w.GiteaTokenCompare(ctx, onlyA, management.GiteaTokenCompare{Connection: w.forgeOf(ns)})
 	}},
 	"GiteaTokenAdopt": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
 		id := w.tokenOf(ctx, ns)

@@ -34,6 +34,8 @@ var outside = []struct {
 	name string
 	test func(t *testing.T)
 }{
+	{"AComparisonOfManyUsersGoesOnWhereItStopped", TestAComparisonOfManyUsersGoesOnWhereItStopped},
+	{"AComparisonGoesOnFromNoPlaceThatItDidNotName", TestAComparisonGoesOnFromNoPlaceThatItDidNotName},
 	{"ATokenThatNobodyMadeHereIsAStrangerUntilItIsAdoptedOrDeleted", TestATokenThatNobodyMadeHereIsAStrangerUntilItIsAdoptedOrDeleted},
 	{"AStrangerThatIsGoneAgainIsForgotten", TestAStrangerThatIsGoneAgainIsForgotten},
 	{"ATokenThatTheServerLostIsMissingUntilItIsBack", TestATokenThatTheServerLostIsMissingUntilItIsBack},

@@ -46,7 +46,7 @@ func (k kindOfConnection) rows() []Operation {
 			Codes: []management.Code{management.CodeNotFound, management.CodeInUse, management.CodeStaleVersion},
 		}, k.remove),
 		handle(Operation{
-			ID: k.id + "ConnectionCheck", Method: http.MethodPost, Path: one + "/check",
+			ID: k.id + "ConnectionCheck", CallsOutside: true, Method: http.MethodPost, Path: one + "/check",
 			Summary: "Call " + k.id + " and say its version, what the connection may do there and what it lacks",
 			Role:    store.RoleAdmin, Codes: []management.Code{management.CodeNotFound},
 		}, k.check),

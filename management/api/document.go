@@ -73,12 +73,12 @@ func Document(version string) ([]byte, error) {
 // addOperations makes the routes and the document of the table.
 func (s *server) addOperations(version string) (err error) {
 	s.mux = http.NewServeMux()
-	s.bodies, s.routes, s.streams = map[string]*huma.RequestBody{}, map[string]string{}, map[string]bool{}
+	s.bodies, s.routes, s.streams, s.outside = map[string]*huma.RequestBody{}, map[string]string{}, map[string]bool{}, map[string]bool{}
 	s.huma = humago.New(s.mux, documentConfig(version))
 	for _, op := range Operations() {
 		op.register(s, op)
 		s.routes[op.Method+" "+op.Path] = op.ID
-		s.streams[op.ID] = op.Output == reflect.TypeFor[client.Stream]()
+		s.streams[op.ID], s.outside[op.ID] = op.Output == reflect.TypeFor[client.Stream](), op.CallsOutside
 	}
 	if s.document, err = s.finishDocument(); err != nil {
 		return err

@@ -29,6 +29,9 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := s.now()
 	operation := s.operation(r)
 	timeout := s.timeout + patience(r.URL.Query().Get("wait"))
+	if s.outside[operation] {
+		timeout = max(timeout, outsideTimeout)
+	}
 	if s.streams[operation] {
 		timeout = streamTimeout
 	}

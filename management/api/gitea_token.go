@@ -59,8 +59,8 @@ func giteaTokenCollect(ctx context.Context, c call, in *client.GiteaTokenInput) 
 }
 
 func giteaTokenCompare(ctx context.Context, c call, in *client.GiteaTokenCompareInput) (client.GiteaTokensCompared, error) {
-	out, err := c.service.GiteaTokenCompare(ctx, c.actor, in.Body.Connection)
-	return client.GiteaTokensCompared{Users: out.Users, Items: mapped(out.Tokens, wireGiteaToken)}, err
+	out, err := c.service.GiteaTokenCompare(ctx, c.actor, management.GiteaTokenCompare{Connection: in.Body.Connection, After: in.Body.After})
+	return client.GiteaTokensCompared{Users: out.Users, Items: mapped(out.Tokens, wireGiteaToken), Next: out.Next}, err
 }
 
 func giteaTokenAdopt(ctx context.Context, c call, in *client.GiteaTokenAdoptInput) (client.GiteaToken, error) {

@@ -12,7 +12,7 @@ const oneGiteaToken = "/v1/gitea/tokens/{token_id}"
 func giteaTokenOperations() []Operation {
 	return []Operation{
 		handle(Operation{
-			ID: "GiteaTokenCreate", Method: http.MethodPost, Path: "/v1/gitea/tokens", Summary: "Make an access token of a Gitea user and show its secret, once",
+			ID: "GiteaTokenCreate", CallsOutside: true, Method: http.MethodPost, Path: "/v1/gitea/tokens", Summary: "Make an access token of a Gitea user and show its secret, once",
 			Role: store.RoleOperator, Status: http.StatusCreated, Creates: true,
 			Codes: []management.Code{management.CodeInvalidInput, management.CodeNotFound, management.CodeConflict, management.CodeIdempotencyKeyReused, management.CodeRemote},
 		}, giteaTokenCreate),
@@ -25,11 +25,11 @@ func giteaTokenOperations() []Operation {
 			Role: store.RoleViewer, Codes: []management.Code{management.CodeNotFound},
 		}, giteaTokenShow),
 		handle(Operation{
-			ID: "GiteaTokenVerify", Method: http.MethodPost, Path: oneGiteaToken + "/verify", Summary: "Try an access token of a Gitea user out",
+			ID: "GiteaTokenVerify", CallsOutside: true, Method: http.MethodPost, Path: oneGiteaToken + "/verify", Summary: "Try an access token of a Gitea user out",
 			Role: store.RoleOperator, Codes: []management.Code{management.CodeNotFound, management.CodeConflict},
 		}, giteaTokenVerify),
 		handle(Operation{
-			ID: "GiteaTokenRotate", Method: http.MethodPost, Path: oneGiteaToken + "/rotate", Summary: "Make a successor of an access token of a Gitea user and show its secret, once",
+			ID: "GiteaTokenRotate", CallsOutside: true, Method: http.MethodPost, Path: oneGiteaToken + "/rotate", Summary: "Make a successor of an access token of a Gitea user and show its secret, once",
 			Role: store.RoleOperator, Status: http.StatusCreated, Creates: true,
 			Codes: []management.Code{management.CodeInvalidInput, management.CodeNotFound, management.CodeConflict, management.CodeIdempotencyKeyReused, management.CodeRemote},
 		}, giteaTokenRotate),
@@ -38,7 +38,7 @@ func giteaTokenOperations() []Operation {
 			Role: store.RoleOperator, Codes: []management.Code{management.CodeNotFound, management.CodeConflict},
 		}, giteaTokenCollect),
 		handle(Operation{
-			ID: "GiteaTokenCompare", Method: http.MethodPost, Path: "/v1/gitea/tokens/compare", Summary: "Compare what is known of the tokens of a connection with what the server has",
+			ID: "GiteaTokenCompare", CallsOutside: true, Method: http.MethodPost, Path: "/v1/gitea/tokens/compare", Summary: "Compare what is known of the tokens of a connection with what the server has",
 			Role: store.RoleOperator, Codes: []management.Code{management.CodeNotFound, management.CodeConflict, management.CodeRemote},
 		}, giteaTokenCompare),
 		handle(Operation{
@@ -46,7 +46,7 @@ func giteaTokenOperations() []Operation {
 			Role: store.RoleOperator, Codes: []management.Code{management.CodeInvalidInput, management.CodeNotFound, management.CodeConflict},
 		}, giteaTokenAdopt),
 		remove(Operation{
-			ID: "GiteaTokenDelete", Method: http.MethodDelete, Path: oneGiteaToken, Summary: "Delete an access token of a Gitea user, on the server and here",
+			ID: "GiteaTokenDelete", CallsOutside: true, Method: http.MethodDelete, Path: oneGiteaToken, Summary: "Delete an access token of a Gitea user, on the server and here",
 			Role: store.RoleOperator, Codes: []management.Code{management.CodeNotFound, management.CodeConflict, management.CodeRemote},
 		}, giteaTokenDelete),
 	}

@@ -12,7 +12,7 @@ const oneN8NKey = "/v1/n8n/keys/{id}"
 func n8nKeyOperations() []Operation {
 	return []Operation{
 		handle(Operation{
-			ID: "N8NKeyCreate", Method: http.MethodPost, Path: "/v1/n8n/keys", Summary: "Make an API key of an n8n account and show its secret, once",
+			ID: "N8NKeyCreate", CallsOutside: true, Method: http.MethodPost, Path: "/v1/n8n/keys", Summary: "Make an API key of an n8n account and show its secret, once",
 			Role: store.RoleOperator, Status: http.StatusCreated, Creates: true,
 			Codes: []management.Code{management.CodeInvalidInput, management.CodeNotFound, management.CodeConflict, management.CodeIdempotencyKeyReused, management.CodeRemote},
 		}, n8nKeyCreate),
@@ -25,11 +25,11 @@ func n8nKeyOperations() []Operation {
 			Role: store.RoleViewer, Codes: []management.Code{management.CodeNotFound},
 		}, n8nKeyShow),
 		handle(Operation{
-			ID: "N8NKeyVerify", Method: http.MethodPost, Path: oneN8NKey + "/verify", Summary: "Try an API key of an n8n account out",
+			ID: "N8NKeyVerify", CallsOutside: true, Method: http.MethodPost, Path: oneN8NKey + "/verify", Summary: "Try an API key of an n8n account out",
 			Role: store.RoleOperator, Codes: []management.Code{management.CodeNotFound, management.CodeConflict},
 		}, n8nKeyVerify),
 		handle(Operation{
-			ID: "N8NKeyRotate", Method: http.MethodPost, Path: oneN8NKey + "/rotate", Summary: "Give an API key of an n8n account a successor, or another secret, and show it, once",
+			ID: "N8NKeyRotate", CallsOutside: true, Method: http.MethodPost, Path: oneN8NKey + "/rotate", Summary: "Give an API key of an n8n account a successor, or another secret, and show it, once",
 			Role: store.RoleOperator, Status: http.StatusCreated, Creates: true,
 			Codes: []management.Code{management.CodeInvalidInput, management.CodeNotFound, management.CodeConflict, management.CodeIdempotencyKeyReused, management.CodeRemote},
 		}, n8nKeyRotate),
@@ -38,7 +38,7 @@ func n8nKeyOperations() []Operation {
 			Role: store.RoleOperator, Codes: []management.Code{management.CodeNotFound, management.CodeConflict},
 		}, n8nKeyCollect),
 		handle(Operation{
-			ID: "N8NKeyCompare", Method: http.MethodPost, Path: "/v1/n8n/keys/compare", Summary: "Compare what is known of the keys of a connection with what n8n has",
+			ID: "N8NKeyCompare", CallsOutside: true, Method: http.MethodPost, Path: "/v1/n8n/keys/compare", Summary: "Compare what is known of the keys of a connection with what n8n has",
 			Role: store.RoleOperator, Codes: []management.Code{management.CodeNotFound, management.CodeConflict, management.CodeRemote},
 		}, n8nKeyCompare),
 		handle(Operation{
@@ -46,7 +46,7 @@ func n8nKeyOperations() []Operation {
 			Role: store.RoleOperator, Codes: []management.Code{management.CodeInvalidInput, management.CodeNotFound, management.CodeConflict},
 		}, n8nKeyAdopt),
 		remove(Operation{
-			ID: "N8NKeyDelete", Method: http.MethodDelete, Path: oneN8NKey, Summary: "Delete an API key of an n8n account, at n8n and here",
+			ID: "N8NKeyDelete", CallsOutside: true, Method: http.MethodDelete, Path: oneN8NKey, Summary: "Delete an API key of an n8n account, at n8n and here",
 			Role: store.RoleOperator, Codes: []management.Code{management.CodeNotFound, management.CodeConflict, management.CodeRemote},
 		}, n8nKeyDelete),
 	}

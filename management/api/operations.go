@@ -22,6 +22,7 @@ type Operation struct {
 	Codes        []management.Code // that its use-case answers, besides those of every operation
 	Creates      bool              // takes an Idempotency-Key
 	NeedsIfMatch bool              // is refused without If-Match
+	CallsOutside bool              // waits for another program, which takes longer than a store
 	Input        reflect.Type      // struct of package client
 	Output       reflect.Type      // struct of package client; Nothing for 204
 

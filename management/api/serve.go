@@ -17,7 +17,10 @@ const (
 	readTimeout   = 15 * time.Second
 	writeTimeout  = 60 * time.Second
 	idleTimeout   = 2 * time.Minute
-	maxHeader     = 16 << 10
+	// outsideTimeout is how long a request may take that waits for another
+	// program: less than writeTimeout, so that its answer arrives.
+	outsideTimeout = 50 * time.Second
+	maxHeader      = 16 << 10
 )
 
 // Serve answers connections of the listener until ctx ends, then stops taking

@@ -96,6 +96,7 @@ type server struct {
 	bodies  map[string]*huma.RequestBody // by operation id
 	routes  map[string]string            // pattern to operation id
 	streams map[string]bool              // operation ids whose answer takes as long as it takes
+	outside map[string]bool              // operation ids that wait for another program
 
 	document []byte // OpenAPI
 	page     []byte // the same for people

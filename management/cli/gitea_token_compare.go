@@ -22,7 +22,7 @@ does the same every hour.`,
 	}
 	cmd.Flags().StringVar(&connection, "connection", "", "name of the connection")
 	return c.verb(cmd, 0, func(ctx context.Context, api *client.Client, _ []string) error {
-		out, err := api.GiteaTokenCompare(ctx, client.GiteaTokenCompareInput{Body: client.GiteaTokenCompare{Connection: connection}})
+		out, err := compareAll(ctx, c, api, connection)
 		if err != nil {
 			return err
 		}
@@ -37,4 +37,20 @@ does the same every hour.`,
 			return []string{t.TokenID, t.Login, clip(t.TokenName), t.State, clip(strings.Join(t.ServerScopes, ","))}
 		})
 	})
+}
+
+// compareAll compares part by part, and tells a person how far it is.
+func compareAll(ctx context.Context, c *command, api *client.Client, connection string) (client.GiteaTokensCompared, error) {
+	all := client.GiteaTokensCompared{Items: []client.GiteaToken{}}
+	for more := true; more; more = all.Next != "" {
+		out, err := api.GiteaTokenCompare(ctx, client.GiteaTokenCompareInput{Body: client.GiteaTokenCompare{Connection: connection, After: all.Next}})
+		if err != nil {
+			return all, err
+		}
+		all.Users, all.Items, all.Next = all.Users+out.Users, append(all.Items, out.Items...), out.Next
+		if out.Next != "" && out.Users > 0 && !c.machine() {
+			fmt.Fprintf(c.Err, "%d users compared so far\n", all.Users)
+		}
+	}
+	return all, nil
 }

@@ -13,8 +13,9 @@ import (
 	"credence/store/credential"
 )
 
-// DefaultTimeout is the longest a call takes when [Options] does not say.
-const DefaultTimeout = 30 * time.Second
+// DefaultTimeout is the longest a call takes when [Options] does not say: longer
+// than a server may take that waits for another program.
+const DefaultTimeout = 65 * time.Second
 
 // Options say where the API is and who asks.
 type Options struct {

@@ -71,12 +71,14 @@ type GiteaTokenRotate struct {
 // GiteaTokenCompare says what is to be compared.
 type GiteaTokenCompare struct {
 	Connection string `json:"connection" doc:"Name of the connection"`
+	After      string `json:"after,omitempty" doc:"next of the part before; absent to begin"`
 }
 
 // GiteaTokensCompared is what a comparison found.
 type GiteaTokensCompared struct {
 	Users int          `json:"users" doc:"How many users were looked at"`
 	Items []GiteaToken `json:"items" nullable:"false" doc:"What is new: strangers, missing, widened and found again"`
+	Next  string       `json:"next,omitempty" doc:"Give it as after to go on with the other users; absent when all were looked at"`
 }
 
 // GiteaTokenAdopt accepts a token as it is on the server.
