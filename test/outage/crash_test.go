@@ -32,6 +32,8 @@ type desk struct {
 	begin func(ctx context.Context) (*harness.Credence, *client.Client, error)
 	open  func(ctx context.Context) (store.Backend, error) // the database, once nobody has it
 
+	database string // file of SQLite, or address of a superuser
+
 	process *harness.Credence
 	api     atomic.Pointer[client.Client]
 	starts  atomic.Int64
@@ -46,7 +48,7 @@ func onEachDatabase(t *testing.T, test func(d *desk)) {
 	t.Helper()
 	t.Run("SQLite", func(t *testing.T) {
 		folder := t.TempDir()
-		test(newDesk(t, func(ctx context.Context) (*harness.Credence, *client.Client, error) {
+		test(newDesk(t, filepath.Join(folder, "data", "credence.db"), func(ctx context.Context) (*harness.Credence, *client.Client, error) {
 			c, err := harness.StartCredence(ctx, binary, folder, outward)
 			if err != nil {
 				return nil, nil, err
@@ -68,7 +70,7 @@ func onEachDatabase(t *testing.T, test func(d *desk)) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		test(newDesk(t, func(ctx context.Context) (*harness.Credence, *client.Client, error) {
+		test(newDesk(t, s.Owner, func(ctx context.Context) (*harness.Credence, *client.Client, error) {
 			c, err := s.Management(ctx, s.Owner, outward)
 			if err != nil {
 				return nil, nil, err
@@ -90,9 +92,9 @@ func tokenOf(c *harness.Credence) (credential.Text, error) {
 	return credential.NewText(strings.TrimSpace(string(text))), nil
 }
 
-func newDesk(t *testing.T, begin func(context.Context) (*harness.Credence, *client.Client, error), open func(context.Context) (store.Backend, error)) *desk {
+func newDesk(t *testing.T, database string, begin func(context.Context) (*harness.Credence, *client.Client, error), open func(context.Context) (store.Backend, error)) *desk {
 	t.Helper()
-	d := &desk{T: t, begin: begin, open: open}
+	d := &desk{T: t, begin: begin, open: open, database: database}
 	d.start()
 	t.Cleanup(func() { d.process.Kill() })
 	return d
