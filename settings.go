@@ -57,6 +57,7 @@ type config struct {
 	KeySources        []string
 	AcceptForeignKeys bool
 	ProtectedNetworks []netip.Prefix
+	GeoIPDB           string // MaxMind database; "" for none
 	KeepCredential    bool
 	Realm             string
 	IdentityHeaders   []string
@@ -131,7 +132,7 @@ func (s *setting) variable() string { return "CREDENCE_" + strings.ToUpper(s.fil
 // settings is the one table of the configuration. Flags, variables, file
 // keys, help texts and `config print` are all made from it.
 func settings() []setting {
-	return slices.Concat(placeSettings(), connectionSettings(), transportSettings(), clientSettings(), keySettings(), stateSettings(), snapshotSettings(), redisSettings(), limiterSettings(), usageSettings(), recordSettings(), outgoingSettings(), traceSettings(), oidcSettings(), runSettings())
+	return slices.Concat(placeSettings(), connectionSettings(), transportSettings(), clientSettings(), keySettings(), geoipSettings(), stateSettings(), snapshotSettings(), redisSettings(), limiterSettings(), usageSettings(), recordSettings(), outgoingSettings(), traceSettings(), oidcSettings(), runSettings())
 }
 
 func placeSettings() []setting {

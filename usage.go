@@ -5,12 +5,14 @@ import (
 	"crypto/hkdf"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"credence/extauthz/usage"
+	"credence/management/geoip"
 	"credence/management/jobs"
 	"credence/store"
 	"credence/store/redis"
@@ -122,4 +124,23 @@ func (d *deployment) newUsagePass(changes *store.Store) (jobs.Pass, error) {
 		Name: "credence_usage_gaps_total", Help: "Gaps in usage that this process has recorded.",
 	}, func() float64 { return float64(usages.Gaps()) }))
 	return usages.Pass(), nil
+}
+
+func geoipSettings() []setting {
+	return []setting{
+		{inControl, "geoip-db", "file", "", "MaxMind City database (GeoIP2 or GeoLite2, .mmdb): with it, keys that are used from places too far apart are found; read again when it is replaced", text(func(c *config) *string { return &c.GeoIPDB })},
+	}
+}
+
+// openPlaces reads the database of places, if one is given.
+func (d *deployment) openPlaces() error {
+	if d.config.GeoIPDB == "" {
+		return nil
+	}
+	places, err := geoip.Open(geoip.Options{File: d.config.GeoIPDB, Logger: d.logger, Registerer: d.registry})
+	if err != nil {
+		return usageError{fmt.Errorf("geoip-db: %w", err)}
+	}
+	d.places = places
+	return nil
 }

@@ -23,6 +23,7 @@ import (
 	"credence/management"
 	"credence/management/anomaly"
 	"credence/management/api"
+	"credence/management/geoip"
 	"credence/management/gitea"
 	"credence/management/jobs"
 	"credence/management/n8n"
@@ -45,7 +46,8 @@ type deployment struct {
 	sealer   store.Sealer // nil in a process that changes nothing: the data plane
 	logger   *slog.Logger
 	registry *prometheus.Registry
-	trace    *tracing // nil without one
+	trace    *tracing      // nil without one
+	places   *geoip.Places // nil without a database of them
 }
 
 // serve runs both planes until ctx ends: listeners > data folder > schema >
@@ -204,6 +206,9 @@ func newDeployment(c config, backend store.Backend, secrets *credential.Secrets,
 }
 
 func (d *deployment) newService() (*management.Service, error) {
+	if err := d.openPlaces(); err != nil {
+		return nil, err
+	}
 	reach, err := outgoingOptions(d.config.Outgoing)
 	if err != nil {
 		return nil, err
@@ -220,7 +225,7 @@ func (d *deployment) newService() (*management.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return management.New(management.Options{
+	o := management.Options{
 		Store: d.store(), Secrets: d.secrets, Random: rand.Reader, Now: time.Now, Logger: d.logger,
 		Retention: d.config.Retention, Anchors: anchors,
 		ProtectedNetworks: d.config.ProtectedNetworks,
@@ -229,7 +234,11 @@ func (d *deployment) newService() (*management.Service, error) {
 		Outgoing:          reach,
 		Gitea:             forge,
 		N8N:               flows,
-	})
+	}
+	if d.places != nil {
+		o.Places = d.places
+	}
+	return management.New(o)
 }
 
 // store is the way to change things, which only the control plane has.
@@ -367,7 +376,12 @@ func (d *deployment) startControlPlane(w *work, l *listeners, service *managemen
 		return api.Serve(w.ctx, listener, d.trace.api(handler), d.config.ShutdownGrace, d.logger)
 	})
 	w.front.Go(func() error { return hooks.runJobs(w.ctx, changes, failures, jobs.Handlers(service, changes)) })
-	watch, err := anomaly.New(anomaly.Options{Store: changes, Findings: service, Now: time.Now, Logger: d.logger})
+	look := anomaly.Options{Store: changes, Findings: service, Now: time.Now, Logger: d.logger}
+	if d.places != nil {
+		look.Places = d.places
+		w.back.Go(func() error { return d.places.Run(w.lasting) })
+	}
+	watch, err := anomaly.New(look)
 	if err != nil {
 		return extauthz.Part{}, err
 	}

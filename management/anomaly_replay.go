@@ -74,7 +74,7 @@ func (s *Service) AnomalyReplay(ctx context.Context, a Actor, in AnomalyReplay) 
 	}
 	bounded, cancel := context.WithTimeout(ctx, replayTime)
 	defer cancel()
-	found, notes, err := anomaly.Replay(bounded, s.store, out.Since, out.Until, plan)
+	found, notes, err := anomaly.Replay(bounded, s.store, out.Since, out.Until, plan, s.places)
 	if err == nil {
 		err = s.besideWhatHappened(bounded, &out, found)
 	}

@@ -43,6 +43,8 @@ type Options struct {
 	// their connections cannot be made then.
 	Gitea *gitea.Client
 	N8N   *n8n.Client
+	// Places say where networks are, for replays; nil for none.
+	Places anomaly.Places
 }
 
 // Service is the use-cases of the control plane. It keeps no state of its own
@@ -62,6 +64,7 @@ type Service struct {
 	sourceKnown    bool
 	turns          turns
 	plans          anomaly.Plans
+	places         anomaly.Places                  // nil: none
 	gitea          *gitea.Client                   // nil: no client
 	n8n            *n8n.Client                     // nil: no client
 	systems        map[store.ConnectionKind]System // nil: no client
@@ -85,8 +88,8 @@ func New(o Options) (*Service, error) {
 	return &Service{
 		store: o.Store, secrets: o.Secrets, random: o.Random, now: o.Now, logger: o.Logger,
 		retention: o.Retention, anchors: o.Anchors, acceptsForeign: o.AcceptForeignKeys, outgoing: o.Outgoing, protected: o.ProtectedNetworks,
-		sourceKnown: o.ClientSourceKnown,
-		gitea:       o.Gitea, n8n: o.N8N, systems: o.systems(),
+		sourceKnown: o.ClientSourceKnown, places: o.Places,
+		gitea: o.Gitea, n8n: o.N8N, systems: o.systems(),
 	}, nil
 }
 

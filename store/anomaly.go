@@ -91,6 +91,15 @@ type Evidence struct {
 	Expected float64       `json:"expected"` // at most, or usually
 	Window   time.Duration `json:"window"`   // that Observed is of
 	Message  string        `json:"message"`  // a sentence
+	Travel   *Travel       `json:"travel,omitempty"`
+}
+
+// Travel is the journey of a key that was used from places apart.
+type Travel struct {
+	From       string  `json:"from"` // names of places
+	To         string  `json:"to"`
+	Kilometers float64 `json:"kilometers"` // at least
+	Minutes    float64 `json:"minutes"`    // between the uses
 }
 
 // AnomalyFilter narrows a list of findings; empty fields do not narrow.

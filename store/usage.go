@@ -44,8 +44,9 @@ type KeyLastUse struct {
 	KeyID   string     `json:"key_id"`
 	At      time.Time  `json:"at"`
 	Address netip.Addr `json:"address"` // invalid when nobody could tell
-	// Networks are those it was let through from since that was last told, at
-	// most 16, each as [KeyNetworkOf] answers it.
+	// Networks are those it was let through from within the minute before At, at
+	// most 16, each as [KeyNetworkOf] answers it. A batch may tell of a key more
+	// than once: networks of other times, with those.
 	Networks []netip.Addr `json:"networks,omitzero"`
 }
 
@@ -71,7 +72,7 @@ type KeyNetwork struct {
 	KeyID   string
 	Network netip.Addr
 	FirstAt time.Time
-	LastAt  time.Time // to an hour
+	LastAt  time.Time // to an hour; after FirstAt once it was seen a second time
 }
 
 // FailingAddress is one of the addresses that were refused most, for one

@@ -199,7 +199,7 @@ func (c *Counter) retire(e *entry, minute int64) {
 		c.slots.Add(-1)
 	}
 	c.graves = append(c.graves, grave)
-	if n, is := e.last.news(); is {
+	if n, is := e.last.rest(); is {
 		c.waiting.use(e.keyID, n)
 	}
 }

@@ -2,7 +2,6 @@ package usage
 
 import (
 	"net/netip"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -155,7 +154,13 @@ type lastUse struct {
 	mu       sync.Mutex
 	at, told int64
 	from     netip.Addr
-	others   *[]netip.Addr // networks beside that of from; nil mostly
+	others   *[]sight // networks beside that of from; nil mostly
+}
+
+// sight is a network, and when it was last seen.
+type sight struct {
+	network netip.Addr
+	at      int64 // Unix nanoseconds
 }
 
 // mostNetworks bounds what is told of one key at a time. How many addresses
@@ -169,15 +174,16 @@ func (l *lastUse) set(at time.Time, from netip.Addr) {
 		if !l.mu.TryLock() {
 			continue
 		}
-		other := from
-		if when := at.UnixNano(); when > l.at {
+		when := at.UnixNano()
+		other, seen := from, when
+		if when > l.at {
 			if l.at > l.told { // what is told is told
-				other = l.from
+				other, seen = l.from, l.at
 			}
 			l.at, l.from = when, from
 		}
 		if other != l.from {
-			l.note(store.KeyNetworkOf(other))
+			l.note(store.KeyNetworkOf(other), seen)
 		}
 		l.mu.Unlock()
 		return
@@ -186,21 +192,34 @@ func (l *lastUse) set(at time.Time, from netip.Addr) {
 
 // note keeps the network of an address that is not the last one, until it is
 // told.
-func (l *lastUse) note(network netip.Addr) {
-	switch {
-	case !network.IsValid() || network == store.KeyNetworkOf(l.from):
-	case l.others == nil:
-		l.others = &[]netip.Addr{network}
-	case len(*l.others) < mostNetworks-1 && !slices.Contains(*l.others, network):
-		*l.others = append(*l.others, network)
+func (l *lastUse) note(network netip.Addr, at int64) {
+	if !network.IsValid() || network == store.KeyNetworkOf(l.from) {
+		return
+	}
+	if l.others == nil {
+		l.others = &[]sight{{network, at}}
+		return
+	}
+	others := *l.others
+	for i := range others {
+		if others[i].network == network {
+			others[i].at = max(others[i].at, at)
+			return
+		}
+	}
+	if len(others) < mostNetworks-1 {
+		*l.others = append(others, sight{network, at})
 	}
 }
 
-// news is a last use, with the networks since the one before.
+// news is a last use, with the networks since the one before: those of its own
+// minute, and others with when they were seen. Where a key was used from at the
+// same time is worth a word; where it was hours ago is not.
 type news struct {
 	at       time.Time
 	from     netip.Addr
 	networks []netip.Addr
+	earlier  []sight
 }
 
 // news answers the last use when it is to be told: the first, and then one a
@@ -211,15 +230,39 @@ func (l *lastUse) news() (n news, is bool) {
 	if l.at == 0 || l.told != 0 && l.at-l.told < int64(time.Minute) {
 		return news{}, false
 	}
+	return l.tell(), true
+}
+
+// rest answers what has not been told, however short ago the last word was.
+func (l *lastUse) rest() (n news, is bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.at <= l.told {
+		return news{}, false
+	}
+	return l.tell(), true
+}
+
+// tell wants the lock.
+func (l *lastUse) tell() news {
 	l.told = l.at
-	n = news{at: time.Unix(0, l.at), from: l.from}
+	n := news{at: time.Unix(0, l.at), from: l.from}
 	last := store.KeyNetworkOf(l.from)
 	if last.IsValid() {
 		n.networks = []netip.Addr{last}
 	}
-	if l.others != nil {
-		n.networks = append(n.networks, slices.DeleteFunc(*l.others, func(a netip.Addr) bool { return a == last })...)
-		l.others = nil
+	if l.others == nil {
+		return n
 	}
-	return n, true
+	for _, s := range *l.others {
+		switch {
+		case s.network == last:
+		case l.at-s.at < int64(time.Minute):
+			n.networks = append(n.networks, s.network)
+		default:
+			n.earlier = append(n.earlier, s)
+		}
+	}
+	l.others = nil
+	return n
 }

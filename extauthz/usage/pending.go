@@ -19,6 +19,7 @@ type pending struct {
 	buckets []*bucket // oldest first, each with at least one row
 	size    int       // rows in all of them
 	used    map[string]store.KeyLastUse
+	earlier []store.KeyLastUse // networks of another minute than that of used
 	failing map[failKey]heavy
 
 	folded  int64 // rows that were summed with another minute's
@@ -61,7 +62,12 @@ func newPending(most int, names []string) *pending {
 	return &pending{most: most, names: names, used: map[string]store.KeyLastUse{}, failing: map[failKey]heavy{}}
 }
 
-func (p *pending) empty() bool { return p.size == 0 && len(p.used) == 0 && len(p.failing) == 0 }
+// mostEarlier bounds the networks that wait beside the last uses.
+const mostEarlier = 50_000
+
+func (p *pending) empty() bool {
+	return p.size == 0 && len(p.used) == 0 && len(p.earlier) == 0 && len(p.failing) == 0
+}
 
 // add sums what was counted.
 func (p *pending) add(minute int64, key rowKey, t *taken) {
@@ -156,20 +162,37 @@ func (p *pending) lighten() {
 	}
 }
 
-// use notes a last use. Networks of one that still waits stay, as far as there
-// is room.
+// use notes a last use. The networks of one that still waits go with it when
+// they are of the same minute, and else wait with their own time.
 func (p *pending) use(keyID string, n news) {
 	before, known := p.used[keyID]
 	if !known && len(p.used) >= p.most {
 		return
 	}
-	networks := before.Networks
+	var networks []netip.Addr
+	if n.at.Sub(before.At) < time.Minute {
+		networks = before.Networks
+	}
 	for _, network := range n.networks {
 		if len(networks) < mostNetworks && !slices.Contains(networks, network) {
 			networks = append(networks, network)
 		}
 	}
 	p.used[keyID] = store.KeyLastUse{KeyID: keyID, At: n.at.UTC(), Address: n.from.Unmap().WithZone(""), Networks: networks}
+	for _, network := range before.Networks {
+		p.before(keyID, before.At, network, networks)
+	}
+	for _, s := range n.earlier {
+		p.before(keyID, time.Unix(0, s.at).UTC(), s.network, networks)
+	}
+}
+
+// before notes where a key was used from before the use that waits. What that
+// tells as well is not told twice.
+func (p *pending) before(keyID string, at time.Time, network netip.Addr, told []netip.Addr) {
+	if len(p.earlier) < mostEarlier && !slices.Contains(told, network) {
+		p.earlier = append(p.earlier, store.KeyLastUse{KeyID: keyID, At: at, Networks: []netip.Addr{network}})
+	}
 }
 
 func (p *pending) fail(minute int64, what outcome, h heavy) {
@@ -212,6 +235,9 @@ func (p *pending) cut(b *store.UsageBatch) {
 		b.Used = append(b.Used, u)
 		delete(p.used, id)
 	}
+	n := min(len(p.earlier), max(0, batchRows-len(b.Used))) // after the later ones of the same keys
+	b.Used = append(b.Used, p.earlier[:n]...)
+	p.earlier = slices.Delete(p.earlier, 0, n)
 	for k, h := range p.failing {
 		if len(b.Failing) == batchRows {
 			break

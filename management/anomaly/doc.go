@@ -12,6 +12,7 @@
 //	                emergency_used
 //	[JudgeNetworks] where a key was used from for the first time: new_network,
 //	                many_networks
+//	[JudgeTravel]   the same networks, where they are: impossible_travel
 //	[JudgeHour]     an hour that is over, against the four weeks before:
 //	                rate_change, unusual_hours, after_silence
 //

@@ -25,12 +25,13 @@ const (
 	RateChange       = "rate_change"
 	UnusualHours     = "unusual_hours"
 	AfterSilence     = "after_silence"
+	ImpossibleTravel = "impossible_travel"
 )
 
 // Types lists the types.
 func Types() []string {
 	return []string{
-		BruteForce, CredentialSpread, DeadKeyUsed, ScopeProbing, EmergencyUsed, NewNetwork, ManyNetworks, RateChange, UnusualHours, AfterSilence,
+		BruteForce, CredentialSpread, DeadKeyUsed, ScopeProbing, EmergencyUsed, NewNetwork, ManyNetworks, RateChange, UnusualHours, AfterSilence, ImpossibleTravel,
 	}
 }
 

@@ -267,7 +267,7 @@ func severities(kind string) []store.Severity {
 	switch kind {
 	case BruteForce, RateChange:
 		return []store.Severity{store.SeverityMedium, store.SeverityHigh}
-	case CredentialSpread, EmergencyUsed, ManyNetworks:
+	case CredentialSpread, EmergencyUsed, ManyNetworks, ImpossibleTravel:
 		return []store.Severity{store.SeverityHigh}
 	case DeadKeyUsed:
 		return []store.Severity{store.SeverityLow, store.SeverityHigh}

@@ -42,6 +42,8 @@ func (t *Thresholds) table() []threshold {
 		{"known_for", &t.KnownFor, span(day), span(365 * day)},
 		{"known_networks", &t.KnownNetworks, 1, store.MaxKeyNetworks - 1},
 		{"many_networks", &t.ManyNetworks, 2, store.MaxKeyNetworks - 1},
+		{"travel_speed", &t.TravelSpeed, 100, 1e5},
+		{"travel_distance", &t.TravelDistance, 1, 20_000},
 		{"rate_factor", &t.RateFactor, 1, 1e6},
 		{"deviations", &t.Deviations, 1, 1e6},
 		{"highest", &t.Highest, 1, 1e6},

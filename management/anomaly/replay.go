@@ -39,9 +39,9 @@ const (
 // Replay runs the detectors over what was counted from since until until, with
 // the thresholds of the plan. What belongs together is one finding, as long as
 // the replay is: nobody resolves any. notes say what was not looked at.
-func Replay(ctx context.Context, from past, since, until time.Time, plan *Plan) (found []Replayed, notes []string, err error) {
+func Replay(ctx context.Context, from past, since, until time.Time, plan *Plan, places Places) (found []Replayed, notes []string, err error) {
 	r := &replay{
-		past: from, hours: newProfiler(from, mostRemembered), plan: plan, emergency: map[string]store.Key{}, until: until.UTC(),
+		past: from, hours: newProfiler(from, mostRemembered), plan: plan, places: places, emergency: map[string]store.Key{}, until: until.UTC(),
 		at: map[[2]string]int{}, done: map[string][]acted{},
 	}
 	if err := r.readEmergency(ctx); err != nil {
@@ -58,6 +58,7 @@ type replay struct {
 
 	hours     *profiler
 	plan      *Plan
+	places    Places
 	emergency map[string]store.Key
 	until     time.Time
 	refused   refused
@@ -216,14 +217,17 @@ func (r *replay) networks(ctx context.Context, since, until time.Time) (seen []s
 		if k.gone {
 			continue
 		}
+		placed, upTo := placedOf(all, r.places), 0
 		for i, n := range all {
 			if n.FirstAt.Before(since) || i+1 < len(all) && all[i+1].FirstAt.Equal(n.FirstAt) { // those of one instant are judged with the last
 				continue
 			}
-			then := all[:i+1]
-			seen = append(seen, JudgeNetworks(Networks{
-				KeyID: id, Namespace: k.namespace, All: then, Since: n.FirstAt.Add(-time.Hour),
-			}, r.plan.Thresholds)...)
+			then, hourBefore := all[:i+1], n.FirstAt.Add(-time.Hour)
+			seen = append(seen, JudgeNetworks(Networks{KeyID: id, Namespace: k.namespace, All: then, Since: hourBefore}, r.plan.Thresholds)...)
+			for upTo < len(placed) && !placed[upTo].FirstAt.After(n.FirstAt) {
+				upTo++
+			}
+			seen = append(seen, JudgeTravel(Travel{KeyID: id, Namespace: k.namespace, All: placed[:upTo], Since: hourBefore}, r.plan.Thresholds)...)
 		}
 	}
 	return seen, nil

@@ -88,7 +88,7 @@ func TestAReplayReadsEachRowOfThePastOnce(t *testing.T) {
 	const days = 10
 	empty := anomaly.Policy{}
 	plan, _ := empty.Check()
-	if _, notes, err := anomaly.Replay(t.Context(), l, noon.AddDate(0, 0, -days), noon, &plan); err != nil || len(notes) != 0 {
+	if _, notes, err := anomaly.Replay(t.Context(), l, noon.AddDate(0, 0, -days), noon, &plan, nil); err != nil || len(notes) != 0 {
 		t.Fatalf("%q, %v", notes, err)
 	}
 	// 28 days and an hour lie before the first hour, and 31 days before its day.
@@ -134,7 +134,7 @@ func BenchmarkReplay(b *testing.B) {
 	empty := anomaly.Policy{}
 	plan, _ := empty.Check()
 	for b.Loop() {
-		if _, _, err := anomaly.Replay(b.Context(), l, noon.AddDate(0, 0, -30), noon, &plan); err != nil {
+		if _, _, err := anomaly.Replay(b.Context(), l, noon.AddDate(0, 0, -30), noon, &plan, nil); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -21,7 +21,7 @@ func (d *desk) replayed(since time.Time, p anomaly.Policy) []string {
 	if len(problems) > 0 {
 		d.Fatalf("%+v", problems)
 	}
-	found, _, err := anomaly.Replay(d.Context(), d.store, since, d.now, &plan)
+	found, _, err := anomaly.Replay(d.Context(), d.store, since, d.now, &plan, nil)
 	must(d.T, err)
 	var out []string
 	for _, f := range found {
@@ -114,13 +114,13 @@ func TestAReplayRemembersWhatWasFoundAndNotEachTimeOfItUpToABound(t *testing.T) 
 	if len(problems) > 0 {
 		t.Fatalf("%+v", problems)
 	}
-	found, notes, err := anomaly.Replay(t.Context(), d.store, noon.Add(-2*time.Hour), d.now, &plan)
+	found, notes, err := anomaly.Replay(t.Context(), d.store, noon.Add(-2*time.Hour), d.now, &plan, nil)
 	if err != nil || len(found) != 10_000 || len(notes) != 1 || !strings.Contains(notes[0], "10000") {
 		t.Errorf("%d found, %q, %v", len(found), notes, err)
 	}
 	ended, end := context.WithCancel(t.Context())
 	end()
-	if _, _, err := anomaly.Replay(ended, d.store, noon.Add(-2*time.Hour), d.now, &plan); !errors.Is(err, context.Canceled) {
+	if _, _, err := anomaly.Replay(ended, d.store, noon.Add(-2*time.Hour), d.now, &plan, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("goes on for nobody: %v", err)
 	}
 }

@@ -24,6 +24,10 @@ type Thresholds struct {
 	// ManyNetworks is how many new networks in an hour are too many at once.
 	ManyNetworks int
 
+	// TravelSpeed, in km/h, is faster than anybody travels. Places closer to each
+	// other than TravelDistance, in km, count as one.
+	TravelSpeed, TravelDistance float64
+
 	// RateFactor is how many times the usual rate is a change, Deviations how
 	// many robust standard deviations above it, Highest how many times the
 	// highest hours of 28 days, RateLeast the least requests.
@@ -44,7 +48,7 @@ func Defaults() Thresholds {
 	return Thresholds{
 		Window: 10 * time.Minute, Guesses: 100, NetworkGuesses: 200, NetworkAddresses: 8,
 		SpreadAddresses: 20, DeadUses: 3, Probes: 20,
-		KnownFor: 14 * 24 * time.Hour, KnownNetworks: 4, ManyNetworks: 8,
+		KnownFor: 14 * 24 * time.Hour, KnownNetworks: 4, ManyNetworks: 8, TravelSpeed: 900, TravelDistance: 500,
 		RateFactor: 4, Deviations: 8, Highest: 3, RateLeast: 200, Weeks: 2, Days: 10, Silence: 30 * 24 * time.Hour,
 	}
 }

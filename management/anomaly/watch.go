@@ -43,6 +43,7 @@ type Options struct {
 	Findings desk
 	Now      func() time.Time
 	Logger   *slog.Logger
+	Places   Places // nil: no journeys are looked for
 }
 
 // Watch runs the detectors and writes down what they find. One goroutine at a
@@ -194,7 +195,7 @@ func (w *Watch) networks(ctx context.Context, now time.Time) ([]store.Anomaly, e
 		if in.All, err = w.o.Store.KeyNetworks(ctx, n.KeyID, time.Unix(0, 0), now.Add(time.Hour), store.MaxKeyNetworks); err != nil {
 			return found, err
 		}
-		some := JudgeNetworks(in, w.t)
+		some := append(JudgeNetworks(in, w.t), JudgeTravel(Travel{KeyID: in.KeyID, Since: since, All: placedOf(in.All, w.o.Places)}, w.t)...)
 		if len(some) == 0 {
 			continue
 		}

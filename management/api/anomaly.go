@@ -71,9 +71,13 @@ func wireAnomaly(a store.Anomaly) client.Anomaly {
 	if a.Evidence.Window > 0 {
 		window = period(a.Evidence.Window)
 	}
+	var travel *client.AnomalyTravel
+	if j := a.Evidence.Travel; j != nil {
+		travel = &client.AnomalyTravel{From: j.From, To: j.To, Kilometers: j.Kilometers, Minutes: j.Minutes}
+	}
 	return client.Anomaly{
 		ID: a.ID, Type: a.Type, Severity: string(a.Severity), State: string(a.State), Namespace: a.Namespace, KeyID: a.KeyID,
-		Subject: a.Subject, Message: a.Evidence.Message, Observed: a.Evidence.Observed, Expected: a.Evidence.Expected, Window: window,
+		Subject: a.Subject, Message: a.Evidence.Message, Observed: a.Evidence.Observed, Expected: a.Evidence.Expected, Window: window, Travel: travel,
 		FirstAt: a.FirstAt, LastAt: a.LastAt, CreatedAt: a.CreatedAt, StateAt: a.StateAt, StateBy: a.StateBy, Note: a.Note,
 		Actions: mapped(a.Actions, wireAnomalyAction),
 	}

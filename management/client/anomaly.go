@@ -22,7 +22,16 @@ type Anomaly struct {
 	StateBy   string    `json:"state_by,omitempty"`
 	Note      string    `json:"note,omitempty"`
 
+	Travel  *AnomalyTravel  `json:"travel,omitempty" doc:"The journey, of impossible_travel"`
 	Actions []AnomalyAction `json:"actions" doc:"What a policy wanted done about it, and what came of it"`
+}
+
+// AnomalyTravel is the journey of a key that was used from places apart.
+type AnomalyTravel struct {
+	From       string  `json:"from" doc:"Where it was used first"`
+	To         string  `json:"to" doc:"Where it was used then"`
+	Kilometers float64 `json:"kilometers" doc:"How far that is at least"`
+	Minutes    float64 `json:"minutes" doc:"How long after that was"`
 }
 
 // AnomalyAction is what a policy wanted done about a finding.

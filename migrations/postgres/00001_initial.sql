@@ -1115,9 +1115,13 @@ BEGIN
     ORDER BY t.minute, t.reason COLLATE "C", t.address
     ON CONFLICT ON CONSTRAINT usage_failing_pkey DO UPDATE SET
         checks = f.checks + excluded.checks, uncertain = f.uncertain + excluded.uncertain;
-    WITH due AS (
-        SELECT k.id, t.at, t.address
+    WITH latest AS (
+        SELECT DISTINCT ON (t.key_id) t.key_id, t.at, t.address
         FROM jsonb_to_recordset(batch -> 'used') AS t (key_id text, at timestamptz, address inet)
+        ORDER BY t.key_id, t.at DESC),
+    due AS (
+        SELECT k.id, t.at, t.address
+        FROM latest AS t
         JOIN credence.api_keys AS k ON k.key_id = t.key_id COLLATE "C"
         WHERE k.status <> 'purged' AND (k.last_used_at IS NULL OR k.last_used_at <= t.at - interval '1 minute')
         FOR NO KEY UPDATE OF k SKIP LOCKED)
@@ -1132,7 +1136,8 @@ BEGIN
     GROUP BY 1, 2 ORDER BY 1, 2
     ON CONFLICT ON CONSTRAINT key_networks_pkey DO UPDATE
         SET first_at = least(n.first_at, excluded.first_at), last_at = greatest(n.last_at, excluded.last_at)
-        WHERE excluded.last_at >= n.last_at + interval '1 hour' OR excluded.first_at < n.first_at;
+        WHERE excluded.last_at >= n.last_at + interval '1 hour' OR excluded.first_at < n.first_at
+            OR n.last_at = n.first_at AND excluded.last_at > n.last_at;
 END
 $$;
 -- +goose StatementEnd

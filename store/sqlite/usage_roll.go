@@ -125,7 +125,7 @@ func addKeyNetworks(ctx context.Context, tx *sql.Tx, used []store.KeyLastUse) er
 			AND ((SELECT count(*) FROM key_networks WHERE key_id = ?1) < ?4
 				OR EXISTS (SELECT 1 FROM key_networks WHERE key_id = ?1 AND network = ?2))
 		ON CONFLICT (key_id, network) DO UPDATE SET first_at = min(first_at, excluded.first_at), last_at = max(last_at, excluded.last_at)
-		WHERE excluded.last_at >= last_at + ?5 OR excluded.first_at < first_at`,
+		WHERE excluded.last_at >= last_at + ?5 OR excluded.first_at < first_at OR last_at = first_at AND excluded.last_at > last_at`,
 		func(ctx context.Context, add *sql.Stmt) error {
 			for _, u := range used {
 				for _, n := range u.Networks {

@@ -33,6 +33,7 @@ func usageSumPromises() []promise {
 		{"UsageSums", "narrows by every field", usageNarrowed},
 		{"FailingSums", "sums each address, the heaviest first, for one reason or for all", failingSums},
 		{"KeyNetworks", "answers networks by when they were first seen, of one key or of all", keyNetworks},
+		{"KeyNetworks", "keeps when each network was seen, of a key that one batch tells of several times", keyNetworksOfABatch},
 		{"KeyNetworks", "keeps at most MaxKeyNetworks of a key, none of an unknown one, and none after a purge", keyNetworksBounded},
 		{"QuotaUses", "answers what is used of windows that hold the instant, in order, after a subject", quotaUses},
 	}
@@ -290,11 +291,12 @@ func keyNetworks(f *fixture) {
 	a, b := netip.MustParseAddr("192.0.2.0"), netip.MustParseAddr("2001:db8:1::")
 	at := f.clock.now()
 	f.useFrom(1, 1, at, a, b)
-	f.useFrom(2, 1, at.Add(59*time.Minute), a) // within the hour: not worth a write
+	f.useFrom(2, 1, at.Add(time.Minute), a)    // the second time it is seen
+	f.useFrom(5, 1, at.Add(59*time.Minute), a) // within the hour: not worth a write
 	f.useFrom(3, 1, at.Add(2*time.Hour), b)
 	f.useFrom(4, 2, at.Add(-time.Hour), a)
 	equal(f, f.networks(keyID(1)), []store.KeyNetwork{
-		{KeyID: keyID(1), Network: a, FirstAt: at, LastAt: at}, {KeyID: keyID(1), Network: b, FirstAt: at, LastAt: at.Add(2 * time.Hour)},
+		{KeyID: keyID(1), Network: a, FirstAt: at, LastAt: at.Add(time.Minute)}, {KeyID: keyID(1), Network: b, FirstAt: at, LastAt: at.Add(2 * time.Hour)},
 	})
 	inOrder(f, names(f.networks(""), func(n store.KeyNetwork) string { return n.KeyID }), keyID(2), keyID(1), keyID(1))
 	found, err := f.backend.KeyNetworks(f.Context(), "", at.Add(-time.Minute), later(), 1)
@@ -304,6 +306,26 @@ func keyNetworks(f *fixture) {
 	f.ok(err)
 	equal(f, n, 2)
 	equal(f, len(f.networks("")), 1)
+}
+
+// keyNetworksOfABatch is what a replica tells that could not for hours: the
+// last use first, then the networks of before, each with its own time.
+func keyNetworksOfABatch(f *fixture) {
+	f.insertKeys(f.bareKey(1))
+	a, b := netip.MustParseAddr("192.0.2.0"), netip.MustParseAddr("198.51.100.0")
+	now, last := f.clock.now(), netip.MustParseAddr("198.51.100.7")
+	f.ok(f.backend.AddUsage(f.Context(), store.UsageBatch{Replica: "rep_1", Sequence: 1, Started: day0(), At: now, Used: []store.KeyLastUse{
+		{KeyID: keyID(1), At: now, Address: last, Networks: []netip.Addr{b}},
+		{KeyID: keyID(1), At: now.Add(-5 * time.Hour), Networks: []netip.Addr{a}},
+		{KeyID: keyID(1), At: now.Add(-3 * time.Hour), Networks: []netip.Addr{a}},
+	}}))
+	equal(f, f.networks(keyID(1)), []store.KeyNetwork{
+		{KeyID: keyID(1), Network: a, FirstAt: now.Add(-5 * time.Hour), LastAt: now.Add(-3 * time.Hour)}, {KeyID: keyID(1), Network: b, FirstAt: now, LastAt: now},
+	})
+	k, err := f.backend.Key(f.Context(), keyID(1))
+	f.ok(err)
+	equal(f, k.LastUsedAt, now)
+	equal(f, k.LastUsedIP, last)
 }
 
 func keyNetworksBounded(f *fixture) {

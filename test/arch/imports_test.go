@@ -53,6 +53,7 @@ var mayImport = map[string][]string{
 	"management/api":     {"management", "management/client", "management/remote", "management/report", "store", "store/credential", "store/limit", "store/route"},
 	"management/client":  {"store/certfile", "store/credential"},
 	// The one way out, for whoever calls addresses that others have named.
+	"management/geoip":    {"management/anomaly"},
 	"management/outgoing": {},
 	// What others are told of, and how it is signed.
 	"management/event":          {},
@@ -202,12 +203,13 @@ var livesIn = map[string][]string{
 	"github.com/spf13/pflag": {".", "extauthz/probe", "management/cli"},
 
 	// What many may use, but not the decision and not the contract.
-	"github.com/prometheus/client_golang": {".", "extauthz", "extauthz/forward", "management/api", "management/jobs", "management/oidc", "management/webhook", "store/certfile", "store/redis"},
-	"golang.org/x/net/http2/hpack":        {"extauthz/unary"},
-	"golang.org/x/sync":                   {".", "extauthz", "management/n8n", "management/oidc", "store/storetest"},
-	"go.opentelemetry.io/otel":            {"."},
-	"go.uber.org/ratelimit":               {"management/remote", "management/webhook"},
-	"github.com/google/go-cmp":            {"store/storetest"},
+	"github.com/oschwald/maxminddb-golang/v2": {"management/geoip"},
+	"github.com/prometheus/client_golang":     {".", "extauthz", "extauthz/forward", "management/api", "management/geoip", "management/jobs", "management/oidc", "management/webhook", "store/certfile", "store/redis"},
+	"golang.org/x/net/http2/hpack":            {"extauthz/unary"},
+	"golang.org/x/sync":                       {".", "extauthz", "management/n8n", "management/oidc", "store/storetest"},
+	"go.opentelemetry.io/otel":                {"."},
+	"go.uber.org/ratelimit":                   {"management/remote", "management/webhook"},
+	"github.com/google/go-cmp":                {"store/storetest"},
 }
 
 func TestPackagesImportOnlyWhatThePictureAllows(t *testing.T) {
