@@ -15,8 +15,13 @@ import (
 )
 
 const (
-	// usageName is the stream of usage batches.
+	// usageName is the stream of usage batches, usageKept that of entries whose
+	// version no control plane has understood so far.
 	usageName = "usage"
+	usageKept = "usage-kept"
+	// usageVersion is what this program writes into entries, and the newest that
+	// it understands.
+	usageVersion = 1
 	// usageBudget bounds a call about usage, for which no Check waits.
 	usageBudget = 2 * time.Second
 	// maxUsageBacklog is how many batches lie in the stream at most. Then
@@ -31,7 +36,7 @@ var ErrUsageBacklog = errors.New("the stream of usage is full: no control plane 
 
 // addUsage adds an entry unless the stream is full.
 const addUsage = `if redis.call('XLEN', KEYS[1]) >= tonumber(ARGV[1]) then return 0 end
-redis.call('XADD', KEYS[1], '*', 'v', '1', 'b', ARGV[2], 'm', ARGV[3])
+redis.call('XADD', KEYS[1], '*', 'v', ARGV[4], 'b', ARGV[2], 'm', ARGV[3])
 return 1`
 
 // usageMAC tells batches of this deployment's replicas from all others. Its key
@@ -82,7 +87,7 @@ func (s *UsageStream) AddUsage(ctx context.Context, b store.UsageBatch) error {
 	text, taken := string(payload), 0
 	err = s.client.CallWithin(ctx, usageBudget, func(ctx context.Context, r redis.UniversalClient) error {
 		var err error
-		taken, err = r.Eval(ctx, addUsage, []string{s.client.Key(usageName)}, s.most, text, s.mac.of(text)).Int()
+		taken, err = r.Eval(ctx, addUsage, []string{s.client.Key(usageName)}, s.most, text, s.mac.of(text), usageVersion).Int()
 		return err
 	})
 	switch {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -22,6 +23,10 @@ const (
 	usageIdle  = 250 * time.Millisecond
 	usagePause = time.Second // after trouble
 	usageClaim = 30 * time.Second
+	usageLook  = 5 * time.Second // between two looks at what was kept
+	// maxUsageKept is how many entries of newer versions are kept. They come
+	// only while replicas are newer than every control plane.
+	maxUsageKept = 8192
 )
 
 // UsageIngestOptions are what a UsageIngest needs.
@@ -55,8 +60,12 @@ type UsageIngest struct {
 	again   bool // entries of ours are left from a round that failed
 	claimed time.Time
 	told    time.Time // when a line about an odd entry was written
+	looked  time.Time // when it was looked at what was kept
+	passed  string    // the last of the kept entries that this process does not understand
+	newest  int       // the version that this process understands, and all before it
+	keeps   int       // how many entries are kept at most
 
-	counts struct{ added, forged, refused, failures, claims atomic.Int64 }
+	counts struct{ added, forged, refused, failures, claims, kept atomic.Int64 }
 }
 
 // NewUsageIngest makes one. The error names the option that is missing.
@@ -78,7 +87,7 @@ func NewUsageIngest(o UsageIngestOptions) (*UsageIngest, error) {
 	if err != nil {
 		return nil, fmt.Errorf("usage ingest: %w", err)
 	}
-	return &UsageIngest{o: o, mac: mac}, nil
+	return &UsageIngest{o: o, mac: mac, newest: usageVersion, keeps: maxUsageKept, passed: "-"}, nil
 }
 
 // Run takes entries until ctx ends and answers nil.
@@ -111,11 +120,15 @@ func (u *UsageIngest) Run(ctx context.Context) error {
 	return nil
 }
 
-// round takes some entries: first those that a round left, then those of the
-// dead, then new ones. It answers how many it is done with.
+// round takes some entries: first those that were kept for it, then those that a
+// round left, then those of the dead, then new ones. It answers how many it is
+// done with.
 func (u *UsageIngest) round(ctx context.Context) (int, error) {
 	if err := u.group(ctx); err != nil {
 		return 0, err
+	}
+	if n, err := u.takeKept(ctx); n > 0 || err != nil {
+		return n, err
 	}
 	entries, err := u.read(ctx)
 	if err != nil {
@@ -218,8 +231,12 @@ func (u *UsageIngest) take(ctx context.Context, entry *redis.XMessage) error {
 		}
 		return nil
 	}
+	number, odd := strconv.Atoi(version)
+	if odd == nil && number > u.newest {
+		return u.keep(ctx, entry, number)
+	}
 	var b store.UsageBatch
-	if err := json.Unmarshal([]byte(payload), &b); err != nil || version != "1" {
+	if err := json.Unmarshal([]byte(payload), &b); err != nil || odd != nil || number < 1 {
 		return u.setAside(ctx, entry, fmt.Errorf("version %q (%v)", version, err))
 	}
 	err := u.o.Store.IngestUsage(ctx, b)
@@ -279,6 +296,7 @@ type UsageIngestStats struct {
 	Added    int64 // batches that were added, or had been
 	Forged   int64 // entries that no replica of ours wrote
 	Refused  int64 // entries that can never be added
+	Kept     int64 // entries of a newer version that were kept
 	Claimed  int64 // entries that another consumer had left
 	Failures int64 // rounds that failed, and are repeated
 }
@@ -286,7 +304,7 @@ type UsageIngestStats struct {
 // Stats answers the counters.
 func (u *UsageIngest) Stats() UsageIngestStats {
 	return UsageIngestStats{
-		Added: u.counts.added.Load(), Forged: u.counts.forged.Load(), Refused: u.counts.refused.Load(),
+		Added: u.counts.added.Load(), Forged: u.counts.forged.Load(), Refused: u.counts.refused.Load(), Kept: u.counts.kept.Load(),
 		Claimed: u.counts.claims.Load(), Failures: u.counts.failures.Load(),
 	}
 }
@@ -304,6 +322,7 @@ func (u *UsageIngest) Collect(out chan<- prometheus.Metric) {
 		{"credence_usage_ingested_total", "Batches of usage taken from Redis and added, or found to have been.", s.Added},
 		{"credence_usage_forged_total", "Entries of the usage stream that no replica of this deployment wrote; dropped.", s.Forged},
 		{"credence_usage_set_aside_total", "Entries of the usage stream that can never be added; dropped.", s.Refused},
+		{"credence_usage_kept_total", "Entries of the usage stream of a newer version; kept until a control plane understands them.", s.Kept},
 		{"credence_usage_claimed_total", "Entries of the usage stream that another control plane had left.", s.Claimed},
 		{"credence_usage_ingest_failures_total", "Rounds of taking usage from Redis that failed, and are repeated.", s.Failures},
 	} {

@@ -208,7 +208,7 @@ func TestForgedAndCorruptUsageIsDroppedAndCounted(t *testing.T) {
 	add("nonsense", "1")
 	add("v", "1", "b", `{"replica":"rep_1","sequence":1}`, "m", "")
 	add("v", "1", "b", "not json", "m", o.stream.mac.of("not json"))
-	add("v", "2", "b", "{}", "m", o.stream.mac.of("{}"))
+	add("v", "0", "b", "{}", "m", o.stream.mac.of("{}"))
 	bad := usageBatch("rep_1", 1)
 	bad.Keys[0].Checks = -1
 	o.ship(bad)
