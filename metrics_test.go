@@ -268,7 +268,7 @@ func TestTheDashboardAndTheAlertsAskForValuesThatExist(t *testing.T) {
 			if f.Label == "__name__" {
 				continue
 			}
-			for _, value := range strings.Split(f.Value, "|") {
+			for value := range strings.SplitSeq(f.Value, "|") {
 				if checked++; !slices.Contains(values[f.Label], value) {
 					t.Errorf("%s asks for %s %q, which there is none of", where, f.Label, value)
 				}

@@ -2,6 +2,7 @@ package browser_test
 
 import (
 	"bytes"
+	"flag"
 	"fmt"
 	"image"
 	"image/png"
@@ -14,6 +15,8 @@ import (
 
 	"credence/management/report"
 )
+
+var folder = flag.String("paper", "", "folder to write the printed reports to, for people")
 
 // week is the report that package report keeps as its example.
 func week(t *testing.T) *report.Report {
@@ -203,8 +206,8 @@ func TestAPrintedReportFillsItsPages(t *testing.T) {
 	for name, most := range map[string]int{"empty": 2, "week": 5, "crowded": 90} {
 		c.open(written(t, all(t)[name]))
 		paper := c.paper()
-		if folder := os.Getenv("REPORT_PAPER"); folder != "" {
-			must(t, os.WriteFile(filepath.Join(folder, name+".pdf"), paper, 0o600))
+		if *folder != "" {
+			must(t, os.WriteFile(filepath.Join(*folder, name+".pdf"), paper, 0o600))
 		}
 		if pages := len(regexp.MustCompile(`/Type\s*/Page\b[^s]`).FindAll(paper, -1)); pages == 0 || pages > most {
 			t.Errorf("%s is %d pages, at most %d were expected", name, pages, most)
