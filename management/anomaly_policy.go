@@ -66,7 +66,7 @@ func (s *Service) AnomalyPolicyRead(ctx context.Context, a Actor) (AnomalyPolicy
 		defaults, _ := none.Check()
 		out := anomalyPolicy(none, &defaults, &stored)
 		out.Problem = problem.Error()
-		return out, nil
+		return out, nil //nolint:nilerr // it is the answer
 	}
 	p, err := anomaly.Read(stored.Document)
 	return anomalyPolicy(p, plan, &stored), failed(anomalyPolicyWhat, err)

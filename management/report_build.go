@@ -278,7 +278,7 @@ func (b *reporter) anomalies(ctx context.Context) error {
 	return nil
 }
 
-// counts counts a finding, if the report is about it.
+// counts adds a finding to the numbers, if the report is about it.
 func (b *reporter) counts(a *store.Anomaly) bool {
 	seen := a.FirstAt.Before(b.head.Until) && !a.LastAt.Before(b.head.Since)
 	open := a.State != store.AnomalyResolved && a.FirstAt.Before(b.head.Until)
