@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"credence/extauthz/doctor"
 	"credence/extauthz/probe"
@@ -34,6 +35,18 @@ func TestHelpOfEveryCommandHasAnExplanationAndAnExample(t *testing.T) {
 		if strings.TrimSpace(c.Example) == "" {
 			t.Errorf("%s --help has no example", c.CommandPath())
 		}
+	})
+}
+
+// TestWhatAFlagTakesIsOneWordInTheHelp: a text in backquotes in what a flag is
+// for becomes the name of its value.
+func TestWhatAFlagTakesIsOneWordInTheHelp(t *testing.T) {
+	everyCommand(func(c *cobra.Command) {
+		c.LocalFlags().VisitAll(func(f *pflag.Flag) {
+			if name, _ := pflag.UnquoteUsage(f); strings.Contains(name, " ") {
+				t.Errorf("%s --%s takes %q", c.CommandPath(), f.Name, name)
+			}
+		})
 	})
 }
 

@@ -11,18 +11,19 @@ import (
 	"credence/management/jobs"
 	"credence/management/outgoing"
 	"credence/store"
+	"credence/store/timespan"
 )
 
 // recordSettings say how long what is kept, and what proves the audit log.
 func recordSettings() []setting {
 	return []setting{
-		{inControl, "revoked-retention", "duration", "2160h", "how long revoked keys are kept before they are purged, all but their ids; 0 for ever", retention(func(c *config) *time.Duration { return &c.Retention.RevokedKeys })},
-		{inControl, "usage-retention", "duration", "168h", "how long usage by the minute is kept", duration(func(c *config) *time.Duration { return &c.Retention.Usage }, time.Hour, 365*24*time.Hour)},
-		{inControl, "usage-hours-retention", "duration", "2160h", "how long usage by the hour is kept", duration(func(c *config) *time.Duration { return &c.Retention.UsageHours }, 24*time.Hour, 3650*24*time.Hour)},
-		{inControl, "usage-days-retention", "duration", "17520h", "how long usage by the day is kept, and the networks that a key was used from", duration(func(c *config) *time.Duration { return &c.Retention.UsageDays }, 24*time.Hour, 7300*24*time.Hour)},
+		{inControl, "revoked-retention", "duration", "90d", "how long revoked keys are kept before they are purged, all but their ids; 0 for ever", retention(func(c *config) *time.Duration { return &c.Retention.RevokedKeys })},
+		{inControl, "usage-retention", "duration", "7d", "how long usage by the minute is kept", duration(func(c *config) *time.Duration { return &c.Retention.Usage }, time.Hour, 365*24*time.Hour)},
+		{inControl, "usage-hours-retention", "duration", "90d", "how long usage by the hour is kept", duration(func(c *config) *time.Duration { return &c.Retention.UsageHours }, 24*time.Hour, 3650*24*time.Hour)},
+		{inControl, "usage-days-retention", "duration", "730d", "how long usage by the day is kept, and the networks that a key was used from", duration(func(c *config) *time.Duration { return &c.Retention.UsageDays }, 24*time.Hour, 7300*24*time.Hour)},
 		{inControl, "idempotency-retention", "duration", "24h", "how long a repeated create answers what the first one made", duration(func(c *config) *time.Duration { return &c.Retention.Idempotency }, time.Hour, 30*24*time.Hour)},
-		{inControl, "changes-retention", "duration", "72h", "how long rows of the change feed are kept", duration(func(c *config) *time.Duration { return &c.Retention.Changes }, 2*time.Hour, 365*24*time.Hour)},
-		{inControl, "reports-retention", "duration", "9600h", "how long reports are kept; 0 for ever", retention(func(c *config) *time.Duration { return &c.Retention.Reports })},
+		{inControl, "changes-retention", "duration", "3d", "how long rows of the change feed are kept", duration(func(c *config) *time.Duration { return &c.Retention.Changes }, 2*time.Hour, 365*24*time.Hour)},
+		{inControl, "reports-retention", "duration", "400d", "how long reports are kept; 0 for ever", retention(func(c *config) *time.Duration { return &c.Retention.Reports })},
 		{inControl, "audit-retention", "duration", "0s", "how long audit entries are kept; what is older is removed up to a checkpoint that every anchor holds; 0 for ever", retention(func(c *config) *time.Duration { return &c.Retention.Audit })},
 		{inControl, "audit-checkpoint-every", "duration", "10m", "how often it is signed where the audit log stands, and anchors are told", duration(func(c *config) *time.Duration { return &c.AuditCheckpointEvery }, 10*time.Second, 7*24*time.Hour)},
 		{inControl, "audit-anchors", "list", "", "places outside that are told of every checkpoint: file:/PATH or https://HOST/PATH (a POST of JSON lines); private addresses need outgoing-allow", list(func(c *config) *[]string { return &c.AuditAnchors })},
@@ -33,9 +34,9 @@ func recordSettings() []setting {
 // unit must not remove everything.
 func retention(field func(*config) *time.Duration) func(*config, string) error {
 	return func(c *config, v string) error {
-		d, err := time.ParseDuration(v)
+		d, err := timespan.Parse(v)
 		if err != nil || d != 0 && (d < 24*time.Hour || d > 100*365*24*time.Hour) {
-			return fmt.Errorf("%q is neither 0s, for ever, nor a duration of at least 24h, such as 2160h", v)
+			return fmt.Errorf("%q is neither 0s, for ever, nor a duration of at least 24h, such as 90d", v)
 		}
 		*field(c) = d
 		return nil

@@ -7,6 +7,7 @@ import (
 
 	"credence/management/anomaly"
 	"credence/store"
+	"credence/store/timespan"
 )
 
 // AnomalyReplay is the input of [Service.AnomalyReplay].
@@ -89,7 +90,7 @@ func (s *Service) AnomalyReplay(ctx context.Context, a Actor, in AnomalyReplay) 
 		out.Notes = append(out.Notes, "nothing would have been blacklisted: "+unsaidSource+"; "+unsaidSourceRemedy)
 	}
 	if kept := s.retention.Usage; kept > 0 && out.Since.Before(p.now.Add(-kept)) {
-		out.Notes = append(out.Notes, "minutes are kept for "+kept.String()+": what is seen in minutes was looked for from "+
+		out.Notes = append(out.Notes, "minutes are kept for "+timespan.Text(kept)+": what is seen in minutes was looked for from "+
 			p.now.Add(-kept).Format(time.RFC3339)+" on")
 	}
 	return out, nil

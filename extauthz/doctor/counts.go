@@ -112,7 +112,7 @@ func (c counts) checks() Finding {
 			return allEnded(reason, n)
 		}
 	}
-	return Finding{Step: "status", Level: OK, Code: "checks", Observed: fmt.Sprintf("%.0f Checks answered since the process started", total)}
+	return Finding{Step: "status", Level: OK, Code: "checks", Observed: countOf(int(total), "Check", "Checks") + " answered since the process started"}
 }
 
 // allowed reports whether the reason lets a request in.
@@ -167,7 +167,7 @@ func (c counts) handshakes() (Finding, bool) {
 	_, answered := c.reasons()
 	f := Finding{
 		Step: "status", Level: Note, Code: "tls_refused_clients",
-		Observed: fmt.Sprintf("%.0f connections ended in the TLS handshake", n),
+		Observed: countOf(int(n), "connection", "connections") + " ended in the TLS handshake",
 		Why:      "To an Envoy without the right certificate, or without TLS, the server is only unreachable.",
 		Remedy:   "The log says who and why. Envoy's cluster needs a transport_socket, with a certificate of its own if --check-tls-client-ca is set.",
 		Envoy:    envoyClientCertificate,

@@ -74,7 +74,7 @@ func (e *examination) resolve(ctx context.Context) []string {
 		return nil
 	}
 	addresses, names := e.endpoints(found)
-	e.found(host, Finding{Step: "dns", Level: OK, Code: "resolved", Observed: fmt.Sprintf("%d addresses: %s", len(names), few(names))})
+	e.found(host, Finding{Step: "dns", Level: OK, Code: "resolved", Observed: fmt.Sprintf("%s: %s", countOf(len(names), "address", "addresses"), few(names))})
 	return addresses
 }
 

@@ -68,3 +68,11 @@ func few(all []string) string {
 	}
 	return strings.Join(all, ", ")
 }
+
+// countOf is a number with the word for it.
+func countOf(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + many
+}

@@ -27,9 +27,9 @@ func watched() []string {
 // watch says what is worth looking at meanwhile.
 func watch(kind Kind) string {
 	if kind == KindRedis {
-		return `  credence_redis_up                            0 until a while after the end
-  credence_limits_judged_total{limiter="share"} grows: limits are kept by this replica's share
-  /readyz                                      says so under notes, and stays ready
+		return `  credence_redis_up                              0 until a while after the end
+  credence_limits_judged_total{limiter="share"}  grows: limits are kept by this replica's share
+  /readyz                                        says so under notes, and stays ready
 `
 	}
 	return `  credence_feed_age_seconds                    grows up to credence_ceiling_seconds at most

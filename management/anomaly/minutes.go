@@ -11,6 +11,7 @@ import (
 
 	"credence/store"
 	"credence/store/sketch"
+	"credence/store/timespan"
 )
 
 // The types of findings.
@@ -107,13 +108,13 @@ func guessing(failing []store.FailingAddress, t Thresholds) []store.Anomaly {
 	for _, address := range slices.SortedFunc(maps.Keys(addresses), netip.Addr.Compare) {
 		if y := addresses[address]; y.checks >= t.Guesses {
 			found = append(found, guess("address:"+address.String(), y, t.Guesses, t,
-				fmt.Sprintf("%s presented %d wrong credentials within %s", address, y.checks, t.Window)))
+				fmt.Sprintf("%s presented %d wrong credentials within %s", address, y.checks, timespan.Text(t.Window))))
 		}
 	}
 	for _, network := range slices.SortedFunc(maps.Keys(networks), netip.Addr.Compare) {
 		if y := networks[network]; y.checks >= t.NetworkGuesses && len(y.clients) >= t.NetworkAddresses {
 			found = append(found, guess("network:"+prefix(network), y, t.NetworkGuesses, t,
-				fmt.Sprintf("%d addresses of %s presented %d wrong credentials within %s", len(y.clients), prefix(network), y.checks, t.Window)))
+				fmt.Sprintf("%d addresses of %s presented %d wrong credentials within %s", len(y.clients), prefix(network), y.checks, timespan.Text(t.Window))))
 		}
 	}
 	return found
@@ -203,16 +204,16 @@ func judgeRefused(kind, key string, y *tally, t Thresholds) (store.Anomaly, bool
 			severity = store.SeverityHigh
 		}
 		e.Message = fmt.Sprintf("key %s is not valid (%s) and was presented %d times within %s, from about %d addresses",
-			key, mostly(y.reasons), y.checks, t.Window, addresses)
+			key, mostly(y.reasons), y.checks, timespan.Text(t.Window), addresses)
 		return ofKey(kind, severity, key, y.namespace, y.first, y.last, e), y.checks >= least
 	case ScopeProbing:
 		e.Expected = float64(t.Probes)
-		e.Message = fmt.Sprintf("key %s asked %d times within %s for what it may not (%s)", key, y.checks, t.Window, mostly(y.reasons))
+		e.Message = fmt.Sprintf("key %s asked %d times within %s for what it may not (%s)", key, y.checks, timespan.Text(t.Window), mostly(y.reasons))
 		return ofKey(kind, store.SeverityMedium, key, y.namespace, y.first, y.last, e), y.checks >= t.Probes
 	case CredentialSpread:
 		e.Observed, e.Expected = float64(addresses), float64(t.SpreadAddresses)
 		e.Message = fmt.Sprintf("key %s was refused within %s from about %d addresses (%s): it seems to be known to many",
-			key, t.Window, addresses, mostly(y.reasons))
+			key, timespan.Text(t.Window), addresses, mostly(y.reasons))
 		return ofKey(kind, store.SeverityHigh, key, y.namespace, y.first, y.last, e), addresses >= t.SpreadAddresses
 	}
 	return store.Anomaly{}, false

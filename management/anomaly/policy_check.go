@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"credence/store"
+	"credence/store/timespan"
 )
 
 // checker notes what is wrong with a policy.
@@ -103,7 +104,7 @@ func (c *checker) thresholds(set map[string]string) Thresholds {
 func (row *threshold) set(text string) (problem, remedy string) {
 	quoted := strconv.Quote(clip(text))
 	if at, is := row.at.(*time.Duration); is {
-		d, err := duration(text)
+		d, err := timespan.Parse(text)
 		if err != nil {
 			return quoted + " is no length of time", "give one such as 10m, 24h or 30d"
 		}
@@ -130,15 +131,6 @@ func (row *threshold) set(text string) (problem, remedy string) {
 		*at = f
 	}
 	return "", ""
-}
-
-// duration reads a Go duration, or whole days.
-func duration(text string) (time.Duration, error) {
-	if days, is := strings.CutSuffix(text, "d"); is {
-		n, err := strconv.ParseUint(days, 10, 16)
-		return time.Duration(n) * day, err
-	}
-	return time.ParseDuration(text)
 }
 
 // rule checks one, and adds it to the plan.
@@ -178,7 +170,7 @@ func (c *checker) lasts(plan *Plan, field string, r Rule) {
 		}
 		return
 	}
-	switch lasts, err := duration(r.For); {
+	switch lasts, err := timespan.Parse(r.For); {
 	case err != nil:
 		c.add(field+".for", strconv.Quote(clip(r.For))+" is no length of time", "say how long the address is refused, e.g. 1h or 2d")
 	case lasts > maxFor:

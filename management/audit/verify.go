@@ -77,7 +77,7 @@ func VerifyExport(ctx context.Context, r io.Reader, o VerifyOptions) (VerifyRepo
 func forged(c *store.AuditCheckpoint) error {
 	return &BrokenError{
 		Namespace: c.Namespace, Sequence: c.Sequence, Problem: ProblemSignature,
-		Detail: "its " + string(c.Kind) + " checkpoint was signed by none of the public keys",
+		Detail: "its " + string(c.Kind) + " checkpoint was signed by none of the public keys: it is forged, or the keyset has a newer key: compare `credence audit public-key` with yours",
 	}
 }
 

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -81,6 +82,9 @@ and nothing more is done about it: resolve ends it.`,
 		a, err := api.AnomalyUndo(ctx, in)
 		if err != nil {
 			return err
+		}
+		if len(a.Actions) == 0 {
+			fmt.Fprintln(c.Err, "nothing had been done about it, so nothing was taken back")
 		}
 		return c.showAnomaly(a)
 	})

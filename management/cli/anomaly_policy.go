@@ -14,6 +14,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"credence/management/client"
+	"credence/store/timespan"
 )
 
 const anomalyPolicyExamples = `  credence anomaly-policies list
@@ -98,7 +99,7 @@ func unfollowed(p client.AnomalyPolicy, remedy string) error {
 func (c *command) anomalyPolicyLines(p client.AnomalyPolicy) [][2]string {
 	lines := [][2]string{{"problem", p.Problem}}
 	for _, name := range slices.Sorted(maps.Keys(p.AllNumbers)) {
-		lines = append(lines, [2]string{name, p.AllNumbers[name]})
+		lines = append(lines, [2]string{name, timespan.Said(p.AllNumbers[name])})
 	}
 	for _, r := range p.Actions {
 		lines = append(lines, [2]string{r.Type + " " + r.Severity, strings.TrimSpace(r.Action + " " + how(r))})

@@ -59,6 +59,7 @@ func (c *command) saved(file string, from io.Reader) error {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return errors.Join(fmt.Errorf("the file was not written whole, and is removed: %w", err), os.Remove(file))
 	}
+	fmt.Fprintln(c.Err, "written to", file)
 	return nil
 }
 

@@ -156,7 +156,8 @@ func (c *command) verified(ctx context.Context, from io.Reader, o audit.VerifyOp
 	if len(o.Outside) == 0 {
 		also = append(also, "held against no checkpoint from outside: that the end is there is the database's word")
 	}
-	fmt.Fprintf(c.Out, "whole: %d entries in %d chains, %d checkpoints fit\n", report.Entries, report.Chains, report.Checkpoints)
+	fmt.Fprintf(c.Out, "whole: %s in %s; checkpoints that fit: %d\n",
+		countOf(report.Entries, "entry", "entries"), count(report.Chains, "chain"), report.Checkpoints)
 	if len(also) > 0 {
 		fmt.Fprintln(c.Err, strings.Join(also, "\n"))
 	}

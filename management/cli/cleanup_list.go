@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"credence/management/client"
+	"credence/store/timespan"
 )
 
 func cleanupList(c *command) *cobra.Command {
@@ -23,7 +24,7 @@ the next time.`,
 			return err
 		}
 		return showList(c, found, "NAME\tEVERY\tKEPT\tLAST RUN\tDONE\tPROBLEM", func(n client.Cleanup) []string {
-			row := []string{n.Name, n.Every, n.Kept, "never", "", ""}
+			row := []string{n.Name, n.Every, timespan.Said(n.Kept), "never", "", ""}
 			if r := n.LastRun; r != nil {
 				row[3], row[4], row[5] = c.whenShort(r.At), strconv.Itoa(r.Done), clip(r.Problem)
 			}

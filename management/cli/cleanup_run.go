@@ -65,6 +65,6 @@ func (c *command) cleanupDryRun(ctx context.Context, api *client.Client, name st
 	if would.More {
 		atLeast = "at least "
 	}
-	_, err = fmt.Fprintf(c.Err, "%s would be done to %s%d\n", would.Name, atLeast, would.Done)
+	_, err = fmt.Fprintf(c.Err, "dry run: %s would be done to %s%s; nothing was changed\n", would.Name, atLeast, countOf(would.Done, "object", "objects"))
 	return err
 }

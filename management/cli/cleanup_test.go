@@ -22,12 +22,12 @@ usage-hours    10m    forever  never     -     -
 usage-days     10m    forever  never     -     -
 idempotency    10m    forever  never     -     -
 changes        10m    forever  never     -     -
-quotas         10m    24h      never     -     -
-replicas       10m    192h     never     -     -
+quotas         10m    1d       never     -     -
+replicas       10m    8d       never     -     -
 reports        1h     forever  never     -     -
 audit          1h     forever  never     -     -
 `, o.ok("cleanup", "list"))
-	if r := o.run("cleanup", "run", "quotas", "--dry-run"); r.code != cli.ExitOK || r.err != "quotas would be done to 0\n" {
+	if r := o.run("cleanup", "run", "quotas", "--dry-run"); r.code != cli.ExitOK || r.err != "dry run: quotas would be done to 0 objects; nothing was changed\n" {
 		t.Errorf("a dry run says %q %q", r.out, r.err)
 	}
 	var would client.CleanupReport

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -13,9 +14,10 @@ const (
 )
 
 // columns writes rows of cells below a header; the last ones may have none. On a terminal that is too narrow
-// the widest columns are cut, but for the first: it names what the row is, and
-// goes into the next command.
-func (s screen) columns(w io.Writer, header []string, rows [][]string) error {
+// the widest columns are cut, but for the first and for ids: they name what the
+// row is, and go into the next command. Where that is not enough, the last
+// columns are left out; it answers their names.
+func (s screen) columns(w io.Writer, header []string, rows [][]string) (left []string, err error) {
 	wide := len(header)
 	for _, row := range rows {
 		wide = max(wide, len(row))
@@ -30,9 +32,13 @@ func (s screen) columns(w io.Writer, header []string, rows [][]string) error {
 			}
 		}
 	}
-	s.fit(widths)
+	shown := s.fit(widths, slices.Index(header, "ID"))
+	if shown < len(header) {
+		left = header[shown:]
+	}
 	var b strings.Builder
 	for n, row := range append([][]string{header}, rows...) {
+		row = row[:min(len(row), shown)]
 		for i, cell := range row {
 			cell = clipTo(cell, widths[i])
 			colour := colourOf(cell)
@@ -46,30 +52,48 @@ func (s screen) columns(w io.Writer, header []string, rows [][]string) error {
 		}
 		b.WriteByte('\n')
 	}
-	_, err := io.WriteString(w, b.String())
-	return err
+	_, err = io.WriteString(w, b.String())
+	return left, err
 }
 
-// fit narrows the widths until a row fits, as far as that goes.
-func (s screen) fit(widths []int) {
+// fit narrows the widths until a row fits, and answers how many columns do.
+// Neither the first nor the column id is narrowed; the first always stays.
+func (s screen) fit(widths []int, id int) int {
 	if s.width == 0 {
-		return
+		return len(widths)
 	}
-	total := gap * (len(widths) - 1)
-	for _, w := range widths {
+	shown := len(widths)
+	for shown > 1 && least(widths[:shown], id) > s.width {
+		shown--
+	}
+	total := gap * (shown - 1)
+	for _, w := range widths[:shown] {
 		total += w
 	}
 	for total > s.width {
 		widest := 0
-		for i := 1; i < len(widths); i++ {
-			if widths[i] > leastCell && (widest == 0 || widths[i] > widths[widest]) {
+		for i := 1; i < shown; i++ {
+			if i != id && widths[i] > leastCell && (widest == 0 || widths[i] > widths[widest]) {
 				widest = i
 			}
 		}
 		if widest == 0 {
-			return
+			break
 		}
 		widths[widest]--
 		total--
 	}
+	return shown
+}
+
+// least is how narrow a row of such columns can get.
+func least(widths []int, id int) int {
+	total := gap * (len(widths) - 1)
+	for i, w := range widths {
+		if i > 0 && i != id {
+			w = min(w, leastCell)
+		}
+		total += w
+	}
+	return total
 }

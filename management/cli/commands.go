@@ -217,7 +217,7 @@ func (c *command) verb(cmd *cobra.Command, args int, run func(ctx context.Contex
 			return err
 		}
 		defer api.Close()
-		return explain(run(cmd.Context(), api, given))
+		return whereToLook(cmd, given, explain(run(cmd.Context(), api, given)))
 	}
 	return cmd
 }

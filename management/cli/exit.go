@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
+
+	"github.com/spf13/cobra"
 
 	"credence/management/client"
 )
@@ -157,6 +160,21 @@ func explain(err error) error {
 		}
 	case "misdirected_request":
 		return explained{err, "Start the server with --api-hosts naming the host in --server."}
+	}
+	return err
+}
+
+// whereToLook says of what a command was told to act on, and what is not there,
+// which command lists what is.
+func whereToLook(cmd *cobra.Command, given []string, err error) error {
+	e, ok := errors.AsType[*client.Error](err)
+	if !ok || e.Code != "not_found" || len(given) == 0 || !strings.Contains(e.Detail, strconv.Quote(given[0])) {
+		return err
+	}
+	for _, sibling := range cmd.Parent().Commands() {
+		if sibling.Name() == "list" && sibling != cmd {
+			return explained{err, "`" + sibling.CommandPath() + "` shows those that there are."}
+		}
 	}
 	return err
 }

@@ -61,7 +61,8 @@ as they are when their turn comes.` + "\n\n" + connectHelp + "\n\n" + exitHelp()
 	})
 }
 
-// exportToFile puts the file in its place when it is whole.
+// exportToFile puts the file in its place when it is whole. One that is there is
+// replaced: an export is made again and again.
 func (c *command) exportToFile(ctx context.Context, api *client.Client, name string) error {
 	partial := name + ".partial"
 	f, err := os.OpenFile(partial, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600) //nolint:gosec // the caller names the file
@@ -78,6 +79,7 @@ func (c *command) exportToFile(ctx context.Context, api *client.Client, name str
 	if err != nil {
 		return errors.Join(err, os.Remove(partial))
 	}
+	fmt.Fprintln(c.Err, "written to", name)
 	return nil
 }
 

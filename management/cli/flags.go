@@ -3,9 +3,7 @@ package cli
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +14,7 @@ import (
 
 	"credence/management/client"
 	"credence/store/limit"
+	"credence/store/timespan"
 )
 
 // limits reads --limit values such as "10/s" or "search=100/m burst 20". One
@@ -68,32 +67,11 @@ func lifetime(flag, value string) (life, error) {
 	if at, err := time.Parse(time.RFC3339, value); err == nil {
 		return life{instant: at}, nil
 	}
-	d, err := days(value)
+	d, err := timespan.Parse(value)
 	if err != nil || d <= 0 {
 		return life{}, usage(fmt.Errorf("--%s %q: give a length such as 720h or 30d, or an instant such as 2030-01-31T00:00:00Z", flag, value))
 	}
 	return life{length: d.String()}, nil
-}
-
-// days reads a Go duration that may begin with days.
-func days(value string) (time.Duration, error) {
-	number, rest, found := strings.Cut(value, "d")
-	if !found {
-		return time.ParseDuration(value)
-	}
-	n, err := strconv.ParseUint(number, 10, 32)
-	if err != nil || n > math.MaxInt64/uint64(24*time.Hour) {
-		return 0, errors.New("not a number of days")
-	}
-	d := time.Duration(n) * 24 * time.Hour
-	if rest == "" {
-		return d, nil
-	}
-	more, err := time.ParseDuration(rest)
-	if err != nil || more < 0 || more > math.MaxInt64-d {
-		return 0, errors.New("not a duration")
-	}
-	return d + more, nil
 }
 
 // labels reads --label name=value.

@@ -7,6 +7,7 @@ import (
 
 	"credence/management"
 	"credence/management/client"
+	"credence/store/timespan"
 )
 
 func TestLifetimeReadsLengthsInstantsAndNever(t *testing.T) {
@@ -49,7 +50,7 @@ func FuzzDays(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		d, err := days(text)
+		d, err := timespan.Parse(text)
 		if err == nil && strings.Contains(text, "d") && d < 0 {
 			t.Errorf("%q is %v", text, d)
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"credence/management/client"
+	"credence/store/timespan"
 )
 
 // giteaTokens are the verbs on access tokens of Gitea users.
@@ -68,7 +69,7 @@ func goDuration(flag, value string) (string, error) {
 	if value == "" {
 		return "", nil
 	}
-	d, err := days(value)
+	d, err := timespan.Parse(value)
 	if err != nil {
 		return "", usage(fmt.Errorf("--%s %q: give a length such as 720h or 30d", flag, value))
 	}

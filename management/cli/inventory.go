@@ -49,12 +49,12 @@ secret is shown. Our own keys are verified whenever they are used, so
 		if err != nil {
 			return err
 		}
-		const header = "SYSTEM\tID\tNAME\tNAMESPACE\tLOGIN\tOWNER\tSTATE\tSCOPES\tCREATED\tLAST USED\tVERIFIED\tEXPIRES"
+		const header = "SYSTEM\tID\tNAME\tSTATE\tOWNER\tEXPIRES\tNAMESPACE\tLOGIN\tSCOPES\tLAST USED\tVERIFIED\tCREATED"
 		return showList(c, list, header, func(i client.InventoryItem) []string {
 			verified := strings.TrimSpace(i.Outcome + " " + c.whenShort(i.VerifiedAt))
 			return []string{
-				i.System, i.ID, clip(i.Name), i.Namespace, clip(i.Login), clip(i.Owner), inventoryState(i), clip(strings.Join(i.Scopes, ",")),
-				c.whenShort(i.CreatedAt), c.whenShort(i.LastUsedAt), verified, first(c.whenShort(i.ExpiresAt), "never"),
+				i.System, i.ID, clip(i.Name), inventoryState(i), clip(i.Owner), first(c.whenShort(i.ExpiresAt), "never"),
+				i.Namespace, clip(i.Login), clip(strings.Join(i.Scopes, ",")), c.whenShort(i.LastUsedAt), verified, c.whenShort(i.CreatedAt),
 			}
 		})
 	})

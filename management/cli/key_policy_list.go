@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"credence/management/client"
+	"credence/store/timespan"
 )
 
 func keyPolicyList(c *command) *cobra.Command {
@@ -25,7 +26,7 @@ they are to be rotated.`,
 			return err
 		}
 		return showList(c, found, "TYPE\tOF\tLONGEST LIFE\tDEFAULT LIFE\tROTATE EVERY\tDEMANDS", func(p client.KeyPolicy) []string {
-			return []string{p.KeyType, first(p.Namespace, "(all)"), p.LongestLife, p.DefaultLife, p.RotateEvery, demands(p)}
+			return []string{p.KeyType, first(p.Namespace, "(all)"), timespan.Said(p.LongestLife), timespan.Said(p.DefaultLife), timespan.Said(p.RotateEvery), demands(p)}
 		})
 	})
 }

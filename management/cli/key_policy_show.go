@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"credence/management/client"
+	"credence/store/timespan"
 )
 
 func keyPolicyShow(c *command) *cobra.Command {
@@ -30,10 +31,10 @@ func (c *command) policyLines(p client.KeyPolicy) [][2]string {
 	return [][2]string{
 		{"type", p.KeyType},
 		{"policy of", first(p.Namespace, "all namespaces")},
-		{"longest life", first(p.LongestLife, "no bound")},
-		{"default life", first(p.DefaultLife, "for ever")},
-		{"rotate every", first(p.RotateEvery, "never")},
-		{"warn before", p.WarnBefore},
+		{"longest life", first(timespan.Said(p.LongestLife), "no bound")},
+		{"default life", first(timespan.Said(p.DefaultLife), "for ever")},
+		{"rotate every", first(timespan.Said(p.RotateEvery), "never")},
+		{"warn before", timespan.Said(p.WarnBefore)},
 		{"demands", first(demands(p), "nothing")},
 		{"updated", c.when(p.UpdatedAt)},
 	}

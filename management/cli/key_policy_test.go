@@ -22,10 +22,10 @@ emergency    (all)  12h           4h            -             expiry, reason
 	golden(t, `
 type          user
 policy of     payments
-longest life  2160h
-default life  720h
+longest life  90d
+default life  30d
 rotate every  never
-warn before   168h
+warn before   7d
 demands       scopes
 updated       2030-01-02 03:04:05Z (now)
 `, o.ok("key-policies", "set", "user", "-n", "payments", "--longest-life", "90d", "--default-life", "30d", "--require-scopes"))

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"credence/management/client"
+	"credence/store/timespan"
 )
 
 // rotateFlags are what rotate can be told.
@@ -90,7 +91,7 @@ func length(flag, value string) (string, error) {
 	if value == "" {
 		return "", nil
 	}
-	d, err := days(value)
+	d, err := timespan.Parse(value)
 	if err != nil || d < 0 {
 		return "", usage(fmt.Errorf("--%s %q: give a length such as 24h, 90m or 7d", flag, value))
 	}

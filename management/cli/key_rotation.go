@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -42,7 +43,7 @@ func (c *command) rotationLines(r client.Rotation) [][2]string {
 		{"or when silent", silenceText(c, r)},
 		{"used since", useText(r.Use)},
 		{"last used", first(c.when(r.Use.LastUsedAt), "never since")},
-		{"quiet since", c.when(r.Use.QuietSince)},
+		{"quiet since", c.quietSince(r.Use.QuietSince)},
 		{"counted until", c.when(r.Use.CountedUntil)},
 	}
 	for _, u := range r.Use.Unknown {
@@ -90,4 +91,13 @@ func unknownText(c *command, u client.UnknownUse) string {
 		return text + "counts of replica " + u.Replica + " were lost"
 	}
 	return text + u.Cause
+}
+
+// quietSince is from when on nobody has used the key. Use is known by the
+// minute, so right after one that is still to come.
+func (c *command) quietSince(at time.Time) string {
+	if c.Now != nil && at.After(c.Now()) {
+		return "not yet: it was used within this minute"
+	}
+	return c.when(at)
 }

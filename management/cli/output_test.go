@@ -118,6 +118,36 @@ func TestATableFitsTheTerminal(t *testing.T) {
 	o.ok("keys", "list") // as narrow as it gets
 }
 
+// TestATableOfManyColumnsKeepsIDsWhole, which are of no use cut, and leaves out
+// columns for which there is no room, saying which.
+func TestATableOfManyColumnsKeepsIDsWhole(t *testing.T) {
+	o := open(t)
+	o.ok("keys", "create", "--name", "orders", "--expires", "30d")
+	id := o.first()
+	for _, width := range []int{120, 80, 60} {
+		o.options.Screen = func() (int, bool) { return width, false }
+		r := o.run("inventory")
+		header, rows, _ := strings.Cut(r.out, "\n")
+		if !strings.Contains(rows, " "+id+" ") && !strings.Contains(rows, " "+id+"\n") {
+			t.Errorf("on %d columns no id: %s", width, r.out)
+		}
+		for line := range strings.Lines(r.out) {
+			if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > width {
+				t.Errorf("on %d columns a line of %d: %s", width, n, line)
+			}
+		}
+		for _, column := range []string{"STATE", "EXPIRES", "CREATED"} {
+			if strings.Contains(header, column[:4]) == strings.Contains(r.err, column) {
+				t.Errorf("on %d columns %s is to be either shown or said to be left out: %s%s", width, column, header, r.err)
+			}
+		}
+	}
+	o.options.Screen = func() (int, bool) { return 0, false }
+	if r := o.run("inventory"); r.err != "" || !strings.Contains(r.out, "CREATED") {
+		t.Errorf("where nobody looks: %s%s", r.out, r.err)
+	}
+}
+
 func TestColoursAreForATerminalThatWantsThem(t *testing.T) {
 	o := open(t)
 	o.ok("keys", "create", "--name", "orders")

@@ -59,7 +59,7 @@ func receiptText(r *client.Receipt) string {
 var errUnconfirmed = errors.New("the change was made, but not every replica confirmed it")
 
 // unconfirmed is the error of a receipt that is not complete. It names who is
-// silent and when each has stopped by itself.
+// silent and when each has stopped by itself at the latest.
 func (c *command) unconfirmed(r *client.Receipt) error {
 	if r == nil || r.State == client.ReceiptComplete {
 		return nil
@@ -69,18 +69,20 @@ func (c *command) unconfirmed(r *client.Receipt) error {
 	}
 	var b strings.Builder
 	for _, s := range r.Silent {
-		fmt.Fprintf(&b, "\n  %s at %s (%s) has stopped deciding by %s, if it does not learn of it before",
+		fmt.Fprintf(&b, "\n  %s at %s (%s) may decide as before until %s",
 			printable(s.Name), printable(s.Address), printable(s.ID), c.when(s.StopsAt))
 	}
 	return explained{
-		fmt.Errorf("%w within %s: silent is%s", errUnconfirmed, c.wait, b.String()),
+		fmt.Errorf("%w within %s: nothing was heard of%s", errUnconfirmed, c.wait, b.String()),
 		"Replicas that run apply it within a second; `credence replicas list` shows them.",
 	}
 }
 
-func count(n int, what string) string {
+func count[N int | int64](n N, what string) string { return countOf(n, what, what+"s") }
+
+func countOf[N int | int64](n N, one, many string) string {
 	if n == 1 {
-		return "1 " + what
+		return "1 " + one
 	}
-	return fmt.Sprintf("%d %ss", n, what)
+	return fmt.Sprintf("%d %s", n, many)
 }

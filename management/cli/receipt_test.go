@@ -71,7 +71,7 @@ func TestAPartialReceiptHasAnExitCodeOfItsOwnAndNamesWhoIsSilent(t *testing.T) {
 		if r.code != cli.ExitUnconfirmed || !strings.Contains(r.out, "partial: 0 of 1 replica applied revision") {
 			t.Errorf("%v: exit code %d, want %d and a partial receipt:\n%s%s", args, r.code, cli.ExitUnconfirmed, r.out, r.err)
 		}
-		if !strings.Contains(r.err, "pod-1\ufffd[2J at 192.0.2.1:9001 (rep_1) has stopped deciding by 2030-01-02 04:04:05Z (in 1h)") {
+		if !strings.Contains(r.err, "pod-1\ufffd[2J at 192.0.2.1:9001 (rep_1) may decide as before until 2030-01-02 04:04:05Z (in 1h)") {
 			t.Errorf("%v: the silent replica and its end are not named:\n%s", args, r.err)
 		}
 	}

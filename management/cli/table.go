@@ -49,8 +49,12 @@ func showList[T any](c *command, list client.List[T], header string, row func(T)
 		}
 		rows = append(rows, cells)
 	}
-	if err := c.screen().columns(c.Out, strings.Split(header, "\t"), rows); err != nil {
+	left, err := c.screen().columns(c.Out, strings.Split(header, "\t"), rows)
+	if err != nil {
 		return err
+	}
+	if len(left) > 0 {
+		fmt.Fprintf(c.Err, "no room here for %s: make the terminal wider, or see -o json\n", strings.Join(left, ", "))
 	}
 	if list.NextCursor != "" {
 		fmt.Fprintf(c.Err, "there is more: add --cursor %s, or --all\n", list.NextCursor)

@@ -111,13 +111,14 @@ func (c *command) listenSecret(ctx context.Context, l listening, at string, api 
 	return secret, end, nil
 }
 
-// printEvent prints what came. What is not signed is not trusted to be JSON,
+// printEvent prints what came, and beside it that its signature fits. What is not signed is not trusted to be JSON,
 // or to be printed as it is.
 func (c *command) printEvent(r signature.Received) {
 	if r.Err != nil {
 		fmt.Fprintf(c.Err, "refused %s: %v\n", printable(r.ID), r.Err)
 		return
 	}
+	fmt.Fprintf(c.Err, "verified %s\n", printable(r.ID))
 	var out bytes.Buffer
 	if c.machine() || json.Indent(&out, r.Body, "", "  ") != nil {
 		out.Reset()

@@ -41,7 +41,7 @@ var mayImport = map[string][]string{
 	// To count the different addresses that still use a rotated key.
 	// To judge where a webhook may point before it is called, to make its secret,
 	// and to name what happened. What calls of other programs answer.
-	"management": {"management/anomaly", "management/audit", "management/event", "management/gitea", "management/n8n", "management/outgoing", "management/remote", "management/report", "management/signature", "store", "store/credential", "store/limit", "store/route", "store/sketch"},
+	"management": {"management/anomaly", "management/audit", "management/event", "management/gitea", "management/n8n", "management/outgoing", "management/remote", "management/report", "management/signature", "store", "store/credential", "store/limit", "store/route", "store/sketch", "store/timespan"},
 	// What a report says and how it looks; management fills it.
 	"management/report": {},
 	"management/audit":  {"store"},
@@ -49,7 +49,7 @@ var mayImport = map[string][]string{
 	// The places outside that keep checkpoints; management declares what they fulfil.
 	"management/anchor": {},
 	// Detectors over what was counted.
-	"management/anomaly": {"store", "store/sketch"},
+	"management/anomaly": {"store", "store/sketch", "store/timespan"},
 	"management/api":     {"management", "management/client", "management/remote", "management/report", "store", "store/credential", "store/limit", "store/route"},
 	"management/client":  {"store/certfile", "store/credential"},
 	// The one way out, for whoever calls addresses that others have named.
@@ -74,13 +74,14 @@ var mayImport = map[string][]string{
 	// Reads the files in which other systems keep their keys, for the CLI.
 	"management/importer": {"management/client", "store/credential", "store/limit"},
 	// It verifies exports by itself: that needs neither a server nor its word.
-	"management/cli": {"management/audit", "management/client", "management/importer", "management/signature", "store/certfile", "store/credential", "store/limit", "store/secretfile"},
+	"management/cli": {"management/audit", "management/client", "management/importer", "management/signature", "store/certfile", "store/credential", "store/limit", "store/secretfile", "store/timespan"},
 
 	// The contract, its leaves, and the backends, which never import each
 	// other or a consumer.
 	"store":            {"store/credential", "store/limit", "store/sketch"},
 	"store/credential": {"store/secretfile"},
 	"store/limit":      {},
+	"store/timespan":   {}, // lengths of time as people write them
 	// Which policy a request is for: the data plane decides by it, the control
 	// plane explains it and refuses rules that are ambiguous.
 	"store/route": {},
