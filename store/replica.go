@@ -41,7 +41,9 @@ func (r *Replica) StopsBy() time.Time {
 // ReplicaRegistry is where replicas report. Reports are no changes: they are
 // neither audited nor in the feed.
 type ReplicaRegistry interface {
-	// PutReplica MUST insert or overwrite the row of r.ID.
+	// PutReplica MUST insert or overwrite the row of r.ID. A backend that others
+	// can reach may take instants that are ahead of its clock back to it, give
+	// or take MaxClockSkew, and refuse what cannot be with ErrInvalid.
 	PutReplica(ctx context.Context, r Replica) error
 	// Replicas MUST answer every replica seen after since, ordered by id,
 	// those that signed off included.

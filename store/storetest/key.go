@@ -29,6 +29,7 @@ func keyPromises() []promise {
 			})
 			inOrder(f, names(got, idOfKey), keyID(5), keyID(4), keyID(3), keyID(2), keyID(1))
 		}},
+		{"Keys", "shows each key once while others are made and purged between its pages", keysPagedAmongWrites},
 		{"Keys", "lists purged keys only when asked for them", keysPurged},
 		{"Keys", "narrows by each field of the filter", keysFiltered},
 		{"CountKeys", "counts what Keys lists on all pages, purged keys only when asked for them", func(f *fixture) {
@@ -348,4 +349,31 @@ func keyPurge(f *fixture) {
 		}
 		return tx.DeleteOwner(ctx, "tenant", "team", 1)
 	})
+}
+
+// keysPagedAmongWrites walks pages of two; before each one a newer key and an
+// older one are made, and a key that was shown is purged. Those that were there
+// all the time come once each.
+func keysPagedAmongWrites(f *fixture) {
+	for n := 10; n < 20; n++ {
+		f.insertKeys(f.bareKey(n))
+	}
+	var last []store.Key
+	pages := 0
+	got := walk(f, 2, func(p store.Page) ([]store.Key, store.Cursor, error) {
+		pages++
+		f.insertKeys(f.bareKey(100 + pages))
+		if len(last) > 0 {
+			purged := last[0]
+			f.do(func(ctx context.Context, tx *store.Tx) error { return tx.PurgeKey(ctx, purged) })
+		}
+		found, next, err := f.backend.Keys(f.Context(), store.KeyFilter{}, p)
+		last = slices.Clone(found)
+		return found, next, err
+	})
+	want := []string{keyID(101)} // made before the first page
+	for n := 19; n >= 10; n-- {
+		want = append(want, keyID(n))
+	}
+	inOrder(f, names(got, idOfKey), want...)
 }
