@@ -61,8 +61,9 @@ type fixture struct {
 	address string // of the database of PostgreSQL, of a superuser; "" with SQLite
 	log     *lockedBuffer
 
-	mu  sync.Mutex
-	now time.Time
+	mu   sync.Mutex
+	now  time.Time
+	tick time.Duration // by which the clock moves whenever it is read; 0 unless the test says so
 }
 
 // image is a database file that was filled once, to be copied for each test:
@@ -200,6 +201,7 @@ func (f *fixture) forgeAt(reach outgoing.Options) *gitea.Client {
 func (f *fixture) clock() time.Time {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.now = f.now.Add(f.tick)
 	return f.now
 }
 

@@ -3,6 +3,8 @@ package management
 import (
 	"context"
 	"errors"
+	"hash/maphash"
+	"slices"
 	"strconv"
 	"time"
 
@@ -40,15 +42,21 @@ type KeysRevoked struct {
 const (
 	revokeSample = 20
 	revokeBatch  = store.MaxPage
-	// mostChanges bounds what may have happened since a dry run.
-	mostChanges = 200_000
+	// A call revokes so many keys, or for so long: who asks wants to see that it
+	// goes on, and each call reads the feed from the dry run on, in which stands
+	// what the calls before it did.
+	revokeAtOnce = 20 * revokeBatch
+	revokeFor    = 5 * time.Second
+	// mostChanges bounds what may have happened since a dry run, what it was
+	// made for included.
+	mostChanges = 1_000_000
 )
 
 // KeysRevoke revokes the keys that a filter matches, in two steps. The dry run
 // says which, and answers a confirmation bound to the caller, the filter and
-// the state of that moment. The call that brings it back revokes a batch of
-// them in one transaction; it is repeated until it is done, also after an
-// interruption. No key is revoked that the dry run did not match, or that was
+// the state of that moment. The call that brings it back revokes some of them, in
+// batches of one transaction each; it is repeated until it is done, also after
+// an interruption. No key is revoked that the dry run did not match, or that was
 // changed since.
 func (s *Service) KeysRevoke(ctx context.Context, a Actor, in KeysRevoke) (KeysRevoked, error) {
 	if in.Confirm == "" {
@@ -62,7 +70,7 @@ func (s *Service) KeysRevoke(ctx context.Context, a Actor, in KeysRevoke) (KeysR
 	if err := p.err("revoke keys"); err != nil {
 		return KeysRevoked{}, err
 	}
-	return s.revokeBatch(ctx, a, c)
+	return s.revokeNext(ctx, a, c)
 }
 
 // live are the statuses of keys that can be revoked.
@@ -137,68 +145,78 @@ func (s *Service) matching(ctx context.Context, p *problems, a Actor, filter sto
 	return matched, sample, err
 }
 
-// revokeBatch revokes the next keys.
+// revokeNext revokes the next keys, a batch in a transaction, for so long or so
+// many of them; what a call has read of the feed serves all its batches.
 //
 // The keys are read before the feed: a key that was changed since the dry run
 // is in the feed, or was read as it was then; and one that changes after it
 // was read is not of the version that is written.
-func (s *Service) revokeBatch(ctx context.Context, a Actor, c confirmation) (KeysRevoked, error) {
+func (s *Service) revokeNext(ctx context.Context, a Actor, c confirmation) (KeysRevoked, error) {
 	filter, some, err := revocable(a, c.Filter, c.At)
 	if err != nil || !some {
 		return KeysRevoked{Done: true}, err
 	}
 	var out KeysRevoked
-	page := store.Page{Limit: revokeBatch}
+	changed := &keysChanged{at: c.Position, seed: maphash.MakeSeed(), keys: map[uint64]struct{}{}}
+	page, until := store.Page{Limit: revokeBatch}, s.now().Add(revokeFor)
 	for {
 		keys, next, err := s.store.Keys(ctx, filter, page)
 		if err != nil {
 			return KeysRevoked{}, failed("revoke keys", err)
 		}
-		changed, err := s.changedSince(ctx, c.Position)
-		if err != nil {
+		if err := s.readChanged(ctx, changed); err != nil {
 			return KeysRevoked{}, err
 		}
-		var batch []store.Key
-		for _, k := range keys {
-			if changed[k.KeyID] {
-				out.Skipped++
-			} else {
-				batch = append(batch, k)
-			}
-		}
+		batch := slices.DeleteFunc(keys, func(k store.Key) bool { return changed.has(k.KeyID) })
+		out.Skipped += len(keys) - len(batch)
 		if len(batch) > 0 {
 			stale, err := s.revokeKeys(ctx, a, batch, c.Reason, &out.Position)
-			out.Revoked, out.Skipped, out.Done = len(batch)-stale, out.Skipped+stale, next == ""
-			return out, err
+			if err != nil {
+				return KeysRevoked{}, err
+			}
+			out.Revoked, out.Skipped = out.Revoked+len(batch)-stale, out.Skipped+stale
 		}
-		if next == "" {
-			out.Done = true
+		if out.Done = next == ""; out.Done || out.Revoked >= revokeAtOnce || !s.now().Before(until) {
 			return out, nil
 		}
 		page.After = next
 	}
 }
 
-// changedSince answers the keys that were changed since the position.
-func (s *Service) changedSince(ctx context.Context, at store.Position) (map[string]bool, error) {
-	changed := map[string]bool{}
+// keysChanged are the keys that were changed since a dry run: what the feed says
+// up to a position. It can be a million, so it keeps 8 bytes of each; a key that
+// is taken for another stays as it is.
+type keysChanged struct {
+	at   store.Position
+	seen int
+	seed maphash.Seed
+	keys map[uint64]struct{}
+}
+
+func (c *keysChanged) has(id string) bool {
+	_, is := c.keys[maphash.String(c.seed, id)]
+	return is
+}
+
+// readChanged reads on in the feed.
+func (s *Service) readChanged(ctx context.Context, c *keysChanged) error {
 	const page = 1000
-	for seen := 0; ; seen += page {
-		found, err := s.store.ChangesAfter(ctx, at, page)
-		if errors.Is(err, store.ErrFeedGap) || seen > mostChanges {
-			return nil, refuse(CodeConflict, "revoke keys: too much has changed since the dry run; make it again")
+	for {
+		found, err := s.store.ChangesAfter(ctx, c.at, page)
+		if errors.Is(err, store.ErrFeedGap) || c.seen > mostChanges {
+			return refuse(CodeConflict, "revoke keys: too much has changed since the dry run; make it again")
 		}
 		if err != nil {
-			return nil, failed("revoke keys", err)
+			return failed("revoke keys", err)
 		}
 		for i := range found {
 			if found[i].Kind == store.ChangeKey {
-				changed[found[i].ObjectID] = true
+				c.keys[maphash.String(c.seed, found[i].ObjectID)] = struct{}{}
 			}
-			at = store.Position{Revision: found[i].Revision, ID: found[i].ID}
+			c.at = store.Position{Revision: found[i].Revision, ID: found[i].ID}
 		}
-		if len(found) < page {
-			return changed, nil
+		if c.seen += len(found); len(found) < page {
+			return nil
 		}
 	}
 }

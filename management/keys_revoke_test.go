@@ -114,11 +114,51 @@ func TestAnInterruptedRevocationGoesOnWithTheSameConfirmation(t *testing.T) {
 	if plan.Matched != 620 || len(plan.Sample) != 20 {
 		t.Fatalf("dry run matches %d and shows %d", plan.Matched, len(plan.Sample))
 	}
+	f.tick = 20 * time.Millisecond // so that a call stops after its first batch
 	for i, want := range []management.KeysRevoked{{Revoked: 500}, {Revoked: 120, Done: true}, {Done: true}} {
 		done, err := f.KeysRevoke(t.Context(), global, management.KeysRevoke{Confirm: plan.Confirm})
 		must(t, err)
 		if done.Revoked != want.Revoked || done.Done != want.Done || done.Skipped != 0 {
 			t.Errorf("call %d answers %+v", i, done)
+		}
+	}
+}
+
+// TestACallRevokesManyBatchesAndSkipsWhatChangedInBetween: one call goes on
+// over pages, and what it revoked itself is no change that keeps it from it.
+func TestACallRevokesManyBatchesAndSkipsWhatChangedInBetween(t *testing.T) {
+	f := newFixture(t)
+	f.keysOf("rest", 1)
+	f.owner("a", "team")
+	var ids []string
+	for at := 0; at < 1100; at += management.MaxImport {
+		var rows []management.KeyImportRow
+		for i := at; i < min(at+management.MaxImport, 1100); i++ {
+			row := importRow(i+1, fmt.Sprintf("text number %d", i))
+			row.Owner = "team"
+			rows = append(rows, row)
+		}
+		f.imports(global, rows...)
+	}
+	keys, err := f.KeyList(t.Context(), global, management.KeyList{Owner: "team", Page: management.PageInput{Limit: 500}})
+	must(t, err)
+	for _, k := range keys.Items[:3] {
+		ids = append(ids, k.KeyID)
+	}
+	plan, err := f.KeysRevoke(t.Context(), global, revokeOf("team"))
+	must(t, err)
+	for _, id := range ids {
+		_, err = f.KeyUpdate(t.Context(), global, management.KeyUpdate{KeyID: id, Version: 1, Name: management.Set("renamed")})
+		must(t, err)
+	}
+	done, err := f.KeysRevoke(t.Context(), global, management.KeysRevoke{Confirm: plan.Confirm})
+	must(t, err)
+	if done.Revoked != 1097 || done.Skipped != 3 || !done.Done {
+		t.Errorf("answer is %+v", done)
+	}
+	for _, id := range ids {
+		if f.statusOf(id) != store.StatusActive {
+			t.Error("a key that changed was revoked")
 		}
 	}
 }

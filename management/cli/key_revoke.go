@@ -19,8 +19,9 @@ be enabled again. To take it back for a while, disable it.
 
 Without a KEY_ID it revokes the keys that the flags match, which are those of
 keys list. --dry-run shows which, and answers a confirmation that --confirm has
-carried out within 15 minutes. Keys that somebody changes in between stay. When
-it is interrupted, the same --confirm goes on.`,
+carried out within 15 minutes. Keys that somebody changes in between stay. Keys
+are revoked 500 at a time, each with its audit entry; when it is interrupted,
+the same --confirm goes on, and after 15 minutes another dry run.`,
 		Example: `  credence keys revoke key_01jc8zq8m4x0 --reason "left the company"
   credence keys revoke key_01jc8zq8m4x0 --reason leaked --yes --wait 2s
   credence keys revoke --owner team-a --scope orders:write --reason "team dissolved" --dry-run
