@@ -1,7 +1,10 @@
 package api_test
 
 import (
+	"bufio"
 	"errors"
+	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -210,4 +213,34 @@ func TestAnImportOverTheBoundIsRefusedUnread(t *testing.T) {
 	wantProblem(t, d.send(t, http.MethodPost, "/v1/keys/import", body), http.StatusRequestEntityTooLarge, "payload_too_large", "")
 	wantProblem(t, d.send(t, http.MethodPost, "/v1/keys/import", `{"keys":[]}`), http.StatusUnprocessableEntity, "invalid_input", "keys")
 	wantProblem(t, d.send(t, http.MethodPost, "/v1/keys/import", `{"keys":[{"name":"x","scope":"y"}]}`), http.StatusUnprocessableEntity, "invalid_input", "keys[0].scope")
+}
+
+// TestAnUploadOfAGigabyteIsRefusedBeforeItHasCome: the cap is kept while the
+// body is read.
+func TestAnUploadOfAGigabyteIsRefusedBeforeItHasCome(t *testing.T) {
+	d := deploy(t)
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(d.url, "http://"))
+	must(t, err)
+	defer conn.Close() //nolint:errcheck // the server has closed it
+	_, err = io.WriteString(conn, "POST /v1/keys/import HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nAuthorization: Bearer "+
+		d.admin.Reveal()+"\r\nContent-Length: 1073741824\r\n\r\n{\"keys\":[{\"name\":\"")
+	must(t, err)
+	sent := make(chan int, 1)
+	go func() {
+		total, piece := 0, []byte(strings.Repeat("x", 64<<10))
+		for total < 1<<30 {
+			n, err := conn.Write(piece)
+			if total += n; err != nil {
+				break // cut off
+			}
+		}
+		sent <- total
+	}()
+	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	must(t, err)
+	must(t, answer.Body.Close())
+	must(t, conn.Close())
+	if total := <-sent; answer.StatusCode != http.StatusRequestEntityTooLarge || total > 256<<20 {
+		t.Errorf("status %d after %d bytes", answer.StatusCode, total)
+	}
 }
