@@ -105,6 +105,7 @@ func (d *deployment) takeUsage(w *work, consumer string) error {
 	}
 	ingest, err := redis.NewUsageIngest(redis.UsageIngestOptions{
 		Client: d.redis, Secret: d.secrets.SnapshotKey(), Store: d.backend, Consumer: consumer, Logger: d.logger,
+		Retention: d.config.Retention.Usage,
 	})
 	if err != nil {
 		return err

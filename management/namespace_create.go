@@ -2,6 +2,7 @@ package management
 
 import (
 	"context"
+	"time"
 
 	"credence/store"
 )
@@ -51,6 +52,9 @@ func (s *Service) NamespaceCreate(ctx context.Context, a Actor, in NamespaceCrea
 		if err := t.InsertNamespace(ctx, n); err != nil {
 			return NamespaceCreated{}, err
 		}
+		if err := t.neverDeleted(ctx, what, n.Name); err != nil {
+			return NamespaceCreated{}, err
+		}
 		t.record(n.Name, "namespace.create", "namespace:"+n.Name, "", details{After: namespaceFacts(&n)})
 		return NamespaceCreated{Namespace: n}, t.remember(ctx, in.Idempotency, n.Name)
 	})
@@ -59,6 +63,20 @@ func (s *Service) NamespaceCreate(ctx context.Context, a Actor, in NamespaceCrea
 	}
 	out.Position = position
 	return out, nil
+}
+
+// neverDeleted refuses the name of a namespace that was deleted: what is known of
+// that one (audit entries, usage, reports) goes by its name, and would be read by
+// whoever is given the new one. Looked at after the insert, which waits for a
+// deletion that is under way. Once retention has removed the entry of the
+// deletion, it has removed all before it.
+func (t *transaction) neverDeleted(ctx context.Context, what, name string) error {
+	deleted, _, err := t.AuditLog(ctx, store.AuditFilter{Chains: []string{name}, Action: namespaceDeleted}, store.Page{Limit: 1})
+	if err != nil || len(deleted) == 0 {
+		return err
+	}
+	return refuse(CodeConflict, "%s: one of that name was deleted on %s, and the audit log still tells of it: choose another name",
+		what, deleted[0].At.UTC().Format(time.DateOnly))
 }
 
 // globalOnly is the answer to an actor with namespaces, whether what it names

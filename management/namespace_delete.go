@@ -13,7 +13,11 @@ type NamespaceDelete struct {
 	Version int64 // 0: whatever it is now
 }
 
-// NamespaceDelete removes an empty namespace. Only global actors may. The
+// namespaceDeleted is the last that the chain of a namespace tells.
+const namespaceDeleted = "namespace.delete"
+
+// NamespaceDelete removes an empty namespace. Only global actors may. Its name is
+// not given again while the audit log tells of it. The
 // namespace "default" stays: everything that names none lives there.
 func (s *Service) NamespaceDelete(ctx context.Context, a Actor, in NamespaceDelete) (store.Position, error) {
 	what := "namespace " + quoted(in.Name)
@@ -48,7 +52,7 @@ func (s *Service) NamespaceDelete(ctx context.Context, a Actor, in NamespaceDele
 		} else if err != nil {
 			return store.Namespace{}, err
 		}
-		t.record(n.Name, "namespace.delete", "namespace:"+n.Name, "", details{Before: namespaceFacts(&n)})
+		t.record(n.Name, namespaceDeleted, "namespace:"+n.Name, "", details{Before: namespaceFacts(&n)})
 		return n, nil
 	})
 	return position, err

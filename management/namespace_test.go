@@ -40,6 +40,27 @@ func TestANamespaceLivesFromCreateToDelete(t *testing.T) {
 	}
 }
 
+// TestNobodyInheritsTheRecordOfADeletedNamespace: a token for a new namespace
+// must not read what an old one of its name has done.
+func TestNobodyInheritsTheRecordOfADeletedNamespace(t *testing.T) {
+	f := newFixture(t)
+	_, err := f.NamespaceCreate(t.Context(), global, management.NamespaceCreate{Name: "tenant"})
+	must(t, err)
+	_, err = f.NamespaceDelete(t.Context(), global, management.NamespaceDelete{Name: "tenant"})
+	must(t, err)
+	_, err = f.NamespaceCreate(t.Context(), global, management.NamespaceCreate{Name: "tenant"})
+	if e := refused(t, err, management.CodeConflict); !strings.Contains(e.Message, "was deleted on 2") || !strings.Contains(e.Message, "choose another name") {
+		t.Errorf("got %q", e.Message)
+	}
+	_, err = f.NamespaceRead(t.Context(), global, "tenant")
+	refused(t, err, management.CodeNotFound)
+	// A name that begins alike, and one that was only asked for, are free.
+	for _, name := range []string{"tenant-2", "ten"} {
+		_, err = f.NamespaceCreate(t.Context(), global, management.NamespaceCreate{Name: name})
+		must(t, err)
+	}
+}
+
 func TestTheDefaultNamespaceStays(t *testing.T) {
 	f := newFixture(t)
 	_, err := f.NamespaceDelete(t.Context(), global, management.NamespaceDelete{Name: "default"})

@@ -37,6 +37,12 @@ type UsageIngestOptions struct {
 	Consumer string // this process; another at every start
 	Logger   *slog.Logger
 
+	// Retention is how long the database remembers which batches of a replica
+	// it has added. Entries that are older than half of it, or ahead of the
+	// clock by more than a quarter, are set aside: whoever controls Redis can
+	// keep them until they are forgotten, and bring them again.
+	Retention time.Duration
+
 	// ClaimAfter is how long another consumer may sit on an entry, or be dead;
 	// 30 seconds.
 	ClaimAfter time.Duration
@@ -79,6 +85,8 @@ func NewUsageIngest(o UsageIngestOptions) (*UsageIngest, error) {
 		return nil, errors.New("usage ingest options: Consumer: missing")
 	case o.Logger == nil:
 		return nil, errors.New("usage ingest options: Logger: missing")
+	case o.Retention <= 0:
+		return nil, errors.New("usage ingest options: Retention: missing")
 	}
 	if o.ClaimAfter == 0 {
 		o.ClaimAfter = usageClaim
@@ -239,6 +247,9 @@ func (u *UsageIngest) take(ctx context.Context, entry *redis.XMessage) error {
 	if err := json.Unmarshal([]byte(payload), &b); err != nil || odd != nil || number < 1 {
 		return u.setAside(ctx, entry, fmt.Errorf("version %q (%v)", version, err))
 	}
+	if err := u.timely(&b); err != nil {
+		return u.setAside(ctx, entry, err)
+	}
 	err := u.o.Store.IngestUsage(ctx, b)
 	if errors.Is(err, store.ErrInvalid) || errors.Is(err, store.ErrConflict) {
 		return u.setAside(ctx, entry, err)
@@ -247,6 +258,20 @@ func (u *UsageIngest) take(ctx context.Context, entry *redis.XMessage) error {
 		u.counts.added.Add(1)
 	}
 	return err
+}
+
+var errUntimely = errors.New("its time is too far from now for the database to tell whether it was added before; " +
+	"if nobody has kept it back, see the clocks of the replicas and how long no control plane ran")
+
+// timely reports whether the database still knows if a batch was added. It was
+// received when it was cut or later, by clocks at most a quarter of the
+// retention apart; so the number of one that is younger than half of it is kept.
+func (u *UsageIngest) timely(b *store.UsageBatch) error {
+	age := u.o.Client.options.Now().Sub(b.At)
+	if age > u.o.Retention/2 || -age > u.o.Retention/4 {
+		return fmt.Errorf("usage %d of %q, %s old: %w", b.Sequence, b.Replica, age.Round(time.Second), errUntimely)
+	}
+	return nil
 }
 
 // seldom reports, at most once a second, whether a line may be written: a
@@ -321,8 +346,8 @@ func (u *UsageIngest) Collect(out chan<- prometheus.Metric) {
 	}{
 		{"credence_usage_ingested_total", "Batches of usage taken from Redis and added, or found to have been.", s.Added},
 		{"credence_usage_forged_total", "Entries of the usage stream that no replica of this deployment wrote; dropped.", s.Forged},
-		{"credence_usage_set_aside_total", "Entries of the usage stream that can never be added; dropped.", s.Refused},
 		{"credence_usage_kept_total", "Entries of the usage stream of a newer version; kept until a control plane understands them.", s.Kept},
+		{"credence_usage_set_aside_total", "Entries of the usage stream that can never be added, or are too old or too new to know whether they were; dropped.", s.Refused},
 		{"credence_usage_claimed_total", "Entries of the usage stream that another control plane had left.", s.Claimed},
 		{"credence_usage_ingest_failures_total", "Rounds of taking usage from Redis that failed, and are repeated.", s.Failures},
 	} {

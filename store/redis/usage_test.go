@@ -47,7 +47,7 @@ func (o *office) ingest(consumer string, into ingester) *UsageIngest {
 	o.Helper()
 	u, err := NewUsageIngest(UsageIngestOptions{
 		Client: o.client, Secret: usageSecret, Store: into, Consumer: consumer, Logger: slog.New(slog.DiscardHandler),
-		ClaimAfter: time.Millisecond,
+		ClaimAfter: time.Millisecond, Retention: 100 * 365 * 24 * time.Hour,
 	})
 	if err != nil {
 		o.Fatal(err)
@@ -224,6 +224,56 @@ func TestForgedAndCorruptUsageIsDroppedAndCounted(t *testing.T) {
 	// What was dropped is missed.
 	if gaps, err := o.db.RecordUsageGaps(t.Context(), time.Now().Add(time.Hour)); err != nil || gaps == 0 {
 		t.Errorf("%d gaps, %v", gaps, err)
+	}
+}
+
+// TestUsageThatTheDatabaseHasForgottenIsNotCountedAgain plays whoever controls
+// Redis: entries that were added come again when nobody knows their numbers any
+// more.
+func TestUsageThatTheDatabaseHasForgottenIsNotCountedAgain(t *testing.T) {
+	o := newOffice(t, redisserver.Start(t).Address(), "test")
+	now := time.Now()
+	o.client.options.Now = func() time.Time { return now }
+	u := o.ingest("one", o.db)
+	u.o.Retention = 8 * time.Hour
+	b := usageBatch("rep_1", 1)
+	b.At, b.Final = now, true
+	o.ship(b)
+	o.drain(u)
+	if s := u.Stats(); s.Added != 1 || s.Refused != 0 || o.counted() != 1 {
+		t.Fatalf("%+v, %d Checks", s, o.counted())
+	}
+	// All that is remembered of the replica goes; its minutes stay until they
+	// are in the sums.
+	if _, err := o.db.RemoveUsage(t.Context(), now.Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if known, err := o.db.UsageArrivals(t.Context()); err != nil || len(known) != 0 {
+		t.Fatalf("the replica is still known: %v, %v", known, err)
+	}
+	before := o.counted()
+	now = now.Add(4*time.Hour + time.Second)
+	o.ship(b)
+	o.drain(u)
+	if s := u.Stats(); s.Added != 1 || s.Refused != 1 || o.counted() != before {
+		t.Errorf("%+v, %d Checks, before %d", s, o.counted(), before)
+	}
+	// The other side: one of a clock that is far ahead would stay young for as
+	// long as it is.
+	for _, c := range []struct {
+		at    time.Time
+		added int64
+	}{
+		{now.Add(2*time.Hour + time.Second), 0}, {now.Add(2 * time.Hour), 1}, {now.Add(-4 * time.Hour), 1},
+	} {
+		was := u.Stats()
+		b.Sequence++
+		b.At = c.at
+		o.ship(b)
+		o.drain(u)
+		if s := u.Stats(); s.Added-was.Added != c.added || s.Refused-was.Refused != 1-c.added {
+			t.Errorf("of %s: %+v after %+v", c.at.Sub(now), s, was)
+		}
 	}
 }
 
