@@ -26,7 +26,7 @@ func recordSettings() []setting {
 		{inControl, "reports-retention", "duration", "400d", "how long reports are kept; 0 for ever", retention(func(c *config) *time.Duration { return &c.Retention.Reports })},
 		{inControl, "audit-retention", "duration", "0s", "how long audit entries are kept; what is older is removed up to a checkpoint that every anchor holds; 0 for ever", retention(func(c *config) *time.Duration { return &c.Retention.Audit })},
 		{inControl, "audit-checkpoint-every", "duration", "10m", "how often it is signed where the audit log stands, and anchors are told", duration(func(c *config) *time.Duration { return &c.AuditCheckpointEvery }, 10*time.Second, 7*24*time.Hour)},
-		{inControl, "audit-anchors", "list", "", "places outside that are told of every checkpoint: file:/PATH or https://HOST/PATH (a POST of JSON lines); private addresses need outgoing-allow", list(func(c *config) *[]string { return &c.AuditAnchors })},
+		{inControl, "audit-anchors", "list", "", "places outside that are told of every checkpoint: file:/PATH, https://HOST/PATH (a POST of JSON lines) or s3://BUCKET/PREFIX (AWS_... say where and who); private addresses need outgoing-allow", list(func(c *config) *[]string { return &c.AuditAnchors })},
 	}
 }
 
@@ -44,11 +44,11 @@ func retention(field func(*config) *time.Duration) func(*config, string) error {
 }
 
 // newAnchors makes what is told of checkpoints.
-func newAnchors(c config) ([]management.Anchor, error) {
+func newAnchors(ctx context.Context, c config) ([]management.Anchor, error) {
 	var anchors []management.Anchor
 	seen := map[string]bool{}
 	for _, text := range c.AuditAnchors {
-		a, err := newAnchor(c, strings.TrimSpace(text))
+		a, err := newAnchor(ctx, c, strings.TrimSpace(text))
 		if err != nil {
 			return nil, usageError{fmt.Errorf("audit-anchors: %w", err)}
 		}
@@ -61,13 +61,16 @@ func newAnchors(c config) ([]management.Anchor, error) {
 	return anchors, nil
 }
 
-func newAnchor(c config, text string) (management.Anchor, error) {
+func newAnchor(ctx context.Context, c config, text string) (management.Anchor, error) {
 	if path, ok := strings.CutPrefix(text, "file:"); ok {
 		return anchor.NewFile(path)
 	}
 	o, err := outgoingOptions(c.Outgoing)
 	if err != nil {
 		return nil, err
+	}
+	if strings.HasPrefix(text, "s3:") {
+		return anchor.NewObject(ctx, text, outgoing.NewClient(o))
 	}
 	return anchor.NewWebhook(text, outgoing.NewClient(o))
 }

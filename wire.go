@@ -69,7 +69,7 @@ func serve(ctx context.Context, c config, logs io.Writer) error {
 			}
 			d := newDeployment(c, backend, secrets, logger, l.registry)
 			d.sealer = keyset
-			service, err := d.newService()
+			service, err := d.newService(ctx)
 			if err != nil {
 				return err
 			}
@@ -109,7 +109,7 @@ func serveManagement(ctx context.Context, c config, logs io.Writer) error {
 			if err != nil {
 				return err
 			}
-			service, err := d.newService()
+			service, err := d.newService(ctx)
 			if err != nil {
 				return err
 			}
@@ -150,7 +150,7 @@ func bootstrap(ctx context.Context, c config, b tokenBootstrap, out, logs io.Wri
 		if err != nil {
 			return err
 		}
-		service, err := d.newService()
+		service, err := d.newService(ctx)
 		if err != nil {
 			return err
 		}
@@ -170,7 +170,7 @@ func recoverToken(ctx context.Context, c config, out, logs io.Writer) error {
 		if err != nil {
 			return err
 		}
-		service, err := d.newService()
+		service, err := d.newService(ctx)
 		if err != nil {
 			return err
 		}
@@ -205,7 +205,7 @@ func newDeployment(c config, backend store.Backend, secrets *credential.Secrets,
 	return &deployment{config: c, backend: backend, data: line.New(backend), secrets: secrets, logger: logger, registry: registry}
 }
 
-func (d *deployment) newService() (*management.Service, error) {
+func (d *deployment) newService(ctx context.Context) (*management.Service, error) {
 	if err := d.openPlaces(); err != nil {
 		return nil, err
 	}
@@ -213,7 +213,7 @@ func (d *deployment) newService() (*management.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	anchors, err := newAnchors(d.config)
+	anchors, err := newAnchors(ctx, d.config)
 	if err != nil {
 		return nil, err
 	}

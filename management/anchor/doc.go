@@ -1,6 +1,7 @@
 // Package anchor has the places outside to which checkpoints of the audit log
-// go: a file, and a webhook. What an anchor holds is lines of JSON, each a
-// signed checkpoint; `credence audit verify --checkpoint` takes them as they are.
+// go: a file, an object store, and a webhook. What an anchor holds is lines of
+// JSON, each a signed checkpoint; `credence audit verify --checkpoint` takes them
+// as they are.
 //
 // An anchor is worth what keeps the writers of the database from writing it too:
 // a file belongs on a disk that only takes additions (write once, or another
@@ -13,6 +14,9 @@
 // lines twice, and none is lost. A file in which the last line is cut short by
 // a crash is ended with a new line first: verifying names that line, and the
 // one after it is whole.
+//
+// An object store gets an object for the lines of one telling, named after what
+// is in it; told again, they find it there, and it is compared.
 //
 // # Who may import it
 //
