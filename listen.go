@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"credence/extauthz"
+	"credence/store/secretfile"
 )
 
 // addressesFile says in the data folder where the process listens.
@@ -178,27 +179,10 @@ func (l *listeners) announce(ctx context.Context, dir string, logger *slog.Logge
 	if err != nil {
 		return fmt.Errorf("addresses: %w", err)
 	}
-	if err := replaceFile(filepath.Join(dir, addressesFile), append(content, '\n')); err != nil {
+	if err := secretfile.Replace(filepath.Join(dir, addressesFile), append(content, '\n')); err != nil {
 		return fmt.Errorf("addresses: %w", err)
 	}
 	logger.LogAttrs(ctx, slog.LevelInfo, "serving", attrs...)
-	return nil
-}
-
-// replaceFile writes a file in one step, by way of one with a name that nobody
-// knows before: a link that waits under a known name would lead elsewhere.
-func replaceFile(path string, content []byte) error {
-	fresh, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = fresh.Write(content)
-	if err = errors.Join(err, fresh.Close()); err == nil {
-		err = os.Rename(fresh.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(fresh.Name()))
-	}
 	return nil
 }
 

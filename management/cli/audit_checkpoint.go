@@ -1,17 +1,17 @@
 package cli
 
 import (
+	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"credence/management/client"
+	"credence/store/secretfile"
 )
 
 func auditCheckpoint(c *command) *cobra.Command {
@@ -83,10 +83,9 @@ func writeCheckpoints(w io.Writer, all []client.AuditCheckpoint) error {
 }
 
 func appendCheckpoints(file string, all []client.AuditCheckpoint) error {
-	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600) //nolint:gosec // the caller names the file
-	if err != nil {
+	var lines bytes.Buffer
+	if err := writeCheckpoints(&lines, all); err != nil {
 		return err
 	}
-	err = writeCheckpoints(f, all)
-	return errors.Join(err, f.Sync(), f.Close())
+	return secretfile.Append(file, lines.Bytes())
 }

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/spf13/cobra"
 
 	"credence/management/client"
+	"credence/store/secretfile"
 )
 
 func auditExport(c *command) *cobra.Command {
@@ -51,13 +51,15 @@ func (c *command) saved(file string, from io.Reader) error {
 		_, err := io.Copy(c.Out, from)
 		return err
 	}
-	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the caller names the file
+	f, err := secretfile.New(file)
 	if err != nil {
 		return usage(fmt.Errorf("--out: %w; name a new file", err))
 	}
-	_, err = io.Copy(f, from)
-	if err = errors.Join(err, f.Close()); err != nil {
-		return errors.Join(fmt.Errorf("the file was not written whole, and is removed: %w", err), os.Remove(file))
+	if _, err = io.Copy(f, from); err != nil {
+		return errors.Join(fmt.Errorf("the file was not written whole, and is removed: %w", err), f.Discard())
+	}
+	if err := f.Keep(); err != nil {
+		return err
 	}
 	fmt.Fprintln(c.Err, "written to", file)
 	return nil

@@ -2,13 +2,12 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
 	"credence/management/client"
+	"credence/store/secretfile"
 )
 
 func auditPublicKey(c *command) *cobra.Command {
@@ -27,12 +26,10 @@ needs the word of neither. After the keyset was rotated, fetch them anew.`,
 			return err
 		}
 		if out != "" {
-			f, err := os.OpenFile(out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644) //nolint:gosec // they are for everybody
-			if err != nil {
+			if err := secretfile.Create(out, []byte(keys.PublicKeys)); err != nil {
 				return usage(fmt.Errorf("--out: %w; name a new file", err))
 			}
-			_, err = f.WriteString(keys.PublicKeys)
-			return errors.Join(err, f.Close())
+			return nil
 		}
 		if c.machine() {
 			return c.emit(keys)

@@ -13,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"credence/store/certfile"
+	"credence/store/secretfile"
 )
 
 // contexts are the servers that a person works with, as the file holds them.
@@ -86,16 +87,8 @@ func (c *command) writeContexts(all contexts) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("contexts: %w", err)
 	}
-	fresh, err := os.CreateTemp(dir, ".contexts-*") // mode 0600
-	if err != nil {
+	if err := secretfile.Replace(c.ContextsFile, raw); err != nil {
 		return fmt.Errorf("contexts: %w", err)
-	}
-	_, err = fresh.Write(raw)
-	if err = errors.Join(err, fresh.Close()); err == nil {
-		err = os.Rename(fresh.Name(), c.ContextsFile)
-	}
-	if err != nil {
-		return fmt.Errorf("contexts: %w", errors.Join(err, os.Remove(fresh.Name())))
 	}
 	return nil
 }

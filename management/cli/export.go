@@ -7,13 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"credence/management/client"
+	"credence/store/secretfile"
 )
 
 // exportVersion is the version of the lines below.
@@ -64,20 +64,15 @@ as they are when their turn comes.` + "\n\n" + connectHelp + "\n\n" + exitHelp()
 // exportToFile puts the file in its place when it is whole. One that is there is
 // replaced: an export is made again and again.
 func (c *command) exportToFile(ctx context.Context, api *client.Client, name string) error {
-	partial := name + ".partial"
-	f, err := os.OpenFile(partial, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600) //nolint:gosec // the caller names the file
+	f, err := secretfile.Replacing(name)
 	if err != nil {
 		return usage(fmt.Errorf("--out: %w: name a file in a folder that can be written", err))
 	}
-	err = c.exportTo(ctx, api, f)
-	if closed := f.Close(); err == nil {
-		err = closed
+	if err := c.exportTo(ctx, api, f); err != nil {
+		return errors.Join(err, f.Discard())
 	}
-	if err == nil {
-		err = os.Rename(partial, name)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(partial))
+	if err := f.Keep(); err != nil {
+		return err
 	}
 	fmt.Fprintln(c.Err, "written to", name)
 	return nil

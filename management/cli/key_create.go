@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -128,30 +127,18 @@ func (c *command) createToFile(ctx context.Context, api *client.Client, in clien
 }
 
 // toKeyFile has a key made and moves its text from the answer to a new file,
-// if there is a text. The file comes first: one that cannot be written must
-// not cost the text of a key that was made.
+// if there is a text.
 func toKeyFile(name string, create func() (*client.KeyCreated, error)) (written bool, err error) {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the caller names the file
-	if err != nil {
-		return false, usage(fmt.Errorf("--key-file: %w: name a new file in a folder that can be written", err))
-	}
-	made, err := create()
-	written = err == nil && made.KeyText != ""
-	if written {
-		if _, err = f.WriteString(made.KeyText.Reveal() + "\n"); err != nil {
-			err = fmt.Errorf("key %s was made, but its text is lost: %w: revoke it and make another", made.Key.KeyID, err)
-		}
+	var made *client.KeyCreated
+	return textToFile("--key-file", name, func() (string, error) {
+		var err error
+		made, err = create()
+		text := made.KeyText.Reveal()
 		made.KeyText = ""
-	}
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	if err != nil || !written {
-		if removed := os.Remove(name); err == nil {
-			err = removed
-		}
-	}
-	return written, err
+		return text, err
+	}, func(why error) error {
+		return fmt.Errorf("key %s was made, but its text is lost: %w: revoke it and make another", made.Key.KeyID, why)
+	})
 }
 
 func (c *command) showCreated(made client.KeyCreated) error {

@@ -15,6 +15,7 @@ import (
 
 	"credence/management/client"
 	"credence/management/importer"
+	"credence/store/secretfile"
 )
 
 func keyImport(c *command) *cobra.Command {
@@ -259,7 +260,7 @@ const maxShown = 20
 // lineReport is where refused lines are told: a file, or the screen.
 type lineReport struct {
 	command *command
-	file    *os.File
+	file    *secretfile.File
 	csv     *csv.Writer
 	shown   int
 }
@@ -269,7 +270,7 @@ func newLineReport(c *command, name string) (*lineReport, error) {
 	if name == "" {
 		return r, nil
 	}
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600) //nolint:gosec // the caller names the file
+	f, err := secretfile.Replacing(name)
 	if err != nil {
 		return nil, usage(fmt.Errorf("--errors: %w: name a file in a folder that can be written", err))
 	}
@@ -310,7 +311,10 @@ func (r *lineReport) close() error {
 		return nil
 	}
 	r.csv.Flush()
-	if err := errors.Join(r.csv.Error(), r.file.Close()); err != nil {
+	if err := r.csv.Error(); err != nil {
+		return fmt.Errorf("--errors: %w", errors.Join(err, r.file.Discard()))
+	}
+	if err := r.file.Keep(); err != nil {
 		return fmt.Errorf("--errors: %w", err)
 	}
 	return nil

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -45,9 +44,7 @@ func saveFlag(cmd *cobra.Command, into *string) {
 	cmd.Flags().StringVar(into, "save-to", "", "write the token to this new file, not to the screen")
 }
 
-// tokenText makes a token and shows its text, or writes it to a file. The file
-// comes first: one that cannot be written must not cost the text of a token
-// that was made.
+// tokenText makes a token and shows its text, or writes it to a file.
 func (c *command) tokenText(file string, create func() (client.TokenCreated, error)) error {
 	if file == "" {
 		made, err := create()
@@ -56,28 +53,17 @@ func (c *command) tokenText(file string, create func() (client.TokenCreated, err
 		}
 		return c.showToken(made)
 	}
-	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the caller names the file
-	if err != nil {
-		return usage(fmt.Errorf("--save-to: %w: name a new file in a folder that can be written", err))
-	}
-	made, err := create()
-	if err == nil && made.TokenText != "" {
-		if _, err = f.WriteString(made.TokenText.Reveal() + "\n"); err != nil {
-			err = fmt.Errorf("admin token %s was made, but its text is lost: %w: revoke it and make another", made.Token.TokenID, err)
-		}
-	}
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	if err != nil || made.TokenText == "" {
-		if removed := os.Remove(file); err == nil {
-			err = removed
-		}
-	}
+	var made client.TokenCreated
+	written, err := textToFile("--save-to", file, func() (string, error) {
+		var err error
+		made, err = create()
+		return made.TokenText.Reveal(), err
+	}, func(why error) error {
+		return fmt.Errorf("admin token %s was made, but its text is lost: %w: revoke it and make another", made.Token.TokenID, why)
+	})
 	if err != nil {
 		return err
 	}
-	written := made.TokenText != ""
 	made.TokenText = ""
 	if err := c.showToken(made); err != nil || !written {
 		return err

@@ -2,13 +2,11 @@ package cli
 
 import (
 	"fmt"
-	"os"
 
 	"credence/management/client"
 )
 
-// webhookSecret makes a secret and shows it, or writes it to a file. The file
-// comes first: one that cannot be written must not cost a secret that was made.
+// webhookSecret makes a secret and shows it, or writes it to a file.
 func (c *command) webhookSecret(file string, create func() (client.WebhookCreated, error)) error {
 	if file == "" {
 		made, err := create()
@@ -17,25 +15,14 @@ func (c *command) webhookSecret(file string, create func() (client.WebhookCreate
 		}
 		return c.showWebhookSecret(made)
 	}
-	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the caller names the file
-	if err != nil {
-		return usage(fmt.Errorf("--save-to: %w: name a new file in a folder that can be written", err))
-	}
-	made, err := create()
-	if err == nil && made.Secret != "" {
-		if _, err = f.WriteString(made.Secret.Reveal() + "\n"); err != nil {
-			err = fmt.Errorf("webhook %s has a new secret, but it is lost: %w: rotate it", made.Webhook.WebhookID, err)
-		}
-	}
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	written := err == nil && made.Secret != ""
-	if !written {
-		if removed := os.Remove(file); err == nil {
-			err = removed
-		}
-	}
+	var made client.WebhookCreated
+	written, err := textToFile("--save-to", file, func() (string, error) {
+		var err error
+		made, err = create()
+		return made.Secret.Reveal(), err
+	}, func(why error) error {
+		return fmt.Errorf("webhook %s has a new secret, but it is lost: %w: rotate it", made.Webhook.WebhookID, why)
+	})
 	if err != nil {
 		return err
 	}

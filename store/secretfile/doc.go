@@ -1,5 +1,7 @@
 // Package secretfile reads and creates the few files that hold secrets:
-// secrets.json, keyset.json and the first admin token.
+// secrets.json, keyset.json and the first admin token. It is also the one writer
+// of every other file that a command makes for its user ([New], [Replacing],
+// [Append]): what such a file holds is for nobody to guess.
 //
 // It promises three things. A file that others than its owner and its group
 // may read, or others than its owner may write, is refused, because a secret
@@ -14,6 +16,6 @@
 // the cause for [errors.Is] ([io/fs.ErrNotExist], [io/fs.ErrExist],
 // [io/fs.ErrPermission]). No error shows content.
 //
-// It imports the standard library alone. Packages certfile, credential
-// and seal and package main use it.
+// It imports the standard library alone. Packages certfile, credential and seal,
+// the CLI, anchors and package main use it.
 package secretfile

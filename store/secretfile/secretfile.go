@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 )
 
@@ -68,23 +67,15 @@ func Create(path string, content []byte) error {
 	if len(content) > MaxSize {
 		return fmt.Errorf("%s: content is larger than %d bytes; nothing was written", path, MaxSize)
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, Mode) //nolint:gosec // the operator names the file on purpose
+	n, err := New(path)
 	if err != nil {
-		return explain(path, err)
+		return err
 	}
-	if err := write(f, content); err != nil {
+	if _, err := n.Write(content); err != nil {
 		// Only a whole file may stay: a cut one would look like a lost secret.
-		return explain(path, errors.Join(err, os.Remove(path)))
+		return explain(path, errors.Join(err, n.Discard()))
 	}
-	return syncFolder(filepath.Dir(path))
-}
-
-func write(f *os.File, content []byte) error {
-	_, err := f.Write(content)
-	if err == nil {
-		err = f.Sync()
-	}
-	return errors.Join(err, f.Close())
+	return n.Keep()
 }
 
 // syncFolder makes the new name itself durable: syncing a file does not sync
