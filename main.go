@@ -328,8 +328,24 @@ when the keyset is rotated. The credentials for it are those of the environment
 	initialise.Flags().StringVar(&files.keysetDir, "keyset-out", "", "another folder for keyset.json, which the data plane cannot see")
 	initialise.Flags().BoolVar(&files.ifMissing, "if-missing", false, "succeed when both files are there already (for jobs that run again)")
 	initialise.Flags().StringVar(&files.kms, "keyset-kms", "", "encrypt keyset.json by this key: aws-kms://ARN or hcvault://HOST:PORT/MOUNT/keys/NAME")
-	parent.AddCommand(initialise, rotateKeysetCommand(p))
+	parent.AddCommand(initialise, rotateKeysetCommand(p), secretsStatusCommand(p))
 	return parent
+}
+
+func secretsStatusCommand(p process) *cobra.Command {
+	return configured(p, inStatus, &cobra.Command{
+		Use:   "status",
+		Short: "say which checksum secrets and peppers live keys still need",
+		Long: `Says for each checksum secret and pepper of secrets.json whether keys that are
+neither revoked nor purged were made with it: one that is needed must stay in the
+file, or those keys are refused. One that such keys need and the file lacks is
+told and ends the command with exit code 1. It asks the database; stop a "serve"
+first, whose file one process has at a time.`,
+		Example: `  credence secrets status --store postgres://credence@db/credence --secrets-file secrets.json
+  credence secrets status --store sqlite:/var/lib/credence/credence.db --secrets-file /var/lib/credence/secrets.json`,
+	}, func(cmd *cobra.Command, c config, _ []origin) error {
+		return secretsStatus(cmd.Context(), c, p.out, p.err)
+	})
 }
 
 // atTheDatabase is for a command that stands beside those of the CLI and is no

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"text/tabwriter"
 
 	"credence/management"
 	"credence/store"
@@ -85,18 +86,75 @@ func checkKeySecrets(ctx context.Context, database store.KeySecretReader, secret
 	if err != nil {
 		return err
 	}
-	for _, of := range needed {
-		for _, one := range []struct {
-			what, id string
-			held     []string
-		}{{"checksum secret", of.ChecksumID, secrets.ChecksumIDs()}, {"pepper", of.PepperID, secrets.PepperIDs()}} {
-			if one.id != "" && !slices.Contains(one.held, one.id) {
-				return fmt.Errorf("%s: the %s %q is not in it, but keys that are not revoked were made with it: "+
-					"put it back, or revoke those keys first", path, one.what, one.id)
-			}
+	for _, one := range neededSecrets(needed, secrets) {
+		if !one.held {
+			return fmt.Errorf("%s: the %s %q is not in it, but keys that are not revoked were made with it: "+
+				"put it back, or revoke those keys first", path, one.what, one.id)
 		}
 	}
 	return nil
+}
+
+// keySecret is a checksum secret or a pepper.
+type keySecret struct {
+	what, id     string
+	held, needed bool // in the file; by live keys
+}
+
+// neededSecrets are those of the file, in its order, and then those that live
+// keys need besides.
+func neededSecrets(named []store.KeySecret, secrets *credential.Secrets) []keySecret {
+	var all []keySecret
+	for _, kind := range []struct {
+		what string
+		held []string
+		of   func(store.KeySecret) string
+	}{
+		{"checksum secret", secrets.ChecksumIDs(), func(k store.KeySecret) string { return k.ChecksumID }},
+		{"pepper", secrets.PepperIDs(), func(k store.KeySecret) string { return k.PepperID }},
+	} {
+		var ids []string
+		for _, k := range named {
+			ids = append(ids, kind.of(k))
+		}
+		for _, id := range kind.held {
+			all = append(all, keySecret{kind.what, id, true, slices.Contains(ids, id)})
+		}
+		slices.Sort(ids)
+		for _, id := range slices.Compact(ids) {
+			if id != "" && !slices.Contains(kind.held, id) {
+				all = append(all, keySecret{kind.what, id, false, true})
+			}
+		}
+	}
+	return all
+}
+
+// secretsStatus shows which secrets can be removed.
+func secretsStatus(ctx context.Context, c config, out, logs io.Writer) error {
+	secrets, err := credential.LoadSecrets(c.SecretsFile)
+	if err != nil {
+		return err
+	}
+	return withStore(ctx, c, newLogger(c, logs), func(backend store.Backend) error {
+		named, err := backend.KeySecrets(ctx)
+		if err != nil {
+			return err
+		}
+		w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+		fmt.Fprintln(w, "SECRET\tID\tIN THE FILE\tNEEDED BY LIVE KEYS")
+		for _, one := range neededSecrets(named, secrets) {
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", one.what, one.id, yesNo(one.held), yesNo(one.needed))
+		}
+		return errors.Join(w.Flush(), checkKeySecrets(ctx, backend, secrets, c.SecretsFile))
+	})
+}
+
+func yesNo(yes bool) string {
+	if yes {
+		return "yes"
+	}
+	return "no"
 }
 
 // loadKeyset does the same for keyset.json.

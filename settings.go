@@ -119,11 +119,12 @@ const (
 	inMigrate
 	inBootstrap
 	inRecover
+	inStatus // secrets status
 
 	inData    = inServe | inExtauthz   // has a data plane
 	inControl = inServe | inManagement // has a control plane
 	inRun     = inServe | inExtauthz | inManagement
-	inAll     = inRun | inMigrate | inBootstrap | inRecover
+	inAll     = inRun | inMigrate | inBootstrap | inRecover | inStatus
 )
 
 func (s *setting) fileKey() string { return strings.ReplaceAll(s.name, "-", "_") }
@@ -141,7 +142,7 @@ func placeSettings() []setting {
 		{inRun | inMigrate | inRecover, "data-dir", "dir", "credence-data", "folder for everything the process writes: database, secrets, first token, addresses", text(func(c *config) *string { return &c.DataDir })},
 		{inAll, "store", "address", "", "database: sqlite:PATH (serve; default sqlite:DATA_DIR/credence.db) or postgres://USER@HOST/DATABASE", text(func(c *config) *string { return &c.Store })},
 		{inAll, "store-session-url", "url", "", "the same PostgreSQL without a pooler in transaction mode: for LISTEN and migrations; without it a pooler means polling", text(func(c *config) *string { return &c.StoreSessionURL })},
-		{inExtauthz | inManagement | inBootstrap, "secrets-file", "file", "secrets.json", "secrets.json of the deployment, made once by credence secrets init", text(func(c *config) *string { return &c.SecretsFile })},
+		{inExtauthz | inManagement | inBootstrap | inStatus, "secrets-file", "file", "secrets.json", "secrets.json of the deployment, made once by credence secrets init", text(func(c *config) *string { return &c.SecretsFile })},
 		{inManagement | inBootstrap, "keyset", "file", "keyset.json", "keyset.json of the deployment, or env:NAME of a variable with its content: it seals audit entries; the data plane never gets it", text(func(c *config) *string { return &c.Keyset })},
 		{inData, "check-addr", "address", "127.0.0.1:9001", "where Envoy sends its Checks: HOST:PORT or unix:PATH; port 0 picks a free one", text(func(c *config) *string { return &c.CheckAddr })},
 		{inData, "check-transport", "name", transportNative, "what speaks gRPC on the Check port: native (of this program), or grpc (grpc-go, which costs more)", choice(func(c *config) *string { return &c.CheckTransport }, transportNative, transportGRPC)},
