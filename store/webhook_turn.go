@@ -14,6 +14,10 @@ import (
 // that is slow holds up no other.
 const KindWebhookDeliver = "webhook_deliver"
 
+// WebhookLate is how late a turn at a webhook may be before it is taken for
+// lost: the queue gives one out in less than a second.
+const WebhookLate = 15 * time.Second
+
 // webhookArgs is what that job is told.
 type webhookArgs struct {
 	ID string `json:"webhook_id"`
@@ -66,10 +70,14 @@ func (tx *Tx) TellCounted(ctx context.Context, w *Webhook, deliveries []Delivery
 }
 
 // wakeWebhook has a turn taken soon, unless one is about to be or is being
-// taken: who takes it looks at everything before giving it back. One that is
-// disabled is left alone until it is resumed.
+// taken: who takes it looks at everything before giving it back. One that was
+// lost with its process is taken anew. A webhook that is disabled is left alone
+// until it is resumed.
 func (tx *Tx) wakeWebhook(ctx context.Context, w *Webhook) error {
 	p, at := &w.Progress, tx.now
+	if p.turnLost(tx.now) {
+		p.TakenUntil, p.DueAt = time.Time{}, time.Time{}
+	}
 	if p.PausedUntil.After(at) {
 		at = p.PausedUntil
 	}
@@ -84,6 +92,15 @@ func (tx *Tx) wakeWebhook(ctx context.Context, w *Webhook) error {
 		p.DueAt = at
 	}
 	return tx.w.SetWebhookProgress(ctx, w.ID, *p)
+}
+
+// turnLost reports whether a process has died with the turn: nobody took it in
+// time, or whoever did never gave it back.
+func (p *WebhookProgress) turnLost(now time.Time) bool {
+	if !p.TakenUntil.IsZero() {
+		return !p.TakenUntil.After(now)
+	}
+	return !p.DueAt.IsZero() && p.DueAt.Before(now.Add(-WebhookLate))
 }
 
 // ResumeWebhook forgets that a webhook failed, and has its next turn taken

@@ -45,6 +45,7 @@ type office struct {
 	url     string
 	handler http.Handler
 	backend store.Backend
+	shut    func() // takes the server down
 	options cli.Options
 }
 
@@ -80,7 +81,7 @@ func open(t *testing.T) *office {
 	must(t, os.WriteFile(filepath.Join(dir, "admin.token"), []byte(first.Text.Reveal()+"\n"), 0o600))
 	address := strings.TrimPrefix(server.URL, "http://")
 	must(t, os.WriteFile(filepath.Join(dir, "addresses.json"), []byte(`{"api": "`+address+`"}`), 0o600))
-	return &office{t: t, dataDir: dir, url: server.URL, handler: handler, backend: db, options: cli.Options{
+	return &office{t: t, dataDir: dir, url: server.URL, handler: handler, backend: db, shut: server.Close, options: cli.Options{
 		In: strings.NewReader(""), DataDir: dir, Now: now, Terminal: func() bool { return false },
 	}}
 }

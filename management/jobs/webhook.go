@@ -17,9 +17,6 @@ type webhookKeeper interface {
 }
 
 const (
-	// webhookLate is how late a turn at a webhook may be before it is taken for
-	// lost: the queue gives one out in less than a second.
-	webhookLate = 15 * time.Second
 	// deliveriesKept is how long deliveries can be read and replayed, and how
 	// long those to a webhook that is disabled wait.
 	deliveriesKept = 30 * 24 * time.Hour
@@ -31,7 +28,7 @@ const (
 // it when it died. One more turn than needed does no harm.
 func WebhookTurns(keeper webhookKeeper, now func() time.Time) Pass {
 	return Pass{Name: "webhook_turns", Every: 30 * time.Second, Do: func(ctx context.Context) ([]slog.Attr, error) {
-		n, err := keeper.WakeLateWebhooks(ctx, now().Add(-webhookLate))
+		n, err := keeper.WakeLateWebhooks(ctx, now().Add(-store.WebhookLate))
 		if err != nil || n == 0 {
 			return nil, err
 		}

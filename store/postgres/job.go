@@ -97,7 +97,13 @@ func (w *writer) InsertJob(ctx context.Context, j store.Job) error {
 	}
 	bounded, cancel := context.WithTimeout(ctx, w.q.timeout)
 	defer cancel()
-	is, opts := jobArgs{kind: j.Kind, Args: string(args)}, &river.InsertOpts{ScheduledAt: j.RunAt}
+	is, opts := jobArgs{kind: j.Kind, Args: string(args)}, &river.InsertOpts{}
+	// What is due is handed to the workers at once. With a time it would wait for
+	// River's scheduler, which passes every few seconds, and not at all while the
+	// process that ran it is dead and no other has taken over.
+	if j.RunAt.After(w.db.now()) {
+		opts.ScheduledAt = j.RunAt
+	}
 	if j.Once {
 		is.At, opts.UniqueOpts = j.RunAt.UnixMicro(), river.UniqueOpts{ByArgs: true, ByState: jobWaits()}
 	}

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"credence/store"
 	"credence/store/postgres"
@@ -68,6 +71,34 @@ func TestJobsAreSharedAmongProcesses(t *testing.T) {
 	for args, n := range runs {
 		if n != 1 {
 			t.Errorf("job %s ran %d times", args, n)
+		}
+	}
+}
+
+// TestAJobThatIsDueIsHandedOutAtOnce: it does not wait for River's scheduler,
+// which one process runs, and nobody while that process is dead.
+func TestAJobThatIsDueIsHandedOutAtOnce(t *testing.T) {
+	address := database(t)
+	at := time.Now()
+	o := options(address)
+	o.Now = func() time.Time { return at }
+	db := open(t, o)
+	for kind, runAt := range map[string]time.Time{"at_once": {}, "due": at, "past": at.Add(-time.Hour), "later": at.Add(time.Second)} {
+		if err := db.Transact(t.Context(), func(ctx context.Context, w store.Writer) error {
+			return w.InsertJob(ctx, store.Job{Kind: kind, RunAt: runAt})
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	conn, err := pgx.Connect(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context()) //nolint:errcheck // only read
+	for kind, want := range map[string]string{"at_once": "available", "due": "available", "past": "available", "later": "scheduled"} {
+		var state string
+		if err := conn.QueryRow(t.Context(), "SELECT state FROM credence.river_job WHERE kind = $1", kind).Scan(&state); err != nil || state != want {
+			t.Errorf("%s: %q, want %q, %v", kind, state, want, err)
 		}
 	}
 }

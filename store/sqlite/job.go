@@ -93,7 +93,13 @@ func (w *writer) InsertJob(ctx context.Context, j store.Job) error {
 	if !json.Valid(args) {
 		return fmt.Errorf("insert job %s: %w: its arguments are not JSON", j.Kind, store.ErrInvalid)
 	}
-	is, opts := jobArgs{kind: j.Kind, Args: args}, &river.InsertOpts{ScheduledAt: j.RunAt}
+	is, opts := jobArgs{kind: j.Kind, Args: args}, &river.InsertOpts{}
+	// What is due is handed to the workers at once. With a time it would wait for
+	// River's scheduler, which passes every few seconds, and not at all while the
+	// process that ran it is dead and no other has taken over.
+	if j.RunAt.After(w.now()) {
+		opts.ScheduledAt = j.RunAt
+	}
 	if j.Once {
 		is.At, opts.UniqueOpts = j.RunAt.UnixMicro(), river.UniqueOpts{ByArgs: true, ByState: jobWaits()}
 	}

@@ -222,6 +222,33 @@ func turnPromises() []promise {
 			f.clock.advance(time.Minute)
 			equal(f, begin(), true)
 		}},
+		{"Tell", "has a turn taken anew that nobody took in time, once", func(f *fixture) {
+			f.insertWebhooks(f.quietWebhook(1))
+			f.tell(1, 1)
+			equal(f, f.turn(), webhookID(1)) // taken by a process that dies before it has begun
+			f.clock.advance(store.WebhookLate)
+			f.tell(1, 1)
+			f.clock.advance(time.Microsecond)
+			f.tell(1, 1)
+			f.tell(1, 1)
+			equal(f, f.turn(), webhookID(1))
+			equal(f, f.storedWebhook(1).Progress.DueAt, f.clock.now())
+		}},
+		{"Tell", "has a turn taken anew that was lost with its process, once", func(f *fixture) {
+			f.insertWebhooks(f.quietWebhook(1))
+			f.tell(1, 1)
+			f.turn()
+			lost := f.clock.now().Add(time.Minute)
+			_, mine, err := f.store.BeginTurn(f.Context(), webhookID(1), lost)
+			f.ok(err)
+			equal(f, mine, true)
+			f.clock.advance(time.Minute)
+			f.tell(1, 1)
+			f.tell(1, 1)
+			equal(f, f.turn(), webhookID(1))
+			f.ok(f.store.EndTurn(f.Context(), webhookID(1), lost)) // it was not dead: what it gives back is not its own any more
+			equal(f, f.storedWebhook(1).Progress.DueAt, f.clock.now())
+		}},
 		{"EndTurn", "has the next one taken when something is due, not before the pause is over", func(f *fixture) {
 			f.insertWebhooks(f.quietWebhook(1))
 			f.tell(1, 1)
