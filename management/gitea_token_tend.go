@@ -79,10 +79,14 @@ func (s *Service) GiteaTokenTend(ctx context.Context, id string) (again time.Tim
 // would become more with every failure.
 func (s *Service) giteaTokenAgain(ctx context.Context, was *store.GiteaToken) (time.Time, error) {
 	is, err := s.store.GiteaToken(ctx, was.ID)
-	if errors.Is(err, store.ErrNotFound) || err == nil && is.State != was.State {
+	if errors.Is(err, store.ErrNotFound) {
 		return time.Time{}, nil
 	}
-	if err != nil {
+	if err == nil && s.overdue(is.ExpiresAt, is.Lives() || is.State == store.GiteaTokenDeleting) {
+		err = s.seeOverdue(ctx, giteaActor(), is.Namespace, "gitea_token:"+is.ID,
+			"The life of the token "+is.TokenName+" of the Gitea user "+is.Login+" has ended, and Gitea may still accept it: it could not be deleted.")
+	}
+	if err != nil || is.State != was.State {
 		return time.Time{}, err
 	}
 	now, since := s.now(), is.StateAt

@@ -71,10 +71,14 @@ func (s *Service) N8NKeyTend(ctx context.Context, id string) (again time.Time, e
 // would become more with every failure.
 func (s *Service) n8nKeyAgain(ctx context.Context, was *store.N8NKey) (time.Time, error) {
 	is, err := s.store.N8NKey(ctx, was.ID)
-	if errors.Is(err, store.ErrNotFound) || err == nil && is.State != was.State {
+	if errors.Is(err, store.ErrNotFound) {
 		return time.Time{}, nil
 	}
-	if err != nil {
+	if err == nil && s.overdue(is.ExpiresAt, is.Lives() || is.State == store.N8NKeyDeleting) {
+		err = s.seeOverdue(ctx, n8nActor(), is.Namespace, "n8n_key:"+is.ID,
+			"The life of the API key "+is.Label+" of the n8n account "+is.Login+" has ended, and n8n may still have it: it could not be deleted.")
+	}
+	if err != nil || is.State != was.State {
 		return time.Time{}, err
 	}
 	now, since := s.now(), is.StateAt

@@ -120,6 +120,8 @@ var outside = []struct {
 	{"SecretsAreTriedOutAgainEveryDay", TestSecretsAreTriedOutAgainEveryDay},
 	{"NoSecretIsAnsweredToWhoseTimeIsOver", TestNoSecretIsAnsweredToWhoseTimeIsOver},
 	{"ACheckOfAVersionThatDoesNotHoldKeysToTheirScopesWarnsAndIsFine", TestACheckOfAVersionThatDoesNotHoldKeysToTheirScopesWarnsAndIsFine},
+	{"WhatCannotBeEndedIsAFindingOnceItIsPastItsLife", TestWhatCannotBeEndedIsAFindingOnceItIsPastItsLife},
+	{"AReportSaysWhichForeignCredentialsNeedALook", TestAReportSaysWhichForeignCredentialsNeedALook},
 }
 
 func TestOnPostgreSQL(t *testing.T) {
@@ -136,7 +138,7 @@ func TestOnPostgreSQL(t *testing.T) {
 // run on SQLite alone.
 func TestEveryTestOfTheOutsideRunsOnBothStores(t *testing.T) {
 	var want, got []string
-	for _, pattern := range []string{"gitea_token*_test.go", "n8n_key*_test.go", "connection*_test.go", "outside_keep_test.go"} {
+	for _, pattern := range []string{"gitea_token*_test.go", "n8n_key*_test.go", "connection*_test.go", "outside_keep_test.go", "outside_overdue_test.go", "outside_report_test.go"} {
 		files, err := filepath.Glob(pattern)
 		must(t, err)
 		for _, name := range files {

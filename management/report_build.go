@@ -50,7 +50,7 @@ func (s *Service) buildReport(ctx context.Context, head *store.Report) (*report.
 		MadeAt: head.CreatedAt, MadeBy: head.CreatedBy,
 	}
 	for _, part := range []func(context.Context) error{
-		b.usage, b.tops, b.limited, b.keys, b.expiring, b.unused, b.breaches, b.rotations, b.quotas, b.anomalies, b.blacklist, b.audit,
+		b.usage, b.tops, b.limited, b.keys, b.expiring, b.unused, b.breaches, b.rotations, b.outside, b.quotas, b.anomalies, b.blacklist, b.audit,
 	} {
 		if err := part(ctx); err != nil {
 			return nil, err

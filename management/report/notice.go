@@ -42,6 +42,8 @@ func (r *Report) notices() []notice {
 			warn = append(warn, notice{"warn", many(l.total, l.one, l.more), l.anchor})
 		}
 	}
+	badOutside, warnOutside := r.outsideNotices()
+	bad, warn = append(bad, badOutside...), append(warn, warnOutside...)
 	if up := r.jump(); up != "" {
 		warn = append(warn, notice{"warn", up, "reasons"})
 	}

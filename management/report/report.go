@@ -44,6 +44,7 @@ type Report struct {
 	Unused        List[KeyLine]   `json:"unused"`
 	Breaches      List[KeyLine]   `json:"breaches"`
 	RotationsDue  List[KeyLine]   `json:"rotations_due"`
+	Outside       Outside         `json:"outside"`
 	Quotas        Quotas          `json:"quotas"`
 	Limited       []Sum           `json:"limited"` // keys that met a limit or an empty quota
 	Anomalies     Anomalies       `json:"anomalies"`

@@ -79,7 +79,27 @@ func week() *report.Report {
 	broken := line
 	broken.At, broken.Note = time.Time{}, "expires_at: lives for 400 days; at most 90 days"
 	r.Breaches = report.List[report.KeyLine]{Items: []report.KeyLine{broken}, Total: 1, More: true}
+	r.Outside = outside()
 	return r
+}
+
+// outside are credentials of other systems, one for each reason to look at it.
+func outside() report.Outside {
+	o := report.Outside{Held: 40, Counts: map[string]int{}}
+	for i, reason := range report.OutsideReasons() {
+		system, name := "gitea", "ci-bot-7f3a9c2e51d0"
+		if i%2 == 1 {
+			system, name = "n8n", "flows-0b1c2d3e4f5a"
+		}
+		o.Items = append(o.Items, report.OutsideLine{
+			System: system, ID: "out_06f5x9v3q7b2n6c0m4k8d1w5t" + string(rune('a'+i)), Name: name, Namespace: "payments", Login: "ci-bot",
+			Owner: "team-payments", Reasons: []string{reason}, At: day0.AddDate(0, 0, i),
+		})
+		o.Counts[reason] = 1 + i%2
+	}
+	o.Items[0].Reasons = append(o.Items[0].Reasons, report.OutsideEnding)
+	o.Total = 30
+	return o
 }
 
 // hostile is a week in which strangers chose every text that they can.
@@ -94,6 +114,10 @@ func hostile(evil string) *report.Report {
 		for i := range lines {
 			lines[i].KeyID, lines[i].Name, lines[i].Owner, lines[i].Namespace, lines[i].KeyType, lines[i].Note = evil, evil, evil, evil, evil, evil
 		}
+	}
+	for i := range r.Outside.Items {
+		o := &r.Outside.Items[i]
+		o.System, o.ID, o.Name, o.Namespace, o.Login, o.Owner, o.Reasons = evil, evil, evil, evil, evil, evil, []string{evil, evil}
 	}
 	for i := range r.Addresses {
 		r.Addresses[i].Address, r.Addresses[i].Reason = evil, evil

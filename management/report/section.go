@@ -52,6 +52,7 @@ func (r *Report) sections() []section {
 		r.keyLines("unused", "Unused keys", "In force, and not used for 90 days or never.", "Every key in force was used.", "Last used", r.Unused),
 		r.keyLines("breaches", "Keys that break their policy", "By the policy of their type as it is now.", "Every key keeps its policy.", "", r.Breaches),
 		r.keyLines("rotations", "Rotations due", "Keys that are to have a successor.", "No key is to be rotated.", "Due", r.RotationsDue),
+		r.outside(),
 		r.quotas(),
 		r.keySums("limited", "Keys that met a limit", "Requests refused because a limit or a quota was used up.", r.Limited, true),
 		r.blacklist(), r.audit())
