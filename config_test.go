@@ -113,7 +113,7 @@ func TestBadConfigurationNamesTheSettingAndTheRemedy(t *testing.T) {
 		"no number":               {args: []string{"--cache-size", "many"}, want: []string{"cache-size (from flag --cache-size)", "number from 100"}},
 		"out of range":            {environ: []string{"CREDENCE_CACHE_SIZE=5"}, want: []string{"variable CREDENCE_CACHE_SIZE", "number from 100"}},
 		"no duration":             {file: "ceiling: soon\n", want: []string{"ceiling", "10m, 24h or 7d"}},
-		"days in a duration":      {args: []string{"--ceiling", "2d"}, want: []string{"ceiling", "24h"}},
+		"parts of a day":          {args: []string{"--ceiling", "1.5d"}, want: []string{"ceiling", "24h"}},
 		"no boolean":              {environ: []string{"CREDENCE_LOG_CHECKS=perhaps"}, want: []string{"true nor false"}},
 		"no rate":                 {args: []string{"--failure-limit", "often"}, want: []string{"failure-limit", "often"}},
 		"limits without a source": {args: []string{"--failure-limit", "20/m"}, want: []string{"client-source: not set", "peer", "xff"}},
