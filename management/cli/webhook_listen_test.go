@@ -13,9 +13,8 @@ import (
 	"testing"
 	"time"
 
-	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
-
 	"github.com/spf13/cobra"
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"credence/management/cli"
 )
@@ -43,7 +42,7 @@ func listen(t *testing.T, options cli.Options, args ...string) *ear {
 	root.SetArgs(append([]string{"webhooks", "listen"}, args...))
 	go func() {
 		e.done <- root.ExecuteContext(ctx)
-		writeErrs.Close() //nolint:errcheck,gosec // of a pipe it answers nil
+		writeErrs.Close() //nolint:errcheck // of a pipe it answers nil
 	}()
 	_, rest, _ := strings.Cut(e.line("listening on "), "listening on ")
 	address, _, _ := strings.Cut(rest, ";")

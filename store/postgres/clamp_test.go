@@ -70,8 +70,8 @@ func TestAReplicaCannotReportWhatCannotBe(t *testing.T) {
 		s.refused(t, "before the year 2000", putReplica, args...)
 	}
 	s.refused(t, "longer than 30 days", putReplica, nil, nil, nil, nil, nil, nil, "100000 years")
-	s.refused(t, "has 32 bytes", "SELECT credence.put_replica('short', 'rep_2', 'n', 'a', 'v', 1, 'c', now(), now(), NULL, NULL, '1h')")
-	s.refused(t, "violates check constraint", "SELECT credence.put_replica(sha256('me'), 'rep_2', 'n', 'a', 'v', -1, 'c', now(), now(), NULL, NULL, '1h')")
+	s.refused(t, "has 32 bytes", "SELECT credence.put_replica('short', 'rep_2', 'n', 'a', 'v', 1, 'c', now(), current_timestamp, NULL::timestamptz, NULL, '1h')")
+	s.refused(t, "violates check constraint", "SELECT credence.put_replica(sha256('me'), 'rep_2', 'n', 'a', 'v', -1, 'c', now(), current_timestamp, NULL::timestamptz, NULL, '1h')")
 	s.taken(t, putReplica, nil, nil, "infinity", "infinity", "9999-01-01", "infinity", nil)
 	late := pgserver.Query(t, s.address, "SELECT replica_id FROM credence.replicas WHERE greatest(started_at, seen_at, left_at, last_read) > now() + interval '2 minutes'")
 	if len(late) != 0 {
@@ -82,7 +82,7 @@ func TestAReplicaCannotReportWhatCannotBe(t *testing.T) {
 func TestAStrangerCannotFillTheTableOfReplicas(t *testing.T) {
 	s := newStranger(t)
 	s.taken(t, putReplica, nil, nil, nil, nil, nil, nil, nil)
-	pgserver.Exec(t, s.address, `INSERT INTO credence.replicas SELECT 'rep_x' || i, '', '', '', 1, '', now(), now(), NULL, NULL, '1h', sha256('x')
+	pgserver.Exec(t, s.address, `INSERT INTO credence.replicas SELECT 'rep_x' || i, '', '', '', 1, '', now(), current_timestamp, NULL::timestamptz, NULL, '1h', sha256('x')
 		FROM generate_series(2, 10000) AS i;
 		INSERT INTO credence.usage_replicas SELECT 'rep_x' || i, sha256('x'), 1, now(), now(), NULL FROM generate_series(1, 10000) AS i`)
 	s.refused(t, "10000 replicas already", putReplica, "rep_more", nil, nil, nil, nil, nil, nil)
@@ -111,7 +111,7 @@ func TestAStrangerCannotInventQuotas(t *testing.T) {
 	s.refused(t, "has begun and is no longer than a month", reserve, nil, nil, "-infinity", nil, nil)
 	s.refused(t, "has begun and is no longer than a month", reserve, nil, nil, "2100-01-01", "2100-01-02", nil)
 	s.refused(t, "has begun and is no longer than a month", reserve, nil, nil, nil, "2100-01-02", nil) // of the window that is there
-	s.refused(t, "million million", reserve, nil, nil, nil, nil, int64(1e12+1))
+	s.refused(t, "units are asked for at once", reserve, nil, nil, nil, nil, int64(1e12+1))
 	for range 3 { // never beyond what a number holds
 		s.taken(t, reserve, nil, nil, nil, nil, int64(1e12))
 	}

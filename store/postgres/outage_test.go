@@ -291,8 +291,11 @@ func withoutTLS(t *testing.T, answer *pgproto3.ErrorResponse) string {
 	all.Go(func() error {
 		for {
 			conn, err := l.Accept()
-			if err != nil { // closed
+			if errors.Is(err, net.ErrClosed) {
 				return nil
+			}
+			if err != nil {
+				return err
 			}
 			all.Go(func() error { return turnAway(conn, answer) })
 		}

@@ -25,7 +25,7 @@ func Parse(text string) (time.Duration, error) {
 	if err != nil || n > math.MaxInt64/uint64(day) {
 		return 0, errors.New("not a number of days")
 	}
-	d := time.Duration(n) * day //nolint:gosec // bounded above
+	d := time.Duration(n) * day // bounded above
 	if rest == "" {
 		return d, nil
 	}
