@@ -195,50 +195,50 @@ func changes(w *tenants) map[string]struct {
 			_, err := s.KeyCreate(ctx, global, management.KeyCreate{Name: "x", Idempotency: once})
 			return err
 		}},
-		"KeyUpdate": {4, func(ctx context.Context, s *management.Service) error {
+		"KeyUpdate": {5, func(ctx context.Context, s *management.Service) error {
 			_, err := s.KeyUpdate(ctx, global, management.KeyUpdate{KeyID: w.key["a"], Version: 1, Name: management.Set("y")})
 			return err
 		}},
-		"KeyRevoke": {4, func(ctx context.Context, s *management.Service) error {
+		"KeyRevoke": {5, func(ctx context.Context, s *management.Service) error {
 			_, err := s.KeyRevoke(ctx, global, status)
 			return err
 		}},
-		"KeyDisable": {4, func(ctx context.Context, s *management.Service) error {
+		"KeyDisable": {5, func(ctx context.Context, s *management.Service) error {
 			_, err := s.KeyDisable(ctx, global, status)
 			return err
 		}},
-		"KeySuspend": {4, func(ctx context.Context, s *management.Service) error {
+		"KeySuspend": {5, func(ctx context.Context, s *management.Service) error {
 			_, err := s.KeySuspend(ctx, global, status)
 			return err
 		}},
-		"KeyEnable": {4, func(ctx context.Context, s *management.Service) error {
+		"KeyEnable": {5, func(ctx context.Context, s *management.Service) error {
 			_, err := s.KeyEnable(ctx, global, management.KeyStatusChange{KeyID: w.key["disabled"]})
 			return err
 		}},
-		"KeyPurge": {4, func(ctx context.Context, s *management.Service) error {
+		"KeyPurge": {5, func(ctx context.Context, s *management.Service) error {
 			_, err := s.KeyPurge(ctx, global, management.KeyPurge{KeyID: w.key["revoked"]})
 			return err
 		}},
-		"KeyImport": {4, func(ctx context.Context, s *management.Service) error {
+		"KeyImport": {5, func(ctx context.Context, s *management.Service) error {
 			_, err := s.KeyImport(ctx, global, management.KeyImport{Keys: []management.KeyImportRow{importRow(1, "one"), importRow(2, "two")}})
 			return err
 		}},
-		"KeysRevoke": {7, func(ctx context.Context, s *management.Service) error {
+		"KeysRevoke": {8, func(ctx context.Context, s *management.Service) error {
 			plan, err := s.KeysRevoke(ctx, global, management.KeysRevoke{Filter: management.KeyList{Namespace: "a"}, Everything: true, Reason: "x"})
 			if err == nil {
 				_, err = s.KeysRevoke(ctx, global, management.KeysRevoke{Confirm: plan.Confirm})
 			}
 			return err
 		}},
-		"KeyRotate": {7, func(ctx context.Context, s *management.Service) error {
+		"KeyRotate": {8, func(ctx context.Context, s *management.Service) error {
 			_, err := s.KeyRotate(ctx, global, management.KeyRotate{KeyID: w.key["a"], Idempotency: once})
 			return err
 		}},
-		"KeyRotate at once": {5, func(ctx context.Context, s *management.Service) error {
+		"KeyRotate at once": {6, func(ctx context.Context, s *management.Service) error {
 			_, err := s.KeyRotate(ctx, global, management.KeyRotate{KeyID: w.key["a"], Grace: "0s"})
 			return err
 		}},
-		"KeyRotationClose": {4, func(ctx context.Context, s *management.Service) error {
+		"KeyRotationClose": {5, func(ctx context.Context, s *management.Service) error {
 			_, err := s.KeyRotationClose(ctx, w.key["rotated"])
 			return err
 		}},
@@ -253,7 +253,7 @@ func changes(w *tenants) map[string]struct {
 		"KeyPolicyReset": {3, func(ctx context.Context, s *management.Service) error {
 			return s.KeyPolicyReset(ctx, global, management.KeyPolicyReset{Namespace: "b", KeyType: "user"})
 		}},
-		"AnomalySee with an action on a key": {6, func(ctx context.Context, s *management.Service) error {
+		"AnomalySee with an action on a key": {7, func(ctx context.Context, s *management.Service) error {
 			_, _, err := s.AnomalySee(ctx, store.Anomaly{
 				Type: "many_networks", Severity: store.SeverityHigh, Namespace: "a", KeyID: w.key["a"], Subject: "key:" + w.key["a"],
 				FirstAt: w.clock(), LastAt: w.clock(),
@@ -278,11 +278,11 @@ func changes(w *tenants) map[string]struct {
 			_, err := s.PlanCreate(ctx, global, management.PlanCreate{Name: "x", Idempotency: once})
 			return err
 		}},
-		"PlanUpdate": {4, func(ctx context.Context, s *management.Service) error {
+		"PlanUpdate": {5, func(ctx context.Context, s *management.Service) error {
 			_, err := s.PlanUpdate(ctx, global, management.PlanUpdate{Namespace: "a", Name: "unused", Version: 1, Description: management.Set("y")})
 			return err
 		}},
-		"PlanDelete": {4, func(ctx context.Context, s *management.Service) error {
+		"PlanDelete": {5, func(ctx context.Context, s *management.Service) error {
 			_, err := s.PlanDelete(ctx, global, management.PlanDelete{Namespace: "a", Name: "unused"})
 			return err
 		}},
@@ -332,11 +332,11 @@ func changes(w *tenants) map[string]struct {
 			})
 			return err
 		}},
-		"BlacklistRulesRemove": {5, func(ctx context.Context, s *management.Service) error {
+		"BlacklistRulesRemove": {7, func(ctx context.Context, s *management.Service) error {
 			_, err := s.BlacklistRulesRemove(ctx, global, management.BlacklistRulesRemove{Networks: []string{"192.0.2.1/32"}, Everything: true})
 			return err
 		}},
-		"BlacklistRemove": {4, func(ctx context.Context, s *management.Service) error {
+		"BlacklistRemove": {5, func(ctx context.Context, s *management.Service) error {
 			_, err := s.BlacklistRemove(ctx, global, w.rule["a"])
 			return err
 		}},

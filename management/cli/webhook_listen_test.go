@@ -109,10 +109,14 @@ func TestListeningWithASecretVerifiesWhatComes(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "hook.secret")
 	must(t, os.WriteFile(file, []byte(ownSecret+"\n"), 0o600))
 	e := listen(t, cli.Options{}, "--secret-file", file)
-	if got := e.send(ownSecret, "evt_1", `{"type":"key.created","id":"evt_1"}`); got != http.StatusNoContent {
+	answered := make(chan int, 1) // it says something before it answers
+	go func() { answered <- e.send(ownSecret, "evt_1", `{"type":"key.created","id":"evt_1"}`) }()
+	if said := e.line("verified"); said != "verified evt_1" {
+		t.Errorf("of what is signed it said %q", said)
+	}
+	if got := <-answered; got != http.StatusNoContent {
 		t.Errorf("signed: %d", got)
 	}
-	answered := make(chan int, 1)
 	go func() { answered <- e.send(otherSecret, "evt_\u202e2", `{"type":"key.revoked"}`) }()
 	if said := e.line("refused"); !strings.Contains(said, "no signature fits") || strings.Contains(said, "\u202e") {
 		t.Errorf("of a bad signature it said %q", said)
