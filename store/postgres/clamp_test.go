@@ -84,7 +84,7 @@ func TestAStrangerCannotFillTheTableOfReplicas(t *testing.T) {
 	s.taken(t, putReplica, nil, nil, nil, nil, nil, nil, nil)
 	pgserver.Exec(t, s.address, `INSERT INTO credence.replicas SELECT 'rep_x' || i, '', '', '', 1, '', now(), current_timestamp, NULL::timestamptz, NULL, '1h', sha256('x')
 		FROM generate_series(2, 10000) AS i;
-		INSERT INTO credence.usage_replicas SELECT 'rep_x' || i, sha256('x'), 1, now(), now(), NULL FROM generate_series(1, 10000) AS i`)
+		INSERT INTO credence.usage_replicas SELECT 'rep_x' || i, sha256('x'), 1, now(), current_timestamp, NULL FROM generate_series(1, 10000) AS i`)
 	s.refused(t, "10000 replicas already", putReplica, "rep_more", nil, nil, nil, nil, nil, nil)
 	s.taken(t, putReplica, nil, nil, nil, nil, nil, nil, nil) // it is there
 	s.refused(t, "10000 replicas have delivered already", shipUsage, batch(t, nil))
