@@ -50,6 +50,7 @@ type foreign interface {
 func TestAControlPlaneThatIsKilledAtEachStepOfACredentialLeavesTheTableTrue(t *testing.T) {
 	for name, at := range map[string]func(t *testing.T) foreign{"Gitea": newForge, "n8n": newFlows} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // most of it is waiting for processes
 			onEachDatabase(t, func(d *desk) {
 				f := at(d.T)
 				f.connect(d)
@@ -125,8 +126,12 @@ func (c *crashes) whole(what string) {
 // inDoubt checks that the process which died has left one in that state.
 func (c *crashes) inDoubt(what string, state string) {
 	c.Helper()
-	backend, err := c.open(c.Context())
-	c.must(err)
+	var backend store.Backend
+	// Who asked hears of its end a moment before it has let go of the database.
+	c.must(harness.Until(c.Context(), harness.Patience, what+": the database is free", func() (err error) {
+		backend, err = c.open(c.Context())
+		return err
+	}))
 	states, err := c.stored(c.Context(), backend)
 	c.must(errors.Join(err, backend.Close()))
 	if n := len(states) - len(slices.DeleteFunc(slices.Clone(states), func(is string) bool { return is == state })); n != 1 {
@@ -252,7 +257,9 @@ func (c *crashes) one() (id string) {
 
 // --- the database, past the control plane
 
-// age makes everything that is known of credentials, and its jobs, older.
+// age makes everything that is known of credentials older, and its jobs due:
+// nobody waits until another process may take over River's scheduler from the
+// one that died, which hands out jobs whose time has come.
 func (d *desk) age(by time.Duration) {
 	d.Helper()
 	minutes := int(by.Minutes())
@@ -261,7 +268,7 @@ func (d *desk) age(by time.Duration) {
 		for _, table := range []string{"gitea_tokens", "n8n_api_keys"} {
 			fmt.Fprintf(&all, "UPDATE credence.%[1]s SET created_at = created_at - interval '%[2]d minutes', updated_at = updated_at - interval '%[2]d minutes', state_at = state_at - interval '%[2]d minutes';", table, minutes)
 		}
-		fmt.Fprintf(&all, "UPDATE credence.river_job SET scheduled_at = scheduled_at - interval '%d minutes' WHERE state = 'scheduled'", minutes)
+		fmt.Fprintf(&all, "UPDATE credence.river_job SET state = 'available', scheduled_at = scheduled_at - interval '%d minutes' WHERE state = 'scheduled'", minutes)
 		pgserver.Exec(d, d.database, all.String())
 		return
 	}
@@ -271,7 +278,7 @@ func (d *desk) age(by time.Duration) {
 		_, err := db.ExecContext(d.Context(), fmt.Sprintf("UPDATE %s SET created_at = created_at - ?1, updated_at = updated_at - ?1, state_at = state_at - ?1", table), by.Microseconds())
 		d.must(err)
 	}
-	_, err := db.ExecContext(d.Context(), fmt.Sprintf("UPDATE river_job SET scheduled_at = datetime(scheduled_at, '-%d minutes') WHERE state = 'scheduled'", minutes))
+	_, err := db.ExecContext(d.Context(), fmt.Sprintf("UPDATE river_job SET state = 'available', scheduled_at = datetime(scheduled_at, '-%d minutes') WHERE state = 'scheduled'", minutes))
 	d.must(err)
 }
 
