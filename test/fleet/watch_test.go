@@ -134,18 +134,23 @@ func (w *watched) until(what string, check func() error) {
 	}
 }
 
-// TestUsageIsAnsweredWatchedAndReportedOnEveryDeployment is the way of a Check
-// from its count to a question, a finding and what a policy does about it, a
-// report, a metric and a trace, with the store that it takes.
-func TestUsageIsAnsweredWatchedAndReportedOnEveryDeployment(t *testing.T) {
-	for name, deploy := range map[string]func(t *testing.T) *watched{
+// deployments are the ways to run Credence that are told apart by their stores.
+func deployments() map[string]func(t *testing.T) *watched {
+	return map[string]func(t *testing.T) *watched{
 		"SQLite":     onSQLite,
 		"PostgreSQL": func(t *testing.T) *watched { t.Helper(); return onPostgreSQL(t) },
 		"PostgreSQL and Redis": func(t *testing.T) *watched {
 			t.Helper()
 			return onPostgreSQL(t, "--redis", redisserver.Start(t).Address())
 		},
-	} {
+	}
+}
+
+// TestUsageIsAnsweredWatchedAndReportedOnEveryDeployment is the way of a Check
+// from its count to a question, a finding and what a policy does about it, a
+// report, a metric and a trace, with the store that it takes.
+func TestUsageIsAnsweredWatchedAndReportedOnEveryDeployment(t *testing.T) {
+	for name, deploy := range deployments() {
 		t.Run(name, func(t *testing.T) {
 			w := deploy(t)
 			w.ok("plans", "create", "gold", "--limit", "1000/s")
