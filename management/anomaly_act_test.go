@@ -366,6 +366,14 @@ func TestAPolicyThatMakesNoSenseIsRefusedFieldByField(t *testing.T) {
 		}
 		return p
 	}
+	grades := func(kind, severity string) (p management.AnomalyPolicyDocument) {
+		p.Severities = map[string]store.Severity{kind: store.Severity(severity)}
+		return p
+	}
+	with := func(p management.AnomalyPolicyDocument, kind, severity string) management.AnomalyPolicyDocument {
+		p.Actions = rule(kind, severity, "suspend", 0, "").Actions
+		return p
+	}
 	never := func(edit func(*management.AnomalyPolicyDocument)) (p management.AnomalyPolicyDocument) {
 		edit(&p)
 		return p
@@ -388,6 +396,10 @@ func TestAPolicyThatMakesNoSenseIsRefusedFieldByField(t *testing.T) {
 		"shorter than the window":   {rule("brute_force", "high", "blacklist", 0, "9m"), "actions[0].for"},
 		"an end without blacklist":  {rule("rate_change", "high", "suspend", 0, "1h"), "actions[0].for"},
 		"two rules for one":         {rules(suspends, suspends), "actions[1]"},
+		"severity of no detector":   {grades("magic", "high"), "severities"},
+		"no severity":               {grades("scope_probing", "grave"), "severities.scope_probing"},
+		"no severity at all":        {grades("scope_probing", ""), "severities.scope_probing"},
+		"more severe than is set":   {with(grades("scope_probing", "low"), "scope_probing", "medium"), "actions[0].severity"},
 		"unknown threshold":         {numbers("magic", "1"), "thresholds"},
 		"no number":                 {numbers("guesses", "many"), "thresholds.guesses"},
 		"half a guess":              {numbers("guesses", "1.5"), "thresholds.guesses"},

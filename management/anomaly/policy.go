@@ -20,7 +20,10 @@ import (
 type Policy struct {
 	// Thresholds are those that differ from the defaults, by name, as text.
 	Thresholds map[string]string `json:"thresholds,omitempty"`
-	Actions    []Rule            `json:"actions,omitempty"`
+	// Severities are how severe findings of a type are, whatever the detector
+	// would say, by type.
+	Severities map[string]store.Severity `json:"severities,omitempty"`
+	Actions    []Rule                    `json:"actions,omitempty"`
 	// MostPerHour is how often an action may be carried out within an hour, by
 	// action; DefaultPerHour for those that are not named.
 	MostPerHour map[string]int `json:"most_per_hour,omitempty"`
@@ -82,6 +85,7 @@ type Problem struct{ Field, Problem, Remedy string }
 type Plan struct {
 	Thresholds Thresholds
 
+	set      map[string]store.Severity // by type, where the policy says so
 	rules    []Rule
 	lasts    map[Rule]time.Duration
 	most     map[string]int
@@ -123,7 +127,7 @@ func PlanOf(stored store.AnomalyPolicy) (Plan, error) {
 func (p *Policy) Check() (Plan, []Problem) {
 	c := &checker{}
 	plan := Plan{
-		Thresholds: c.thresholds(p.Thresholds), lasts: map[Rule]time.Duration{},
+		Thresholds: c.thresholds(p.Thresholds), set: c.severities(p.Severities), lasts: map[Rule]time.Duration{},
 		most: map[string]int{ActionThrottle: DefaultPerHour, ActionSuspend: DefaultPerHour, ActionBlacklist: DefaultPerHour},
 	}
 	if len(p.Actions) > maxRules {
@@ -162,7 +166,7 @@ func (p *Plan) Rule(kind string, severity store.Severity) (Rule, bool) {
 func (p *Plan) All() []Rule {
 	var all []Rule
 	for _, kind := range Types() {
-		for _, severity := range severities(kind) {
+		for _, severity := range p.severities(kind) {
 			r, is := p.Rule(kind, severity)
 			if !is {
 				r = Rule{Action: ActionNotify}
@@ -262,7 +266,24 @@ func (p *Plan) Capped(action, namespace string, all, own int) Cap {
 	return CapNone
 }
 
-// severities are those that findings of a type have.
+// Grade gives findings the severity that the plan says for their type.
+func (p *Plan) Grade(found []store.Anomaly) {
+	for i := range found {
+		if severity, set := p.set[found[i].Type]; set {
+			found[i].Severity = severity
+		}
+	}
+}
+
+// severities are those that findings of a type have under the plan.
+func (p *Plan) severities(kind string) []store.Severity {
+	if severity, set := p.set[kind]; set {
+		return []store.Severity{severity}
+	}
+	return severities(kind)
+}
+
+// severities are those that the detector of a type gives.
 func severities(kind string) []store.Severity {
 	switch kind {
 	case BruteForce, RateChange:

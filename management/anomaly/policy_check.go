@@ -133,13 +133,42 @@ func (row *threshold) set(text string) (problem, remedy string) {
 	return "", ""
 }
 
+// severities checks those that the policy gives to types.
+func (c *checker) severities(set map[string]store.Severity) map[string]store.Severity {
+	out := map[string]store.Severity{}
+	for _, kind := range sortedNames(set) {
+		switch {
+		case !slices.Contains(Types(), kind):
+			c.add("severities", strconv.Quote(clip(kind))+" is no detector", "use one of "+strings.Join(Types(), ", "))
+		case rank(set[kind]) < 0:
+			c.add("severities."+kind, strconv.Quote(clip(string(set[kind])))+" is no severity", "use "+texts(store.Severities(), ", "))
+		default:
+			out[kind] = set[kind]
+		}
+	}
+	return out
+}
+
+// ruleSeverity checks that the rule can be about a finding. One that is about
+// less severe findings of a type whose severity was set is about them still:
+// that severe or more.
+func (c *checker) ruleSeverity(plan *Plan, field string, r Rule) {
+	can := severities(r.Type)
+	if severity, set := plan.set[r.Type]; set {
+		can = store.Severities()[:rank(severity)+1]
+	}
+	if !slices.Contains(can, r.Severity) {
+		c.add(field, fmt.Sprintf("%s is never %s", r.Type, strconv.Quote(clip(string(r.Severity)))), "use "+texts(can, " or "))
+	}
+}
+
 // rule checks one, and adds it to the plan.
 func (c *checker) rule(plan *Plan, field string, r Rule) {
 	was := len(c.problems)
 	if !slices.Contains(Types(), r.Type) {
 		c.add(field+".anomaly_type", strconv.Quote(clip(r.Type))+" is no detector", "use one of "+strings.Join(Types(), ", "))
-	} else if !slices.Contains(severities(r.Type), r.Severity) {
-		c.add(field+".severity", fmt.Sprintf("%s is never %s", r.Type, strconv.Quote(clip(string(r.Severity)))), "use "+texts(severities(r.Type), " or "))
+	} else {
+		c.ruleSeverity(plan, field+".severity", r)
 	}
 	switch about := r.Type == BruteForce; {
 	case !slices.Contains(Actions(), r.Action):

@@ -259,6 +259,7 @@ func (r *replay) hour(ctx context.Context, start, since, until time.Time) error 
 // merge makes findings of what was seen, each once, with what the plan would
 // have had done.
 func (r *replay) merge(seen []store.Anomaly) {
+	r.plan.Grade(seen)
 	for i := range seen {
 		a := &seen[i]
 		if a.LastAt.After(r.until) { // a minute is seen up to its end

@@ -50,7 +50,8 @@ type Options struct {
 // time may use it.
 type Watch struct {
 	o      Options
-	t      Thresholds // of the pass
+	plan   *Plan      // of the pass
+	t      Thresholds // its thresholds
 	judged time.Time  // end of the last hour whose findings are written down
 	plans  Plans
 	// judging is the end of the hour that this pass judges; zero for none.
@@ -85,10 +86,12 @@ func (w *Watch) Pass(ctx context.Context) ([]slog.Attr, error) {
 // many findings are new; an error of one part does not keep it from the others.
 func (w *Watch) RunOnce(ctx context.Context) (fresh int, err error) {
 	now := w.o.Now().UTC()
-	w.t, err = w.thresholds(ctx)
+	w.plan, err = w.planOf(ctx)
+	w.t = w.plan.Thresholds
 	for _, part := range []func(context.Context, time.Time) ([]store.Anomaly, error){w.minutes, w.networks, w.hour} {
 		found, failed := part(ctx, now)
 		err = errors.Join(err, failed)
+		w.plan.Grade(found)
 		n, failed := w.see(ctx, found, now)
 		if failed == nil && !w.judging.IsZero() {
 			w.judged = w.judging
@@ -101,18 +104,18 @@ func (w *Watch) RunOnce(ctx context.Context) (fresh int, err error) {
 	return fresh, errors.Join(err, failed)
 }
 
-// thresholds are those of the policy. A policy that cannot be read does not keep
-// anything from being found.
-func (w *Watch) thresholds(ctx context.Context) (Thresholds, error) {
+// planOf is that of the policy. A policy that cannot be read does not keep
+// anything from being found: it is as if nothing were set.
+func (w *Watch) planOf(ctx context.Context) (*Plan, error) {
 	stored, err := w.o.Store.AnomalyPolicy(ctx)
 	if err != nil {
-		return Defaults(), err
+		return &Plan{Thresholds: Defaults()}, err
 	}
 	plan, err := w.plans.Of(stored)
 	if err != nil {
-		return Defaults(), err
+		return &Plan{Thresholds: Defaults()}, err
 	}
-	return plan.Thresholds, nil
+	return plan, nil
 }
 
 // see writes findings down. Nobody was seen later than now, whatever a

@@ -92,6 +92,12 @@ func wireReplayed(r management.ReplayedAnomaly) client.ReplayedAnomaly {
 func anomalyPolicyOf(b *client.AnomalyPolicyBody) management.AnomalyPolicyDocument {
 	p := management.AnomalyPolicyDocument{Thresholds: b.Thresholds, MostPerHour: b.MostPerHour}
 	p.Never.Keys, p.Never.Networks, p.Never.Namespaces = b.Never.Keys, b.Never.Networks, b.Never.Namespaces
+	for kind, severity := range b.Severities {
+		if p.Severities == nil {
+			p.Severities = map[string]store.Severity{}
+		}
+		p.Severities[kind] = store.Severity(severity)
+	}
 	for _, r := range b.Actions {
 		p.Actions = append(p.Actions, management.AnomalyRule{
 			Type: r.Type, Severity: store.Severity(r.Severity), Action: r.Action, Share: r.Share, For: r.For,
@@ -105,9 +111,13 @@ func wireAnomalyPolicy(p *management.AnomalyPolicy) client.AnomalyPolicy {
 		return client.AnomalyRule{Type: r.Type, Severity: string(r.Severity), Action: r.Action, Share: r.Share, For: r.For}
 	}
 	never := p.Policy.Never
+	severities := make(map[string]string, len(p.Policy.Severities))
+	for kind, s := range p.Policy.Severities {
+		severities[kind] = string(s)
+	}
 	return client.AnomalyPolicy{
 		AnomalyPolicyBody: client.AnomalyPolicyBody{
-			Thresholds: p.Policy.Thresholds, Actions: mapped(p.Policy.Actions, rule), MostPerHour: p.Policy.MostPerHour,
+			Thresholds: p.Policy.Thresholds, Severities: severities, Actions: mapped(p.Policy.Actions, rule), MostPerHour: p.Policy.MostPerHour,
 			Never: client.AnomalyProtected{Keys: never.Keys, Networks: never.Networks, Namespaces: never.Namespaces},
 		},
 		Rules: mapped(p.Rules, rule), AllNumbers: p.Thresholds, UpdatedAt: p.UpdatedAt, Problem: p.Problem, Version: p.Version,

@@ -101,6 +101,9 @@ func (c *command) anomalyPolicyLines(p client.AnomalyPolicy) [][2]string {
 	for _, name := range slices.Sorted(maps.Keys(p.AllNumbers)) {
 		lines = append(lines, [2]string{name, timespan.Said(p.AllNumbers[name])})
 	}
+	for _, kind := range slices.Sorted(maps.Keys(p.Severities)) {
+		lines = append(lines, [2]string{kind + " is", p.Severities[kind]})
+	}
 	for _, r := range p.Actions {
 		lines = append(lines, [2]string{r.Type + " " + r.Severity, strings.TrimSpace(r.Action + " " + how(r))})
 	}
@@ -115,6 +118,7 @@ func (c *command) anomalyPolicyLines(p client.AnomalyPolicy) [][2]string {
 type ruleFlags struct {
 	file       string
 	rule       client.AnomalyRule
+	severities []string
 	thresholds []string
 }
 
@@ -124,13 +128,14 @@ func anomalyPolicySet(c *command) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "set", Short: "change what is done about findings, or what detectors compare with",
 		Long: `With --file the policy is what the file says (YAML, "-" is standard input). Else
-one rule or some thresholds are changed and the rest stays: --action notify takes
-a rule back, and a threshold without a value is the default again.
+one rule, severities or thresholds are changed and the rest stays: --action notify
+takes a rule back, and a threshold or severity without a value is the default again.
 
 Try a policy with anomalies replay before you set it.`,
 		Example: `  credence anomaly-policies set --type rate_change --severity high --action throttle --share 20
   credence anomaly-policies set --type brute_force --severity medium --action blacklist --for 2h
   credence anomaly-policies set --threshold guesses=50 --threshold silence=60d
+  credence anomaly-policies set --severity-of dead_key_used=critical
   credence anomaly-policies set --file policy.yaml`,
 	}
 	f := cmd.Flags()
@@ -141,6 +146,7 @@ Try a policy with anomalies replay before you set it.`,
 	f.IntVar(&in.rule.Share, "share", 0, "percent of its rates that a key is throttled to")
 	f.StringVar(&in.rule.For, "for", "", "how long an address is blacklisted, e.g. 1h or 2d")
 	f.StringArrayVar(&in.thresholds, "threshold", nil, "name=value of a threshold; may be given several times")
+	f.StringArrayVar(&in.severities, "severity-of", nil, "type=severity of all findings of a type; may be given several times")
 	matchFlag(cmd, &ifMatch)
 	return c.verb(cmd, 0, func(ctx context.Context, api *client.Client, _ []string) error {
 		if err := nothingToChange(cmd); err != nil {
@@ -171,7 +177,7 @@ Try a policy with anomalies replay before you set it.`,
 	})
 }
 
-// change puts the rule in its place, and the thresholds.
+// change puts the rule in its place, the thresholds and the severities.
 func (f *ruleFlags) change(p *client.AnomalyPolicyBody) error {
 	if r := f.rule; r != (client.AnomalyRule{}) {
 		if r.Type == "" || r.Severity == "" || r.Action == "" {
@@ -182,16 +188,23 @@ func (f *ruleFlags) change(p *client.AnomalyPolicyBody) error {
 			p.Actions = append(p.Actions, r)
 		}
 	}
-	for _, t := range f.thresholds {
-		name, value, is := strings.Cut(t, "=")
+	return errors.Join(pairs(&p.Thresholds, f.thresholds, "--threshold", "name=value; write e.g. guesses=50"),
+		pairs(&p.Severities, f.severities, "--severity-of", "type=severity; write e.g. dead_key_used=critical"))
+}
+
+// pairs puts what a flag says, name=value each time, into a map; a name without
+// a value is taken out.
+func pairs(into *map[string]string, said []string, flag, form string) error {
+	for _, text := range said {
+		name, value, is := strings.Cut(text, "=")
 		if !is || name == "" {
-			return usage(fmt.Errorf("--threshold: %q is no name=value; write e.g. guesses=50", t))
+			return usage(fmt.Errorf("%s: %q is no %s", flag, text, form))
 		}
-		if p.Thresholds == nil {
-			p.Thresholds = map[string]string{}
+		if *into == nil {
+			*into = map[string]string{}
 		}
-		if p.Thresholds[name] = value; value == "" {
-			delete(p.Thresholds, name)
+		if (*into)[name] = value; value == "" {
+			delete(*into, name)
 		}
 	}
 	return nil

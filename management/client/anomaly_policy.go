@@ -5,6 +5,7 @@ import "time"
 // AnomalyPolicyBody is the policy as it is set, and as it stands in a file.
 type AnomalyPolicyBody struct {
 	Thresholds  map[string]string `json:"thresholds,omitempty" yaml:"thresholds" doc:"What detectors compare with, by name, where that is not the default; numbers and lengths of time as text"`
+	Severities  map[string]string `json:"severities,omitempty" yaml:"severities" doc:"How severe findings of a type are, by type: low, medium, high or critical, whatever the detector would say"`
 	Actions     []AnomalyRule     `json:"actions,omitempty" yaml:"actions" maxItems:"64" doc:"What is done about findings; for all others there is the finding, and webhooks are told"`
 	MostPerHour map[string]int    `json:"most_per_hour,omitempty" yaml:"most_per_hour" doc:"How often an action may be carried out within an hour, by action; 10 if unsaid"`
 	Never       AnomalyProtected  `json:"never,omitzero" yaml:"never" doc:"About what nothing is ever done. Emergency keys and --protected-networks are that by themselves"`

@@ -56,7 +56,7 @@ var words = map[string][]any{
 	"role": {"viewer", "operator", "auditor", "admin"}, "mode": {"enforce", "shadow"}, "anonymous": {"deny", "allow"}, "key_prefix": {"acme"},
 	"every": {"daily", "weekly", "monthly"}, "event": {"key.created"}, "events": {[]any{"key.*"}, []any{"*"}}, "contact": {"team@example.com"},
 	"type": {"brute_force"}, "anomaly_type": {"brute_force", "scope_probing"}, "severity": {"low", "medium", "high"}, "action": {"notify", "throttle"},
-	"thresholds": {object{{"guesses", "3"}}}, "most_per_hour": {object{{"blacklist", num(10)}}}, "share": {num(50)}, "description": {"for people"},
+	"thresholds": {object{{"guesses", "3"}}}, "severities": {object{{"scope_probing", "medium"}}}, "most_per_hour": {object{{"blacklist", num(10)}}}, "share": {num(50)}, "description": {"for people"},
 	"state": {"open", "failed", "delivered", "active"}, "by": {"hour", "day", "checks"}, "group": {"key", "reason"}, "of": {"keys", "owners"},
 	"format": {"html", "markdown", "csv", "json"}, "since": {ago(2 * time.Hour), ago(time.Hour)}, "until": {ago(0)}, "at_least": {num(50)},
 	"force": {false, true}, "everything": {false}, "name_prefix": {"a"}, "account": {""}, "settings": {object{}}, "ca": {""}, "server_name": {""},

@@ -15,6 +15,8 @@ const attackPolicy = `
 thresholds:
   guesses: 4
   probes: 3
+severities:
+  dead_key_used: critical
 actions:
   - anomaly_type: brute_force
     severity: medium
@@ -25,7 +27,7 @@ actions:
     action: throttle
     share: 1
   - anomaly_type: dead_key_used
-    severity: high
+    severity: critical # more severe than the detector would say
     action: suspend
 `
 
