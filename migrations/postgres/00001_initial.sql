@@ -1100,18 +1100,20 @@ BEGIN
     END IF;
     INSERT INTO credence.usage_minute AS u
         (key_id, minute, reason, policy, minutes, namespace, owner, plan, checks, latency_us, addresses)
-    SELECT t.key_id, t.minute, t.reason, t.policy, t.minutes, coalesce(k.namespace, ''), coalesce(k.owner, ''), coalesce(k.plan, ''),
-        t.checks, t.latency_us, ('x' || t.addresses)::bit(1024)
+    SELECT t.key_id, t.minute, t.reason, t.policy, max(t.minutes), coalesce(min(k.namespace), ''), coalesce(min(k.owner), ''),
+        coalesce(min(k.plan), ''), sum(t.checks), sum(t.latency_us), bit_or(('x' || t.addresses)::bit(1024))
     FROM jsonb_to_recordset(batch -> 'keys') AS t (key_id text, minute timestamptz, reason text, policy text, minutes integer,
         checks bigint, latency_us bigint, addresses text)
     LEFT JOIN credence.api_keys AS k ON k.key_id = t.key_id COLLATE "C"
+    GROUP BY t.key_id, t.minute, t.reason, t.policy
     ORDER BY t.key_id COLLATE "C", t.minute, t.reason COLLATE "C", t.policy COLLATE "C"
     ON CONFLICT ON CONSTRAINT usage_minute_pkey DO UPDATE SET minutes = greatest(u.minutes, excluded.minutes),
         checks = u.checks + excluded.checks, latency_us = u.latency_us + excluded.latency_us,
         addresses = u.addresses | excluded.addresses;
     INSERT INTO credence.usage_failing AS f (minute, reason, address, checks, uncertain)
-    SELECT t.minute, t.reason, t.address, t.checks, t.uncertain
+    SELECT t.minute, t.reason, t.address, sum(t.checks), sum(t.uncertain)
     FROM jsonb_to_recordset(batch -> 'failing') AS t (minute timestamptz, reason text, address inet, checks bigint, uncertain bigint)
+    GROUP BY t.minute, t.reason, t.address
     ORDER BY t.minute, t.reason COLLATE "C", t.address
     ON CONFLICT ON CONSTRAINT usage_failing_pkey DO UPDATE SET
         checks = f.checks + excluded.checks, uncertain = f.uncertain + excluded.uncertain;

@@ -24,6 +24,7 @@ func usagePromises() []promise {
 		}},
 		{"AddUsage", "takes batches in any order, from several at once", usageAnyOrder},
 		{"AddUsage", "sums what is for the same minute and merges sketches", usageSummed},
+		{"AddUsage", "sums what one batch has twice for the same minute", usageSummedInOne},
 		{"AddUsage", "sets the last use to a minute and never back, without touching the version", usageLastUse},
 		{"AddUsage", "sets no last use of a purged key or an unknown one", func(f *fixture) {
 			k := f.bareKey(1)
@@ -215,6 +216,20 @@ func usageSummed(f *fixture) {
 	f.ok(f.backend.AddUsage(f.Context(), second))
 	want := first.Keys[0]
 	want.Checks, want.Latency, want.Addresses, want.Minutes = 20, 7*time.Millisecond, crowd(1, 900, 1023), 2
+	equal(f, f.usageOf(keyID(1)), []store.UsageMinute{{KeyUsage: want}})
+	equal(f, f.failing()[1].Uncertain, 2)
+	equal(f, f.failing()[0].Checks, 8)
+}
+
+// usageSummedInOne: what the reporting process never does is summed, and not an
+// error that would have the batch delivered for ever.
+func usageSummedInOne(f *fixture) {
+	twice, again := f.sampleUsage("rep_1", 1), f.sampleUsage("rep_1", 1)
+	again.Keys[0].Addresses, again.Keys[0].Minutes = crowd(900, 1023), 2
+	want := twice.Keys[0]
+	twice.Keys, twice.Failing = append(twice.Keys, again.Keys...), append(twice.Failing, again.Failing...)
+	f.ok(f.backend.AddUsage(f.Context(), twice))
+	want.Checks, want.Latency, want.Addresses, want.Minutes = 20, 6*time.Millisecond, crowd(1, 900, 1023), 2
 	equal(f, f.usageOf(keyID(1)), []store.UsageMinute{{KeyUsage: want}})
 	equal(f, f.failing()[1].Uncertain, 2)
 	equal(f, f.failing()[0].Checks, 8)
