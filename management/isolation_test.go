@@ -22,58 +22,72 @@ type tenants struct {
 	admin map[string]string // admin token id by namespace
 	told  map[string]string // webhook id by namespace
 	sent  map[string]string // delivery id by namespace
+	found map[string]string // finding id by namespace
 	said  map[string]string // report id by namespace
 	due   map[string]string // report schedule id by namespace
 }
 
-// settled is the image of tenants.
+// settled is the image of tenants, and what they are over another database.
 var settled struct {
 	image
-	key, rule, admin, told, sent, found, said, due map[string]string
+	tenants
 }
 
 func newTenants(t *testing.T) *tenants {
 	t.Helper()
-	settled.once.Do(func() { settle(t) })
-	return &tenants{fixture: settled.open(t), key: maps.Clone(settled.key), rule: maps.Clone(settled.rule), admin: maps.Clone(settled.admin), told: maps.Clone(settled.told), sent: settled.sent, said: settled.said, due: settled.due}
+	if strings.HasPrefix(t.Name(), onPostgreSQL) {
+		return settle(newFixture(t))
+	}
+	settled.once.Do(func() {
+		w := settle(newFixture(t))
+		settled.tenants = *w
+		settled.keyset, settled.secrets, settled.content = w.keyset, w.secrets, w.closed()
+	})
+	w := settled.tenants
+	w.fixture = settled.open(t)
+	w.key, w.rule, w.admin, w.told = maps.Clone(w.key), maps.Clone(w.rule), maps.Clone(w.admin), maps.Clone(w.told)
+	return &w
 }
 
-func settle(t *testing.T) {
+// settle fills the namespaces a and b.
+func settle(f *fixture) *tenants {
+	t := f.t
 	t.Helper()
-	f := newFixture(t)
-	settled.key, settled.rule = map[string]string{"none": "key_none"}, map[string]string{"none": "blk_none"}
-	settled.admin, settled.told = map[string]string{"none": "tok_none"}, map[string]string{"none": "whk_none"}
-	settled.sent, settled.found = map[string]string{"none": "dlv_none"}, map[string]string{"none": "ano_none"}
-	settled.said, settled.due = map[string]string{"none": "rpt_none"}, map[string]string{"none": "rsc_none"}
+	w := &tenants{
+		fixture: f, key: map[string]string{"none": "key_none"}, rule: map[string]string{"none": "blk_none"},
+		admin: map[string]string{"none": "tok_none"}, told: map[string]string{"none": "whk_none"},
+		sent: map[string]string{"none": "dlv_none"}, found: map[string]string{"none": "ano_none"},
+		said: map[string]string{"none": "rpt_none"}, due: map[string]string{"none": "rsc_none"},
+	}
 	for _, namespace := range []string{"a", "b"} {
 		f.policy(management.RoutePolicyCreate{Name: namespace, Namespaces: []string{namespace}, Hosts: []string{namespace + ".example.com"}})
 		for _, name := range []string{"shared", "unused"} {
 			f.plan(namespace, name)
 			f.owner(namespace, name)
 		}
-		settled.key[namespace] = f.key(management.KeyCreate{Namespace: namespace, Name: "secret of " + namespace, Plan: "shared", Owner: "shared"}).Key.KeyID
-		settled.rule[namespace] = f.rule(management.BlacklistAdd{Namespace: namespace, Network: "192.0.2.1"}).ID
+		w.key[namespace] = f.key(management.KeyCreate{Namespace: namespace, Name: "secret of " + namespace, Plan: "shared", Owner: "shared"}).Key.KeyID
+		w.rule[namespace] = f.rule(management.BlacklistAdd{Namespace: namespace, Network: "192.0.2.1"}).ID
 		seen, _, err := f.AnomalySee(t.Context(), store.Anomaly{
-			Type: "rate_change", Severity: store.SeverityHigh, Namespace: namespace, KeyID: settled.key[namespace],
-			Subject: "key:" + settled.key[namespace], FirstAt: f.clock(), LastAt: f.clock(), Evidence: store.Evidence{Message: "much"},
+			Type: "rate_change", Severity: store.SeverityHigh, Namespace: namespace, KeyID: w.key[namespace],
+			Subject: "key:" + w.key[namespace], FirstAt: f.clock(), LastAt: f.clock(), Evidence: store.Evidence{Message: "much"},
 		})
 		must(t, err)
-		settled.found[namespace] = seen.ID
+		w.found[namespace] = seen.ID
 		f.noteToken(f.connect("https://git-"+namespace+".example.com", namespace, namespace), "gtk_"+namespace)
 		f.noteN8NKey(namespace)
-		settled.told[namespace] = f.hook(namespace, "*").Webhook.ID
-		sent, err := f.WebhookTry(t.Context(), global, settled.told[namespace])
+		w.told[namespace] = f.hook(namespace, "*").Webhook.ID
+		sent, err := f.WebhookTry(t.Context(), global, w.told[namespace])
 		must(t, err)
-		settled.sent[namespace] = sent.ID
+		w.sent[namespace] = sent.ID
 		said, err := f.ReportCreate(t.Context(), global, management.ReportCreate{Namespace: namespace})
 		must(t, err)
-		settled.said[namespace] = said.Report.ID
+		w.said[namespace] = said.Report.ID
 		due, err := f.ReportScheduleCreate(t.Context(), global, management.ReportScheduleCreate{Namespace: namespace, Every: "daily"})
 		must(t, err)
-		settled.due[namespace] = due.Schedule.ID
-		settled.admin[namespace] = f.admin(management.TokenCreate{Role: "operator", Namespaces: []string{namespace}}).Token.ID
+		w.due[namespace] = due.Schedule.ID
+		w.admin[namespace] = f.admin(management.TokenCreate{Role: "operator", Namespaces: []string{namespace}}).Token.ID
 	}
-	settled.keyset, settled.secrets, settled.content = f.keyset, f.secrets, f.closed()
+	return w
 }
 
 // attempt is one use-case, tried by the actor of namespace a on what lives in
@@ -437,7 +451,7 @@ func exportedEntries(export string) []string {
 }
 
 // finding is the id of the finding about the key of a namespace.
-func (w *tenants) finding(namespace string) string { return settled.found[namespace] }
+func (w *tenants) finding(namespace string) string { return w.found[namespace] }
 
 // anonymous takes the names that the caller gave out of a text.
 func (w *tenants) anonymous(text string) string {

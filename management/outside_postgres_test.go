@@ -129,16 +129,19 @@ func TestOnPostgreSQL(t *testing.T) {
 	must(t, err)
 	second.server = server
 	t.Cleanup(func() { must(t, server.Stop(context.WithoutCancel(t.Context()))) })
-	for _, o := range outside {
+	for _, o := range slices.Concat(outside, watching) {
 		t.Run(o.name, o.test)
 	}
 }
 
-// TestEveryTestOfTheOutsideRunsOnBothStores: one that is forgotten here would
-// run on SQLite alone.
-func TestEveryTestOfTheOutsideRunsOnBothStores(t *testing.T) {
+// TestEveryTestOfTheOutsideAndOfTheWatchRunsOnBothStores: one that is forgotten
+// here would run on SQLite alone.
+func TestEveryTestOfTheOutsideAndOfTheWatchRunsOnBothStores(t *testing.T) {
 	var want, got []string
-	for _, pattern := range []string{"gitea_token*_test.go", "n8n_key*_test.go", "connection*_test.go", "outside_keep_test.go", "outside_overdue_test.go", "outside_report_test.go"} {
+	for _, pattern := range []string{
+		"gitea_token*_test.go", "n8n_key*_test.go", "connection*_test.go", "outside_keep_test.go", "outside_overdue_test.go", "outside_report_test.go",
+		"anomaly*_test.go", "report*_test.go", "usage*_test.go",
+	} {
 		files, err := filepath.Glob(pattern)
 		must(t, err)
 		for _, name := range files {
@@ -151,7 +154,7 @@ func TestEveryTestOfTheOutsideRunsOnBothStores(t *testing.T) {
 			}
 		}
 	}
-	for _, o := range outside {
+	for _, o := range slices.Concat(outside, watching) {
 		got = append(got, o.name)
 	}
 	slices.Sort(want)

@@ -14,7 +14,6 @@ import (
 	"credence/management/anomaly"
 	"credence/store"
 	"credence/store/seal"
-	"credence/store/sqlite/sqlitetest"
 )
 
 func must(tb testing.TB, err error) {
@@ -39,7 +38,7 @@ func newDesk(t *testing.T) *desk {
 	keyset, err := seal.NewKeyset()
 	must(t, err)
 	now := func() time.Time { return d.now }
-	d.store = store.New(sqlitetest.Open(t, now), keyset, now)
+	d.store = store.New(database(t, now), keyset, now)
 	d.watch, err = anomaly.New(anomaly.Options{Store: d.store, Findings: findings{d.store}, Now: now, Logger: slog.New(slog.DiscardHandler)})
 	must(t, err)
 	return d
