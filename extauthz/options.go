@@ -50,7 +50,7 @@ type tracer interface {
 
 // counter counts Checks by key. It waits for nobody.
 type counter interface {
-	Count(d *pipeline.Decision, at time.Time, took time.Duration)
+	Count(d *pipeline.Decision, userAgent []byte, at time.Time, took time.Duration)
 }
 
 // Sources are the numbers that other parts of the data plane know; each may

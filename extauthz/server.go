@@ -207,7 +207,7 @@ func (s *Server) finish(ctx context.Context, c *check, start time.Time) (any, er
 	took := s.now().Sub(start)
 	s.metrics.observe(c, took)
 	if s.usage != nil {
-		s.usage.Count(&c.decision, start, took)
+		s.usage.Count(&c.decision, c.request.Header("user-agent"), start, took)
 	}
 	if s.trace != nil {
 		s.trace.Check(ctx, c.request.Header("traceparent"), &c.decision, start, took)

@@ -14,7 +14,7 @@ import (
 type UsageRead struct {
 	Since, Until time.Time // zero: a day ago, now
 	By           string    // minute, hour or day; "": what suits the length
-	Group        string    // key, owner, plan, namespace, route, reason; "": all together
+	Group        string    // key, owner, plan, namespace, route, reason, agent; "": all together
 	Top          string    // of UsageTop: requests, denials, latency; "": requests
 
 	Namespace string
@@ -92,6 +92,9 @@ func (in *UsageRead) query(now time.Time, series bool) (store.UsageQuery, error)
 	p.text("namespace", in.Namespace, 0, maxNamespace)
 	q.From, q.Until = p.usageTime(in.Since, in.Until)
 	q.Step = word(p, "by", in.By, usageStepFor(q.Until.Sub(q.From)), store.UsageSteps())
+	if q.Group == store.UsageOfAgent {
+		p.usageOfAgents(in, &q)
+	}
 	length := usageStepLength(q.Step)
 	q.From = q.From.Truncate(length)
 	if series && q.Until.Sub(q.From)/length > MaxUsageRows {
@@ -106,6 +109,21 @@ func (in *UsageRead) query(now time.Time, series bool) (store.UsageQuery, error)
 		q.Limit = defaultUsageTop
 	}
 	return q, p.err("read usage")
+}
+
+// usageOfAgents wants only what is known of user agents.
+func (p *problems) usageOfAgents(in *UsageRead, q *store.UsageQuery) {
+	if in.Route != "" || in.Reason != "" || in.Denied {
+		p.add("group", "\"agent\" cannot be narrowed by route, reason or denied: user agents are summed by key and hour alone",
+			"leave those out, or tell apart by something else")
+	}
+	if q.Step != store.UsageByMinute {
+		return
+	}
+	if in.By != "" {
+		p.add("by", "\"minute\" is shorter than the hours that user agents are summed by", "use one of hour, day")
+	}
+	q.Step = store.UsageByHour
 }
 
 // usageTime is the time that is asked about.

@@ -21,6 +21,7 @@ func TestUsageOfALimitedActorIsThatOfItsNamespaces(t *testing.T) {
 	}
 	for i, key := range []string{w.key["a"], w.key["b"], ""} {
 		b.Keys = append(b.Keys, store.KeyUsage{Minute: minute, Minutes: 1, KeyID: key, Reason: "revoked", Checks: int64(i + 1)})
+		b.Agents = append(b.Agents, store.AgentUsage{Hour: minute.Truncate(time.Hour), KeyID: key, Agent: "curl", Checks: int64(i + 1)})
 	}
 	must(t, w.store.AddUsage(t.Context(), b))
 	for _, ns := range []string{"a", "b"} {
@@ -58,12 +59,18 @@ func TestUsageOfALimitedActorIsThatOfItsNamespaces(t *testing.T) {
 		for _, s := range top.Items {
 			groups = append(groups, s.Group)
 		}
+		agents, err := w.UsageTop(t.Context(), of.actor, management.UsageRead{Group: "agent"})
+		must(t, err)
+		var byAgent int64
+		for _, s := range agents.Items {
+			byAgent += s.Checks
+		}
 		quotas, err := w.UsageQuotas(t.Context(), of.actor, management.UsageQuotas{})
 		must(t, err)
 		failing, err := w.UsageAddresses(t.Context(), of.actor, management.UsageAddresses{})
 		must(t, err)
-		if requests != of.requests || !slices.Equal(groups, of.top) || len(quotas.Items) != of.quotas || len(failing.Items) != of.addressRows {
-			t.Errorf("%s: %d requests, groups %q, %d quotas, %d addresses", of.actor.ID, requests, groups, len(quotas.Items), len(failing.Items))
+		if requests != of.requests || byAgent != of.requests || !slices.Equal(groups, of.top) || len(quotas.Items) != of.quotas || len(failing.Items) != of.addressRows {
+			t.Errorf("%s: %d requests, %d by agent, groups %q, %d quotas, %d addresses", of.actor.ID, requests, byAgent, groups, len(quotas.Items), len(failing.Items))
 		}
 	}
 }

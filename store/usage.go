@@ -23,6 +23,8 @@ type UsageBatch struct {
 	Keys     []KeyUsage       `json:"keys,omitzero"`
 	Used     []KeyLastUse     `json:"used,omitzero"`
 	Failing  []FailingAddress `json:"failing,omitzero"`
+	// Agents are told once a minute, so those of the last one may still come.
+	Agents []AgentUsage `json:"agents,omitzero"`
 }
 
 // KeyUsage is how often one key met one outcome in one minute.
@@ -86,6 +88,27 @@ type FailingAddress struct {
 	Uncertain int64      `json:"uncertain"`
 }
 
+// AgentUsage is how often one family of user agents came with one key in one
+// hour.
+type AgentUsage struct {
+	Hour    time.Time     `json:"hour"`   // its start in UTC, by the replica's clock
+	KeyID   string        `json:"key_id"` // as in KeyUsage
+	Agent   string        `json:"agent"`  // AgentNone, AgentOther, or the token that names a product
+	Checks  int64         `json:"checks"`
+	Denied  int64         `json:"denied"`  // of them refused
+	Latency time.Duration `json:"latency"` // of all these Checks together
+}
+
+const (
+	// AgentNone stands for Checks that came with no user agent.
+	AgentNone = "none"
+	// AgentOther stands for user agents that begin with no token, or with one
+	// that is longer than MaxAgent, and for those that there was no room for.
+	AgentOther = "other"
+	// MaxAgent bounds the name of a family, in bytes.
+	MaxAgent = 32
+)
+
 // UsageMinute is a KeyUsage of all replicas together, with what the key
 // belonged to when the first of it was stored.
 type UsageMinute struct {
@@ -122,8 +145,8 @@ type UsageSink interface {
 	// AddUsage MUST add a batch of this process's replica exactly once: a
 	// batch whose replica and sequence were added before changes nothing and
 	// is no error. Batches MUST be taken in any order. What is added for the
-	// same minute, key and reason (minute, reason and address) MUST be summed,
-	// and sketches merged. It MUST set when and from where keys were last used
+	// same minute, key and reason (minute, reason and address; hour, key and
+	// agent) MUST be summed, and sketches merged. It MUST set when and from where keys were last used
 	// (to a minute, never back, not of a purged key) without touching their
 	// version. All of that MUST happen in one transaction. Another process's
 	// replica is ErrConflict.
@@ -151,7 +174,8 @@ type UsageIngest interface {
 	// is known of replicas stays until then after their end. Minutes that have
 	// not been summed into hours MUST stay.
 	RemoveUsage(ctx context.Context, before time.Time) (int, error)
-	// RemoveUsageSums MUST do the same with hours before hours, with days
+	// RemoveUsageSums MUST do the same with hours, also those of user agents,
+	// before hours, with days
 	// before days, and with networks that a key was last used from before
 	// days; hours that have not been summed into days MUST stay.
 	RemoveUsageSums(ctx context.Context, hours, days time.Time) (int, error)

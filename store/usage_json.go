@@ -10,7 +10,7 @@ import (
 // that costs: with many keys a replica ships some thousand rows a second.
 func (b *UsageBatch) AppendJSON(out []byte) ([]byte, error) {
 	head := *b
-	head.Keys, head.Used, head.Failing = nil, nil, nil
+	head.Keys, head.Used, head.Failing, head.Agents = nil, nil, nil, nil
 	raw, err := json.Marshal(head)
 	if err != nil {
 		return nil, err
@@ -36,6 +36,13 @@ func (b *UsageBatch) AppendJSON(out []byte) ([]byte, error) {
 			return nil, err
 		}
 		out = append(append(out, `,"failing":`...), raw...)
+	}
+	if b.Agents != nil {
+		out = append(out, `,"agents":[`...)
+		for i := range b.Agents {
+			out = b.Agents[i].appendJSON(comma(out, i))
+		}
+		out = append(out, ']')
 	}
 	return append(out, '}'), nil
 }
@@ -67,6 +74,16 @@ func (u *KeyLastUse) appendJSON(out []byte) []byte {
 		}
 		out = append(out, ']')
 	}
+	return append(out, '}')
+}
+
+func (a *AgentUsage) appendJSON(out []byte) []byte {
+	out = AppendJSONTime(append(out, `{"hour":`...), a.Hour)
+	out = AppendJSONText(append(out, `,"key_id":`...), a.KeyID)
+	out = AppendJSONText(append(out, `,"agent":`...), a.Agent)
+	out = strconv.AppendInt(append(out, `,"checks":`...), a.Checks, 10)
+	out = strconv.AppendInt(append(out, `,"denied":`...), a.Denied, 10)
+	out = strconv.AppendInt(append(out, `,"latency":`...), int64(a.Latency), 10)
 	return append(out, '}')
 }
 

@@ -40,11 +40,18 @@ func TestABatchOfUsageIsWrittenAsEncodingJSONWritesIt(t *testing.T) {
 	failing := rapid.Custom(func(t *rapid.T) store.FailingAddress {
 		return store.FailingAddress{Minute: instants.Draw(t, "minute"), Reason: texts.Draw(t, "reason"), Address: addresses.Draw(t, "address"), Checks: 3}
 	})
+	agents := rapid.Custom(func(t *rapid.T) store.AgentUsage {
+		return store.AgentUsage{
+			Hour: instants.Draw(t, "hour"), KeyID: texts.Draw(t, "key"), Agent: texts.Draw(t, "agent"), Checks: rapid.Int64().Draw(t, "checks"),
+			Denied: rapid.Int64().Draw(t, "denied"), Latency: time.Duration(rapid.Int64().Draw(t, "latency")),
+		}
+	})
 	rapid.Check(t, func(t *rapid.T) {
 		b := store.UsageBatch{
 			Replica: texts.Draw(t, "replica"), Sequence: rapid.Int64().Draw(t, "sequence"), Started: instants.Draw(t, "started"),
 			At: instants.Draw(t, "at"), Final: rapid.Bool().Draw(t, "final"), Keys: rapid.SliceOfN(keys, 0, 3).Draw(t, "keys"),
 			Used: rapid.SliceOfN(uses, 0, 3).Draw(t, "used"), Failing: rapid.SliceOfN(failing, 0, 3).Draw(t, "failing"),
+			Agents: rapid.SliceOfN(agents, 0, 3).Draw(t, "agents"),
 		}
 		got, err := b.AppendJSON(nil)
 		if err != nil {

@@ -32,11 +32,15 @@ const (
 	UsageOfNamespace UsageGroup = "namespace"
 	UsageOfRoute     UsageGroup = "route"
 	UsageOfReason    UsageGroup = "reason"
+	// UsageOfAgent groups by families of user agents. They are summed by key
+	// and hour alone: Policy, Reason and Denied do not narrow them, the shortest
+	// step is an hour, and there are no addresses.
+	UsageOfAgent UsageGroup = "agent"
 )
 
 // UsageGroups lists the groups.
 func UsageGroups() []UsageGroup {
-	return []UsageGroup{UsageOfKey, UsageOfOwner, UsageOfPlan, UsageOfNamespace, UsageOfRoute, UsageOfReason}
+	return []UsageGroup{UsageOfKey, UsageOfOwner, UsageOfPlan, UsageOfNamespace, UsageOfRoute, UsageOfReason, UsageOfAgent}
 }
 
 // UsageMeasure is what the largest groups are looked for by.

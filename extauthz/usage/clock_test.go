@@ -13,8 +13,8 @@ func TestAClockThatGoesBackOrJumpsAheadLosesNoCheckAndCountsNoneTwice(t *testing
 	c := newCounter(t, l, at.now, nil)
 	for _, step := range []time.Duration{0, -5 * time.Minute, -time.Hour, 2 * time.Hour, -55 * time.Minute, 0} {
 		at.advance(step)
-		c.Count(decision("key_1", pipeline.ReasonAllowed, "192.0.2.1"), at.now(), time.Millisecond)
-		c.Count(decision("", pipeline.ReasonUnknownKey, "192.0.2.9"), at.now(), 0)
+		c.Count(decision("key_1", pipeline.ReasonAllowed, "192.0.2.1"), nil, at.now(), time.Millisecond)
+		c.Count(decision("", pipeline.ReasonUnknownKey, "192.0.2.9"), nil, at.now(), 0)
 	}
 	if err := c.Close(t.Context()); err != nil {
 		t.Fatal(err)

@@ -24,6 +24,7 @@ type Counter struct {
 	nobody  *entry       // Checks without a key
 	others  *entry       // keys beyond Size
 	end     *slot        // the head of all entries that were taken away
+	gone    *agent       // the same of their agents
 	failing [stripes]stripe
 	dirty   atomic.Pointer[entry] // first of the keys that there is something to drain of
 	counts  counts
@@ -36,6 +37,7 @@ type Counter struct {
 	sequence  int64 // of the last batch that was cut
 	started   time.Time
 	drained   time.Time
+	ripened   time.Time // when agents were last to be told
 	swept     time.Time // when idle counters were last looked for
 	told      time.Time // At of the last batch
 	delivered time.Time // when the sink last took one
@@ -50,8 +52,8 @@ func New(o Options) (*Counter, error) {
 	}
 	now := o.Now()
 	return &Counter{
-		o: o, names: outcomeNames(), keys: xsync.NewMap[string, *entry](), nobody: &entry{}, others: &entry{keyID: store.UsageOther}, end: &slot{retired: true},
-		waiting: newPending(2*o.Size, outcomeNames()), started: now, drained: now, told: now, complete: now,
+		o: o, names: outcomeNames(), keys: xsync.NewMap[string, *entry](), nobody: &entry{}, others: &entry{keyID: store.UsageOther}, end: &slot{retired: true}, gone: &agent{retired: true},
+		waiting: newPending(2*o.Size, outcomeNames()), started: now, drained: now, ripened: now, told: now, complete: now,
 	}, nil
 }
 
@@ -75,8 +77,9 @@ func outcomeNames() []string {
 }
 
 // Count counts one answered Check that began at at. It waits for nobody and
-// does not allocate once key and reason are known.
-func (c *Counter) Count(d *pipeline.Decision, at time.Time, took time.Duration) {
+// does not allocate once key, reason and family of user agents are known.
+// userAgent is that header, nil without one; it is not kept.
+func (c *Counter) Count(d *pipeline.Decision, userAgent []byte, at time.Time, took time.Duration) {
 	what, minute := met{d.Policy, outcomeOf(d)}, minuteOf(at)
 	network := sketch.Network(d.Client)
 	seen := seen{took: took, known: network.IsValid()}
@@ -85,6 +88,7 @@ func (c *Counter) Count(d *pipeline.Decision, at time.Time, took time.Duration) 
 	}
 	e := c.count(d, what, minute, seen)
 	defer c.mark(e)
+	c.countAgent(e, d, familyOf(userAgent), hourOf(at), took)
 	if !d.Allowed() {
 		if seen.known {
 			c.failing[int(seen.mark)%stripes].add(minute, what.what, network)

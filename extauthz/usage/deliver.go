@@ -84,6 +84,9 @@ func (c *Counter) deliver(ctx context.Context, final bool) (done bool) {
 
 // cut makes the next batch; nil when there is nothing to tell.
 func (c *Counter) cut(final bool) *store.UsageBatch {
+	if final {
+		c.waiting.ripen()
+	}
 	due := c.sequence == 0 || c.o.Now().Sub(c.delivered) >= heartbeat
 	if c.waiting.empty() && !due && !final {
 		return nil
@@ -91,6 +94,9 @@ func (c *Counter) cut(final bool) *store.UsageBatch {
 	c.sequence++
 	b := &store.UsageBatch{Replica: c.o.Replica, Sequence: c.sequence, Started: c.started.UTC()}
 	c.waiting.cut(b)
+	if final { // what came while agents were being told
+		c.waiting.ripen()
+	}
 	if at := c.waiting.oldest(c.drained); at.After(c.told) {
 		c.told = at
 	}
@@ -134,15 +140,18 @@ func (c *Counter) ship(ctx context.Context) bool {
 func (c *Counter) drain(now time.Time) {
 	minute := minuteOf(now)
 	for _, e := range c.graves { // who was adding when it was retired has added by now
-		c.take(e, minute, (*lane).drainRetired)
+		c.take(e, minute, (*tally).drained)
 	}
 	c.graves = c.graves[:0]
 	for e := c.dirty.Swap(nil); e != nil; {
 		next := e.after
 		e.after = nil        // what is remembered beside a key would keep it, and all after it
 		e.dirty.Store(false) // first: who counts from here on marks it again
-		if c.take(e, minute, (*lane).drain) {
+		if c.take(e, minute, (*tally).drain) {
 			e.busy = uint32(now.Unix()) // until 2106
+		}
+		if e.agents.Load().past(hourOf(now)) {
+			c.bury(&entry{keyID: e.keyID}, e.agents.Swap(nil), minute)
 		}
 		if n, is := e.last.news(); is {
 			c.waiting.use(e.keyID, n)
@@ -153,6 +162,10 @@ func (c *Counter) drain(now time.Time) {
 		c.sweep(now, minute)
 	}
 	c.drainFailing(minute, c.waiting.fail)
+	if now.Sub(c.ripened).Abs() >= agentsEvery {
+		c.ripened = now
+		c.waiting.ripen()
+	}
 	c.drained = now
 	c.waiting.bound()
 }
@@ -172,16 +185,22 @@ func (c *Counter) sweep(now time.Time, minute int64) {
 }
 
 // take drains all slots of an entry, and reports whether there was anything.
-func (c *Counter) take(e *entry, minute int64, drain func(*lane) taken) (found bool) {
+func (c *Counter) take(e *entry, minute int64, drain func(*tally) int64) (found bool) {
 	for s := e.slots.Load(); s != nil; s = s.next {
 		if s.retired {
 			continue
 		}
 		for i := range s.lanes {
-			if t := drain(&s.lanes[i]); !t.empty() {
+			if t := s.lanes[i].take(drain); !t.empty() {
 				c.waiting.add(minuteOfLane(minute, i), rowKey{e.keyID, s.met()}, &t)
 				found = true
 			}
+		}
+	}
+	for a := e.agents.Load(); a != nil; a = a.next {
+		if s := a.take(drain); s != (agentSum{}) {
+			c.waiting.addAgent(agentRow{e.keyID, a.hour, a.family}, s)
+			found = true
 		}
 	}
 	return found
@@ -194,14 +213,20 @@ func (c *Counter) retire(e *entry, minute int64) {
 	head := e.slots.Swap(c.end)
 	grave := &entry{keyID: e.keyID}
 	grave.slots.Store(head)
-	c.take(grave, minute, (*lane).retire)
+	c.bury(grave, e.agents.Swap(c.gone), minute)
 	for s := head; s != nil; s = s.next {
 		c.slots.Add(-1)
 	}
-	c.graves = append(c.graves, grave)
 	if n, is := e.last.rest(); is {
 		c.waiting.use(e.keyID, n)
 	}
+}
+
+// bury takes counters away for good: slots that are in the grave, and agents.
+func (c *Counter) bury(grave *entry, agents *agent, minute int64) {
+	grave.agents.Store(agents)
+	c.take(grave, minute, (*tally).retire)
+	c.graves = append(c.graves, grave)
 }
 
 // note keeps the numbers for the metrics.

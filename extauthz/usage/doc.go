@@ -7,7 +7,8 @@
 // Checks, how long they took together, and a sketch of the different client
 // addresses (package store/sketch, 128 bytes). The same for Checks that no key
 // was found for. On a route that only watches, the reason has "shadow_" before
-// it. For each key also when and from where it was last let through. And for
+// it. For each key and hour also the families of user agents: the name of the
+// first product, without its version. For each key also when and from where it was last let through. And for
 // each reason the addresses that were refused most.
 //
 // # Counting
@@ -24,7 +25,12 @@
 // Counters that met nothing for some minutes are taken away. They are marked
 // first, in the same word that counts: who adds to a counter that is marked
 // sees that, and counts anew elsewhere. So every Check is counted once. A key
-// in the cache keeps what is left of its entry, without counters, 128 bytes.
+// in the cache keeps what is left of its entry, without counters, 144 bytes.
+//
+// Families of user agents hang on the key's entry, each with the hour that it
+// counts. Of a key and hour 8 are told apart and all others counted together,
+// because whoever calls can make names up. When an hour is over they are taken
+// away, in the same way, and come again as they are met.
 //
 // # The heaviest failing addresses
 //
@@ -41,7 +47,7 @@
 // Every second what was counted is added to what waits, and batches are cut
 // from that, the oldest minutes first. A batch has a number, and is delivered
 // with that number and unchanged until the sink has taken it; the next one
-// comes after it. The sink adds each number once ([store.UsageSink]), so every
+// comes after it. User agents are in it once a minute. The sink adds each number once ([store.UsageSink]), so every
 // count arrives exactly once, whatever is repeated.
 //
 // # What happens when things fail
@@ -49,13 +55,14 @@
 //	sink away            what waits grows to its bound. Then the oldest minutes
 //	                     are folded into one: totals by key and reason stay
 //	                     exact, and the row says how many minutes it covers.
-//	                     Keys beyond the bound are summed as store.UsageOther.
+//	                     Keys beyond the bound are summed as store.UsageOther,
+//	                     and so are user agents, hour by hour.
 //	                     Of failing addresses the lightest are dropped.
 //	too many keys        as store.UsageOther, beyond the bound
 //	sink refuses a batch it is dropped and counted, those after it go on; the
 //	                     store records the gap in the numbers
 //	process killed       what was not delivered is lost, a second or two as a
-//	                     rule; the store records the gap from the last batch to
+//	                     rule, of user agents up to a minute; the store records the gap from the last batch to
 //	                     the last report (RecordUsageGaps). A process that has
 //	                     nothing to tell tells so every 15 seconds.
 //	process stops        [Counter.Close] delivers the rest and signs off

@@ -16,12 +16,14 @@ import (
 type entry struct {
 	keyID string
 	slots atomic.Pointer[slot]
-	last  lastUse
-	after *entry      // in the list of what there is to drain
-	dirty atomic.Bool // it is in that list
+	// agents are families of user agents in a list like that of slots.
+	agents atomic.Pointer[agent]
+	last   lastUse
+	after  *entry      // in the list of what there is to drain
+	dirty  atomic.Bool // it is in that list
 
 	// busy is when there was last something to drain, in Unix seconds. Who
-	// drains alone touches it. There are many entries: 8 bytes would cost 16.
+	// drains alone touches it. There are many entries: more bytes would cost 16.
 	busy uint32
 }
 
@@ -43,10 +45,16 @@ type slot struct {
 
 func (s *slot) met() met { return met{s.policy, s.what} }
 
-// lane is one minute of a slot. The top bit of checks marks it as retired.
+// tally is how many Checks there were, and how long they took. The top bit of
+// checks marks it as retired.
+type tally struct {
+	checks  atomic.Uint64
+	latency atomic.Uint64 // nanoseconds
+}
+
+// lane is one minute of a slot.
 type lane struct {
-	checks    atomic.Uint64
-	latency   atomic.Uint64 // nanoseconds
+	tally
 	addresses sketch.Atomic
 }
 
@@ -59,13 +67,20 @@ type seen struct {
 	known bool // the mark is that of an address
 }
 
-// add counts one Check; false when the lane is retired. The count comes first:
+// add counts one Check; false when the tally is retired. The count comes first:
 // it alone decides whether the Check belongs here.
-func (l *lane) add(s seen) bool {
-	if l.checks.Add(1)&retiredBit != 0 {
+func (t *tally) add(took time.Duration) bool {
+	if t.checks.Add(1)&retiredBit != 0 {
 		return false
 	}
-	l.latency.Add(uint64(max(0, s.took)))
+	t.latency.Add(uint64(max(0, took)))
+	return true
+}
+
+func (l *lane) add(s seen) bool {
+	if !l.tally.add(s.took) {
+		return false
+	}
 	if s.known {
 		l.addresses.Add(s.mark)
 	}
@@ -117,35 +132,34 @@ func (t *taken) empty() bool {
 	return t.checks == 0 && t.latency == 0 && t.addresses == sketch.Sketch{}
 }
 
-// drain empties the lane.
-func (l *lane) drain() (t taken) {
-	if l.checks.Load() != 0 {
-		t.checks = int64(l.checks.Swap(0))
+// drain takes the count.
+func (t *tally) drain() int64 {
+	if t.checks.Load() == 0 {
+		return 0
 	}
-	l.rest(&t)
-	return t
+	return int64(t.checks.Swap(0))
 }
 
-// retire empties the lane for good.
-func (l *lane) retire() (t taken) {
-	t.checks = int64(l.checks.Swap(retiredBit) &^ retiredBit)
-	l.rest(&t)
-	return t
-}
+// retire takes the count for good.
+func (t *tally) retire() int64 { return int64(t.checks.Swap(retiredBit) &^ retiredBit) }
 
-// drainRetired takes what came after it was retired: never a count.
-func (l *lane) drainRetired() (t taken) {
-	l.rest(&t)
-	return t
-}
+// drained is for what came after it was retired: never a count.
+func (t *tally) drained() int64 { return 0 }
 
-// rest takes what goes with the counts. Who has counted may still be adding
-// it; it is then taken the next time.
-func (l *lane) rest(t *taken) {
-	if l.latency.Load() != 0 {
-		t.latency = time.Duration(l.latency.Swap(0))
+// spent takes the time. Who has counted may still be adding it, and what else
+// goes with the count; it is then taken the next time.
+func (t *tally) spent() time.Duration {
+	if t.latency.Load() == 0 {
+		return 0
 	}
+	return time.Duration(t.latency.Swap(0))
+}
+
+// take empties the lane.
+func (l *lane) take(drain func(*tally) int64) (t taken) {
+	t.checks, t.latency = drain(&l.tally), l.spent()
 	l.addresses.Take(&t.addresses)
+	return t
 }
 
 // lastUse is when and from where a key was last let through, and from which

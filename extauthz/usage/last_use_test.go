@@ -19,7 +19,7 @@ func TestTheNetworksOfAKeyAreToldWithItsLastUse(t *testing.T) {
 	use := func(addresses ...string) []netip.Addr {
 		t.Helper()
 		for _, a := range addresses {
-			c.Count(decision("key_1", pipeline.ReasonAllowed, a), at.now(), 0)
+			c.Count(decision("key_1", pipeline.ReasonAllowed, a), nil, at.now(), 0)
 		}
 		c.deliver(t.Context(), false)
 		at.advance(time.Minute)
@@ -54,7 +54,7 @@ func TestALastUseIsToldAtOnceAndThenOnceAMinute(t *testing.T) {
 	c := newCounter(t, l, at.now, nil)
 	told := 0
 	for second := range 150 {
-		c.Count(decision("key_1", pipeline.ReasonAllowed, "192.0.2.1"), at.now(), 0)
+		c.Count(decision("key_1", pipeline.ReasonAllowed, "192.0.2.1"), nil, at.now(), 0)
 		c.deliver(t.Context(), false)
 		if second == 0 && len(l.used) != 1 {
 			t.Error("the first use was not told at once")
@@ -106,7 +106,7 @@ func TestANetworkIsToldWithTheTimeAtWhichItWasUsed(t *testing.T) {
 			from string
 			then time.Duration
 		}{{home, 20 * time.Second}, {train, 5*time.Hour - 10*time.Second}, {hotel, 0}} {
-			counter.Count(decision("key_1", pipeline.ReasonAllowed, step.from), at.now(), 0)
+			counter.Count(decision("key_1", pipeline.ReasonAllowed, step.from), nil, at.now(), 0)
 			counter.deliver(t.Context(), false)
 			for end := at.now().Add(step.then); at.now().Before(end); {
 				at.advance(min(10*time.Second, end.Sub(at.now())))

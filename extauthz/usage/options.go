@@ -23,6 +23,9 @@ const (
 	batchRows = 500
 	// heartbeat is how often a replica delivers that has nothing to tell.
 	heartbeat = 15 * time.Second
+	// agentsEvery is how often user agents are told. Each second would double
+	// the rows of a busy replica.
+	agentsEvery = time.Minute
 	// idleFor is how long a counter is kept that meets nothing.
 	idleFor = 3 * time.Minute
 )

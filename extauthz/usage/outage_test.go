@@ -38,7 +38,7 @@ func TestAnHourWithoutItsSinkUnderLoadCostsBoundedMemoryAndNoCount(t *testing.T)
 				if n >= 10 { // one of many
 					key = fmt.Sprintf("key_%d", 1000+second*10+n)
 				}
-				c.Count(decision(key, reason, "192.0.2.1"), time.Now(), time.Microsecond)
+				c.Count(decision(key, reason, "192.0.2.1"), nil, time.Now(), time.Microsecond)
 				counted++
 				steady[reason.String()]++
 			}
@@ -120,7 +120,7 @@ func TestAStopWithoutASinkEndsWithItsContext(t *testing.T) {
 		l := newLedger()
 		l.behave = func() (bool, error) { return false, errAway }
 		c := newCounter(t, l, time.Now, nil)
-		c.Count(decision("key_1", pipeline.ReasonAllowed, ""), time.Now(), 0)
+		c.Count(decision("key_1", pipeline.ReasonAllowed, ""), nil, time.Now(), 0)
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 		if err := c.Close(ctx); err == nil {

@@ -14,13 +14,15 @@ import (
 // pending is what waits to be delivered. Its size is bounded; it belongs to
 // who delivers.
 type pending struct {
-	most    int // rows by key, and keys with a last use
+	most    int // rows by key, keys with a last use, and rows of agents
 	names   []string
 	buckets []*bucket // oldest first, each with at least one row
 	size    int       // rows in all of them
 	used    map[string]store.KeyLastUse
 	earlier []store.KeyLastUse // networks of another minute than that of used
 	failing map[failKey]heavy
+	agents  map[agentRow]agentSum
+	ripe    []agentRow // agents that are to be told now
 
 	folded  int64 // rows that were summed with another minute's
 	spilled int64 // Checks that lost their key
@@ -59,14 +61,30 @@ type failKey struct {
 const mostFailing = 4096
 
 func newPending(most int, names []string) *pending {
-	return &pending{most: most, names: names, used: map[string]store.KeyLastUse{}, failing: map[failKey]heavy{}}
+	return &pending{most: most, names: names, used: map[string]store.KeyLastUse{}, failing: map[failKey]heavy{}, agents: map[agentRow]agentSum{}}
+}
+
+// addAgent sums what was counted, under store.UsageOther where there is no room.
+func (p *pending) addAgent(row agentRow, s agentSum) {
+	if _, known := p.agents[row]; !known && len(p.agents) >= p.most {
+		row = agentRow{store.UsageOther, row.hour, named(store.AgentOther)}
+	}
+	sum := p.agents[row]
+	p.agents[row] = agentSum{sum.checks + s.checks, sum.denied + s.denied, sum.latency + s.latency}
+}
+
+// ripen has agents told that wait, in the order of keys.
+func (p *pending) ripen() {
+	if len(p.ripe) == 0 {
+		p.ripe = slices.SortedFunc(maps.Keys(p.agents), agentRow.compare)
+	}
 }
 
 // mostEarlier bounds the networks that wait beside the last uses.
 const mostEarlier = 50_000
 
 func (p *pending) empty() bool {
-	return p.size == 0 && len(p.used) == 0 && len(p.earlier) == 0 && len(p.failing) == 0
+	return p.size == 0 && len(p.used) == 0 && len(p.earlier) == 0 && len(p.failing) == 0 && len(p.ripe) == 0
 }
 
 // add sums what was counted.
@@ -248,6 +266,19 @@ func (p *pending) cut(b *store.UsageBatch) {
 		})
 		delete(p.failing, k)
 	}
+	p.cutAgents(b)
+}
+
+func (p *pending) cutAgents(b *store.UsageBatch) {
+	n := min(len(p.ripe), batchRows)
+	for _, row := range p.ripe[:n] {
+		s := p.agents[row]
+		delete(p.agents, row)
+		b.Agents = append(b.Agents, store.AgentUsage{
+			Hour: instant(60 * row.hour), KeyID: row.keyID, Agent: row.family.String(), Checks: s.checks, Denied: s.denied, Latency: s.latency,
+		})
+	}
+	p.ripe = p.ripe[n:]
 }
 
 // oldest is the beginning of what waits; now when nothing does.

@@ -69,7 +69,7 @@ func TestOnARealStoreEachCheckArrivesOnceAndOfAKilledReplicaOnlyTheTailIsLost(t 
 						safe = counted
 					}
 				default:
-					c.Count(decision(key, pipeline.ReasonAllowed, "192.0.2.1"), at.now(), 0)
+					c.Count(decision(key, pipeline.ReasonAllowed, "192.0.2.1"), nil, at.now(), 0)
 					counted++
 				}
 			}

@@ -57,6 +57,7 @@ type ledger struct {
 	crowds   map[string]sketch.Sketch
 	used     map[string]store.KeyLastUse
 	failing  map[string]store.FailingAddress
+	agents   map[string]store.AgentUsage // sums by hour, key and family
 	latency  time.Duration
 	batches  []store.UsageBatch
 }
@@ -64,7 +65,7 @@ type ledger struct {
 func newLedger() *ledger {
 	return &ledger{
 		seen: map[int64]bool{}, keys: map[string]int64{}, minutes: map[string]int64{}, policies: map[string]int64{}, crowds: map[string]sketch.Sketch{},
-		used: map[string]store.KeyLastUse{}, failing: map[string]store.FailingAddress{},
+		used: map[string]store.KeyLastUse{}, failing: map[string]store.FailingAddress{}, agents: map[string]store.AgentUsage{},
 	}
 }
 
@@ -94,6 +95,11 @@ func (l *ledger) AddUsage(_ context.Context, b store.UsageBatch) error {
 	for _, u := range b.Used {
 		l.used[u.KeyID] = u
 	}
+	for _, a := range b.Agents {
+		name := fmt.Sprintf("%s %s %s", a.Hour.Format("15:04"), a.KeyID, a.Agent)
+		sum := l.agents[name]
+		l.agents[name] = store.AgentUsage{Checks: sum.Checks + a.Checks, Denied: sum.Denied + a.Denied, Latency: sum.Latency + a.Latency}
+	}
 	for _, f := range b.Failing {
 		name := f.Reason + " " + f.Address.String()
 		sum := l.failing[name]
@@ -117,6 +123,16 @@ func (l *ledger) total() (n int64) {
 		n += checks
 	}
 	return n
+}
+
+// ofAgents sums all that came of user agents.
+func (l *ledger) ofAgents() (sum store.AgentUsage) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, a := range l.agents {
+		sum.Checks, sum.Denied, sum.Latency = sum.Checks+a.Checks, sum.Denied+a.Denied, sum.Latency+a.Latency
+	}
+	return sum
 }
 
 func newCounter(tb testing.TB, s sink, now func() time.Time, edit func(*Options)) *Counter {
@@ -162,18 +178,18 @@ func want[K comparable, V any](t *testing.T, what string, got map[K]V, wanted ma
 func TestChecksAreCountedByKeyMinuteAndReason(t *testing.T) {
 	l, at := newLedger(), &clock{at: start.Add(58 * time.Second)}
 	c := newCounter(t, l, at.now, nil)
-	c.Count(decision("key_1", pipeline.ReasonAllowed, "192.0.2.1"), at.now(), time.Millisecond)
-	c.Count(decision("key_1", pipeline.ReasonAllowed, "192.0.2.2"), at.now(), 2*time.Millisecond)
-	c.Count(decision("key_1", pipeline.ReasonRateLimited, "192.0.2.2"), at.now(), 0)
+	c.Count(decision("key_1", pipeline.ReasonAllowed, "192.0.2.1"), nil, at.now(), time.Millisecond)
+	c.Count(decision("key_1", pipeline.ReasonAllowed, "192.0.2.2"), nil, at.now(), 2*time.Millisecond)
+	c.Count(decision("key_1", pipeline.ReasonRateLimited, "192.0.2.2"), nil, at.now(), 0)
 	began := at.now()
 	at.advance(3 * time.Second)
-	c.Count(decision("key_1", pipeline.ReasonAllowed, "192.0.2.1"), began, 0) // began in the minute before
-	c.Count(decision("key_2", pipeline.ReasonAllowed, ""), at.now(), 0)
-	c.Count(decision("", pipeline.ReasonUnknownKey, "2001:db8::1"), at.now(), 0)
-	c.Count(decision("", pipeline.ReasonUnknownKey, "2001:db8::2"), at.now(), 0)
+	c.Count(decision("key_1", pipeline.ReasonAllowed, "192.0.2.1"), nil, began, 0) // began in the minute before
+	c.Count(decision("key_2", pipeline.ReasonAllowed, ""), nil, at.now(), 0)
+	c.Count(decision("", pipeline.ReasonUnknownKey, "2001:db8::1"), nil, at.now(), 0)
+	c.Count(decision("", pipeline.ReasonUnknownKey, "2001:db8::2"), nil, at.now(), 0)
 	watched := decision("key_2", pipeline.ReasonScopeMissing, "192.0.2.3")
 	watched.Shadow = true
-	c.Count(watched, at.now(), 0)
+	c.Count(watched, nil, at.now(), 0)
 	if err := c.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -203,7 +219,7 @@ func TestChecksAreCountedByKeyMinuteAndReason(t *testing.T) {
 func TestARefusedKeyIsNotUsed(t *testing.T) {
 	l, at := newLedger(), &clock{at: start}
 	c := newCounter(t, l, at.now, nil)
-	c.Count(decision("key_1", pipeline.ReasonRevoked, "192.0.2.1"), at.now(), 0)
+	c.Count(decision("key_1", pipeline.ReasonRevoked, "192.0.2.1"), nil, at.now(), 0)
 	if err := c.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -232,7 +248,7 @@ func TestChecksAreCountedByRoutePolicy(t *testing.T) {
 		}
 		d := decision(check.key, reason, "192.0.2.1")
 		d.Policy = check.policy
-		c.Count(d, at.now(), 0)
+		c.Count(d, nil, at.now(), 0)
 	}
 	if err := c.Close(t.Context()); err != nil {
 		t.Fatal(err)
@@ -278,7 +294,8 @@ func TestEveryCheckIsCountedExactlyOnceWhateverTheSinkDoes(t *testing.T) {
 					key = fmt.Sprintf("key_%d", n)
 				}
 				reason := rapid.SampledFrom(reasons).Draw(rt, "reason")
-				c.Count(decision(key, reason, "192.0.2.1"), at.now(), time.Microsecond)
+				agent := fmt.Appendf(nil, "a%d", rapid.IntRange(0, 11).Draw(rt, "agent"))
+				c.Count(decision(key, reason, "192.0.2.1"), agent, at.now(), time.Microsecond)
 				model[reason.String()]++
 				model[key+" "+reason.String()]++
 				model["all"]++
@@ -306,6 +323,12 @@ func TestEveryCheckIsCountedExactlyOnceWhateverTheSinkDoes(t *testing.T) {
 		if l.total() != model["all"] || l.latency != time.Duration(model["all"])*time.Microsecond {
 			rt.Errorf("%d in %s, counted %d", l.total(), l.latency, model["all"])
 		}
+		want := store.AgentUsage{
+			Checks: model["all"], Denied: model["all"] - model["allowed"], Latency: time.Duration(model["all"]) * time.Microsecond,
+		}
+		if got := l.ofAgents(); got != want {
+			rt.Errorf("of user agents %+v, counted %+v", got, want)
+		}
 		if last := l.batches[len(l.batches)-1]; !last.Final || last.Sequence != int64(len(l.batches)) {
 			rt.Errorf("the last of %d batches: number %d, final %t", len(l.batches), last.Sequence, last.Final)
 		}
@@ -326,7 +349,7 @@ func TestManyCountAtOnceWhileCountersAreDrainedAndRetired(t *testing.T) {
 				if i%7 == 0 {
 					reason = pipeline.ReasonQuotaExhausted
 				}
-				c.Count(decision(fmt.Sprintf("key_%d", (i/50+g)%30), reason, fmt.Sprintf("192.0.2.%d", i%200)), at.now(), time.Microsecond)
+				c.Count(decision(fmt.Sprintf("key_%d", (i/50+g)%30), reason, fmt.Sprintf("192.0.2.%d", i%200)), fmt.Appendf(nil, "a%d", i%12), at.now(), time.Microsecond)
 			}
 		})
 	}
@@ -350,6 +373,9 @@ func TestManyCountAtOnceWhileCountersAreDrainedAndRetired(t *testing.T) {
 	if got := l.total(); got != goroutines*each {
 		t.Errorf("%d Checks arrived, want %d", got, goroutines*each)
 	}
+	if got := l.ofAgents(); got.Checks != goroutines*each {
+		t.Errorf("%d Checks arrived by user agent, want %d", got.Checks, goroutines*each)
+	}
 	if c.slots.Load() > 20 {
 		t.Errorf("%d slots", c.slots.Load())
 	}
@@ -357,15 +383,15 @@ func TestManyCountAtOnceWhileCountersAreDrainedAndRetired(t *testing.T) {
 
 func TestACheckOfAKnownKeyAllocatesNothing(t *testing.T) {
 	at := &clock{at: start}
-	c := newCounter(t, newLedger(), at.now, nil)
+	c, agent := newCounter(t, newLedger(), at.now, nil), []byte("Go-http-client/1.1")
 	for name, d := range map[string]*pipeline.Decision{
 		"allowed":     decision("key_1", pipeline.ReasonAllowed, "192.0.2.1"),
 		"refused":     decision("key_1", pipeline.ReasonRateLimited, "2001:db8::1"),
 		"without key": decision("", pipeline.ReasonMissingKey, "192.0.2.1"),
 	} {
-		c.Count(d, at.now(), 0)
+		c.Count(d, agent, at.now(), 0)
 		c.deliver(t.Context(), false)
-		if n := testing.AllocsPerRun(200, func() { c.Count(d, start, time.Microsecond) }); n != 0 {
+		if n := testing.AllocsPerRun(200, func() { c.Count(d, agent, start, time.Microsecond) }); n != 0 {
 			t.Errorf("%s: %v allocations", name, n)
 		}
 	}
@@ -375,10 +401,10 @@ func TestKeysBeyondTheBoundAreCountedTogether(t *testing.T) {
 	l, at := newLedger(), &clock{at: start}
 	c := newCounter(t, l, at.now, func(o *Options) { o.Size = 3 })
 	for n := range 10 {
-		c.Count(decision(fmt.Sprintf("key_%d", n), pipeline.ReasonAllowed, ""), at.now(), 0)
+		c.Count(decision(fmt.Sprintf("key_%d", n), pipeline.ReasonAllowed, ""), nil, at.now(), 0)
 	}
-	c.Count(decision("key_0", pipeline.ReasonRateLimited, ""), at.now(), 0)
-	c.Count(decision("", pipeline.ReasonMissingKey, ""), at.now(), 0)
+	c.Count(decision("key_0", pipeline.ReasonRateLimited, ""), nil, at.now(), 0)
+	c.Count(decision("", pipeline.ReasonMissingKey, ""), nil, at.now(), 0)
 	if err := c.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -397,7 +423,7 @@ func TestBatchesAreInTheOrderOfKeys(t *testing.T) {
 	c := newCounter(t, l, at.now, nil)
 	const keys = 2*batchRows + 7
 	for n := range keys {
-		c.Count(decision(fmt.Sprintf("key_%04d", n*389%keys), pipeline.ReasonAllowed, ""), at.now(), 0)
+		c.Count(decision(fmt.Sprintf("key_%04d", n*389%keys), pipeline.ReasonAllowed, ""), nil, at.now(), 0)
 	}
 	if err := c.Close(t.Context()); err != nil {
 		t.Fatal(err)
@@ -431,7 +457,7 @@ func TestTheHeaviestFailingAddressesAreKept(t *testing.T) {
 		case 1:
 			client = "2001:db8:1::1"
 		}
-		c.Count(decision("", pipeline.ReasonUnknownKey, client), at.now(), 0)
+		c.Count(decision("", pipeline.ReasonUnknownKey, client), nil, at.now(), 0)
 		truth[sketch.Network(netip.MustParseAddr(client)).String()]++
 	}
 	if err := c.Close(t.Context()); err != nil {
@@ -457,11 +483,11 @@ func TestABatchThatIsRefusedForGoodDoesNotHoldUpTheOthers(t *testing.T) {
 	l, at := newLedger(), &clock{at: start}
 	c := newCounter(t, l, at.now, nil)
 	c.deliver(t.Context(), false)
-	c.Count(decision("key_1", pipeline.ReasonAllowed, ""), at.now(), 0)
+	c.Count(decision("key_1", pipeline.ReasonAllowed, ""), nil, at.now(), 0)
 	l.behave = func() (bool, error) { return false, fmt.Errorf("add: %w", store.ErrInvalid) }
 	c.deliver(t.Context(), false)
 	l.behave = nil
-	c.Count(decision("key_2", pipeline.ReasonAllowed, ""), at.now(), 0)
+	c.Count(decision("key_2", pipeline.ReasonAllowed, ""), nil, at.now(), 0)
 	if err := c.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 const usageExamples = `  credence usage --key KEY_ID --since 24h --by hour
   credence usage --namespace payments --since 30d --by day --group reason
   credence usage top --by denials --since 7d
+  credence usage top --of agent --key KEY_ID
   credence usage addresses --since 1h
   credence usage quotas --at-least 90
   credence usage --since 7d -o csv > usage.csv`
@@ -34,7 +35,7 @@ Keys that nobody uses: credence keys list --unused-since 90d.` + "\n\n" + connec
 	c.connectFlags(cmd)
 	filter := usageFlags(cmd)
 	cmd.Flags().StringVar(&in.By, "by", "", "sum by minute, hour or day")
-	cmd.Flags().StringVar(&in.Group, "group", "", "tell apart by key, owner, plan, namespace, route or reason")
+	cmd.Flags().StringVar(&in.Group, "group", "", "tell apart by key, owner, plan, namespace, route, reason or agent")
 	c.verb(cmd, 0, func(ctx context.Context, api *client.Client, _ []string) error {
 		var err error
 		if in.UsageFilter, err = filter.read(c); err != nil {
@@ -63,7 +64,7 @@ the mean time that a Check took, over a stretch of time.`,
 	}
 	filter := usageFlags(cmd)
 	cmd.Flags().StringVar(&in.By, "by", "requests", "compare by requests, denials or latency")
-	cmd.Flags().StringVar(&in.Of, "of", "key", "compare keys (key), or by owner, plan, namespace, route or reason")
+	cmd.Flags().StringVar(&in.Of, "of", "key", "compare keys (key), or by owner, plan, namespace, route, reason or agent")
 	return c.verb(cmd, 0, func(ctx context.Context, api *client.Client, _ []string) error {
 		var err error
 		if in.UsageFilter, err = filter.read(c); err != nil {
@@ -247,7 +248,11 @@ func usageCells(s client.UsageSum) []string {
 	if s.Requests > 0 {
 		mean = (time.Duration(s.LatencyUS) * time.Microsecond / time.Duration(s.Requests)).Round(100 * time.Nanosecond).String()
 	}
-	return []string{strconv.FormatInt(s.Requests, 10), strconv.FormatInt(s.Denied, 10), strconv.FormatInt(s.Addresses, 10), mean}
+	addresses := strconv.FormatInt(s.Addresses, 10)
+	if s.Addresses == 0 && s.Requests > 0 { // not known
+		addresses = ""
+	}
+	return []string{strconv.FormatInt(s.Requests, 10), strconv.FormatInt(s.Denied, 10), addresses, mean}
 }
 
 // usageGroup is the name of a group: of an owner or a plan with its namespace.

@@ -21,6 +21,11 @@ func (o *office) count(keys ...store.KeyUsage) {
 			{Minute: now().Add(-time.Hour).Truncate(time.Minute), Reason: "unknown_key", Address: netip.MustParseAddr("192.0.2.9"), Checks: 40, Uncertain: 2},
 			{Minute: now().Add(-time.Hour).Truncate(time.Minute), Reason: "unknown_key", Address: netip.MustParseAddr("2001:db8::"), Checks: 10},
 		},
+		Agents: []store.AgentUsage{
+			{Hour: now().Add(-time.Hour).Truncate(time.Hour), KeyID: keys[0].KeyID, Agent: "curl", Checks: 60, Denied: 10, Latency: time.Millisecond},
+			{Hour: now().Add(-time.Hour).Truncate(time.Hour), KeyID: keys[0].KeyID, Agent: "python-requests", Checks: 30, Latency: time.Millisecond},
+			{Hour: now().Add(-time.Hour).Truncate(time.Hour), Agent: store.AgentNone, Checks: 50, Denied: 50},
+		},
 	}))
 }
 
@@ -69,6 +74,17 @@ rate_limited  10        10      1          5µs  ████▊
 allowed       120       0       1          5µs
 `, o.ok("usage", "top", "--by", "denials", "--of", "reason"))
 	golden(t, `
+AGENT            REQUESTS  DENIED  ADDRESSES  MEAN
+curl             60        10      -          16.7µs  ████████████████████████
+python-requests  30        0       -          33.3µs  ████████████
+`, o.ok("usage", "top", "--of", "agent", "--key", id))
+	golden(t, `
+AGENT            REQUESTS  DENIED  COURSE
+curl             60        10       █
+none             50        50       █
+python-requests  30        0        █
+`, o.ok("usage", "--since", "2h", "--group", "agent"))
+	golden(t, `
 ADDRESS     REASON       SINCE   REFUSED
 192.0.2.9   unknown_key  1h ago  40  ████████████████████████
 2001:db8::  unknown_key  1h ago  10  ██████
@@ -82,6 +98,10 @@ ADDRESS     REASON       SINCE   REFUSED
 		t.Errorf("as JSON: %s", got)
 	}
 	o.fails(cli.ExitUsage, "by: \"week\" is none of the words it can be; use one of minute, hour, day", "usage", "--by", "week")
+	for _, narrow := range []string{"--reason=allowed", "--route=reports", "--denied"} {
+		o.fails(cli.ExitUsage, "user agents are summed by key and hour alone", "usage", "--group", "agent", narrow)
+	}
+	o.fails(cli.ExitUsage, "by: \"minute\" is shorter than", "usage", "--group", "agent", "--by", "minute")
 	o.fails(cli.ExitUsage, "since: is not before", "usage", "--since", "1h", "--until", "2h")
 	o.fails(cli.ExitUsage, "sum by longer ones", "usage", "--since", "30d", "--by", "minute")
 }

@@ -5,13 +5,13 @@ import "time"
 // UsageInput is the request of Usage; empty fields do not narrow.
 type UsageInput struct {
 	By    string `query:"by" doc:"What times are summed by: minute, hour or day; what suits the length if unsaid"`
-	Group string `query:"group" doc:"What is told apart: key, owner, plan, namespace, route or reason; nothing if unsaid"`
+	Group string `query:"group" doc:"What is told apart: key, owner, plan, namespace, route, reason or agent (family of user agents, by hour or day, not together with route, reason or denied); nothing if unsaid"`
 	UsageFilter
 }
 
 // UsageTopInput is the request of UsageTop.
 type UsageTopInput struct {
-	Of string `query:"of" doc:"What is compared: key, owner, plan, namespace, route or reason; key if unsaid"`
+	Of string `query:"of" doc:"What is compared: key, owner, plan, namespace, route, reason or agent; key if unsaid"`
 	By string `query:"by" doc:"By what: requests, denials or latency; requests if unsaid"`
 	UsageFilter
 }
@@ -43,12 +43,12 @@ type Usage struct {
 // UsageSum is how often, in one time and of one group.
 type UsageSum struct {
 	Start     time.Time `json:"start" doc:"Beginning of the time"`
-	Group     string    `json:"group,omitempty" doc:"Key id, owner, plan, namespace, route policy or reason; empty for Checks without one"`
+	Group     string    `json:"group,omitempty" doc:"Key id, owner, plan, namespace, route policy, reason or family of user agents; empty for Checks without one"`
 	Namespace string    `json:"namespace,omitempty" doc:"Of an owner or a plan"`
 	Requests  int64     `json:"requests"`
 	Denied    int64     `json:"denied" doc:"Of them refused; what a route only watched is not among them"`
 	LatencyUS int64     `json:"latency_us" doc:"How long the Checks took together, in microseconds"`
-	Addresses int64     `json:"addresses" doc:"About how many different client addresses"`
+	Addresses int64     `json:"addresses" doc:"About how many different client addresses; 0 for user agents, of which that is not known"`
 }
 
 // UsageGap is a time in which a replica counted what never arrived.

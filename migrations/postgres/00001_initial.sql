@@ -401,6 +401,22 @@ CREATE TABLE credence.usage_day (
 
 CREATE INDEX usage_day_start_at ON credence.usage_day (start_at);
 
+-- What families of user agents came with a key: hours, as replicas count them.
+CREATE TABLE credence.usage_agents (
+    key_id     text COLLATE "C" NOT NULL,
+    start_at   timestamptz NOT NULL,
+    agent      text COLLATE "C" NOT NULL CHECK (octet_length(agent) BETWEEN 1 AND 32),
+    namespace  text COLLATE "C" NOT NULL,
+    owner      text COLLATE "C" NOT NULL,
+    plan       text COLLATE "C" NOT NULL,
+    checks     bigint      NOT NULL CHECK (checks BETWEEN 0 AND 1000000000000000),
+    denied     bigint      NOT NULL CHECK (denied BETWEEN 0 AND 1000000000000000),
+    latency_us bigint      NOT NULL CHECK (latency_us BETWEEN 0 AND 1000000000000000),
+    PRIMARY KEY (key_id, start_at, agent)
+);
+
+CREATE INDEX usage_agents_start_at ON credence.usage_agents (start_at);
+
 -- Minutes before minutes_before are in usage_hour, hours before hours_before
 -- in usage_day. A batch that comes later adds to all three. Who adds a batch
 -- locks the table in ROW SHARE mode, who moves the row in EXCLUSIVE mode: table
@@ -889,7 +905,7 @@ BEGIN
     ELSIF NOT credence.likely_time((batch ->> 'started')::timestamptz) OR NOT credence.likely_time((batch ->> 'at')::timestamptz) THEN
         PERFORM credence.refuse('usage: a batch was made before the year 2000 or more than an hour from now: compare the clocks');
     END IF;
-    FOREACH kind IN ARRAY ARRAY['keys', 'used', 'failing'] LOOP
+    FOREACH kind IN ARRAY ARRAY['keys', 'used', 'failing', 'agents'] LOOP
         IF coalesce(jsonb_array_length(nullif(batch -> kind, 'null')), 0) > 10000 THEN
             PERFORM credence.refuse('usage: a batch has more than 10000 rows of a kind: ' || kind);
         END IF;
@@ -907,6 +923,13 @@ BEGIN
     FROM jsonb_to_recordset(batch -> 'failing') AS t (minute timestamptz, reason text, address inet, checks bigint, uncertain bigint)
     WHERE (credence.likely_time(t.minute) AND t.checks BETWEEN 0 AND 1000000000000 AND t.uncertain BETWEEN 0 AND 1000000000000
         AND octet_length(t.reason) <= 512) IS NOT TRUE
+    LIMIT 1;
+    PERFORM credence.refuse(format('usage: no family of user agents comes %s times, %s of them in vain, for %s us in the hour from %s on: compare the clocks',
+        t.checks, t.denied, t.latency_us, t.start_at))
+    FROM jsonb_to_recordset(batch -> 'agents') AS t (key_id text, start_at timestamptz, agent text, checks bigint, denied bigint, latency_us bigint)
+    WHERE (credence.likely_time(t.start_at) AND t.start_at = date_trunc('hour', t.start_at, 'UTC') AND t.checks BETWEEN 0 AND 1000000000000
+        AND t.denied BETWEEN 0 AND 1000000000000 AND t.latency_us BETWEEN 0 AND 100000000000000 AND octet_length(t.key_id) <= 512
+        AND t.agent COLLATE "C" ~ '^[!#$%&''*+.^_`|~0-9a-z-]{1,32}$') IS NOT TRUE
     LIMIT 1;
     PERFORM credence.refuse(format('usage: a key was last used at %s, from %s networks: compare the clocks', t.at, cardinality(t.networks)))
     FROM jsonb_to_recordset(batch -> 'used') AS t (key_id text, at timestamptz, networks inet[])
@@ -1117,6 +1140,13 @@ BEGIN
     ORDER BY t.minute, t.reason COLLATE "C", t.address
     ON CONFLICT ON CONSTRAINT usage_failing_pkey DO UPDATE SET
         checks = f.checks + excluded.checks, uncertain = f.uncertain + excluded.uncertain;
+    INSERT INTO credence.usage_agents AS u (key_id, start_at, agent, namespace, owner, plan, checks, denied, latency_us)
+    SELECT t.key_id, t.start_at, t.agent, coalesce(k.namespace, ''), coalesce(k.owner, ''), coalesce(k.plan, ''), t.checks, t.denied, t.latency_us
+    FROM jsonb_to_recordset(batch -> 'agents') AS t (key_id text, start_at timestamptz, agent text, checks bigint, denied bigint, latency_us bigint)
+    LEFT JOIN credence.api_keys AS k ON k.key_id = t.key_id COLLATE "C"
+    ORDER BY t.key_id COLLATE "C", t.start_at, t.agent COLLATE "C"
+    ON CONFLICT ON CONSTRAINT usage_agents_pkey DO UPDATE SET checks = u.checks + excluded.checks,
+        denied = u.denied + excluded.denied, latency_us = u.latency_us + excluded.latency_us;
     WITH latest AS (
         SELECT DISTINCT ON (t.key_id) t.key_id, t.at, t.address
         FROM jsonb_to_recordset(batch -> 'used') AS t (key_id text, at timestamptz, address inet)

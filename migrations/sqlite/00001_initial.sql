@@ -396,6 +396,22 @@ CREATE TABLE usage_day (
 
 CREATE INDEX usage_day_start_at ON usage_day (start_at);
 
+-- What families of user agents came with a key: hours, as replicas count them.
+CREATE TABLE usage_agents (
+    key_id     TEXT    NOT NULL,
+    start_at   INTEGER NOT NULL CHECK (start_at % 3600000000 = 0),
+    agent      TEXT    NOT NULL CHECK (length(agent) BETWEEN 1 AND 32),
+    namespace  TEXT    NOT NULL,
+    owner      TEXT    NOT NULL,
+    plan       TEXT    NOT NULL,
+    checks     INTEGER NOT NULL CHECK (checks >= 0),
+    denied     INTEGER NOT NULL CHECK (denied >= 0),
+    latency_us INTEGER NOT NULL CHECK (latency_us >= 0),
+    PRIMARY KEY (key_id, start_at, agent)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX usage_agents_start_at ON usage_agents (start_at);
+
 -- Minutes before minutes_before are in usage_hour, hours before hours_before
 -- in usage_day. A batch that comes later adds to all three.
 CREATE TABLE usage_rolled (

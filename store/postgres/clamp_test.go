@@ -134,7 +134,7 @@ func batch(t *testing.T, but map[string]any) string {
 	b := map[string]any{
 		"replica": "rep_1", "sequence": 1, "started": now, "at": now, "earliest": now.Truncate(time.Minute),
 		"keys": []any{usageRow(nil)}, "used": []any{map[string]any{"key_id": "key_1", "at": now, "networks": []string{"192.0.2.0"}, "address": "192.0.2.1"}},
-		"failing": []any{failingRow(nil)},
+		"failing": []any{failingRow(nil)}, "agents": []any{agentRow(nil)},
 	}
 	maps.Copy(b, but)
 	out, err := json.Marshal(b)
@@ -155,6 +155,14 @@ func usageRow(but map[string]any) map[string]any {
 
 func failingRow(but map[string]any) map[string]any {
 	row := map[string]any{"minute": time.Now().UTC().Truncate(time.Minute), "reason": "unknown_key", "address": "192.0.2.1", "checks": 1, "uncertain": 0}
+	maps.Copy(row, but)
+	return row
+}
+
+func agentRow(but map[string]any) map[string]any {
+	row := map[string]any{
+		"key_id": "key_1", "start_at": time.Now().UTC().Truncate(time.Hour), "agent": "!#$%&'*+-.^_`|~az09", "checks": 1, "denied": 1, "latency_us": 1,
+	}
 	maps.Copy(row, but)
 	return row
 }
@@ -188,6 +196,7 @@ func TestAStrangerCannotDeliverUsageThatCannotBe(t *testing.T) {
 		{"more than 10000 rows", map[string]any{"keys": many}},
 		{"more than 10000 rows", map[string]any{"used": many}},
 		{"more than 10000 rows", map[string]any{"failing": many}},
+		{"more than 10000 rows", map[string]any{"agents": many}},
 		{"a key was last used", used(map[string]any{"at": "infinity"})},
 		{"a key was last used", used(map[string]any{"at": time.Now().Add(2 * time.Hour)})},
 		{"a key was last used", used(map[string]any{"at": nil})},
@@ -208,6 +217,15 @@ func TestAStrangerCannotDeliverUsageThatCannotBe(t *testing.T) {
 	} {
 		for _, value := range values {
 			s.refused(t, "usage: no address is refused", shipUsage, batch(t, map[string]any{"failing": []any{failingRow(map[string]any{name: value})}}))
+		}
+	}
+	for name, values := range map[string][]any{
+		"start_at": {"infinity", "-infinity", "1970-01-01T00:00:00Z", "2024-05-06T00:01:00Z", time.Now().Add(2 * time.Hour).Truncate(time.Hour), nil},
+		"checks":   {-1, int64(1e12 + 1), nil}, "denied": {-1, int64(1e12 + 1), nil}, "latency_us": {-1, int64(1e14 + 1), nil}, "key_id": {long, nil},
+		"agent": {"", strings.Repeat("x", 33), "Curl", "a b", "a/1", "a\nb", "a\n", "ü", "a\"b", nil},
+	} {
+		for _, value := range values {
+			s.refused(t, "usage: no family of user agents", shipUsage, batch(t, map[string]any{"agents": []any{agentRow(map[string]any{name: value})}}))
 		}
 	}
 	s.refused(t, "has 32 bytes", "SELECT credence.ship_usage(NULL, $1::text::jsonb)", batch(t, nil))

@@ -51,8 +51,8 @@ func usageJSON(b *store.UsageBatch) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", store.ErrInvalid, err)
 	}
-	const row, use = 450, 130 // about
-	out := make([]byte, 0, len(raw)+row*len(b.Keys)+use*len(b.Used)+32)
+	const row, use, agent = 450, 130, 150 // about
+	out := make([]byte, 0, len(raw)+row*len(b.Keys)+use*len(b.Used)+agent*len(b.Agents)+48)
 	out = append(append(out, raw[:len(raw)-1]...), `,"keys":[`...)
 	for i := range b.Keys {
 		out = appendUsageKey(separate(out, i), &b.Keys[i])
@@ -60,6 +60,10 @@ func usageJSON(b *store.UsageBatch) (string, error) {
 	out = append(out, `],"used":[`...)
 	for i := range b.Used {
 		out = appendUsageUsed(separate(out, i), &b.Used[i])
+	}
+	out = append(out, `],"agents":[`...)
+	for i := range b.Agents {
+		out = appendUsageAgent(separate(out, i), &b.Agents[i])
 	}
 	return string(append(out, `]}`...)), nil
 }
@@ -88,6 +92,16 @@ func appendUsageUsed(out []byte, u *store.KeyLastUse) []byte {
 		return append(out, `null}`...)
 	}
 	return append(u.Address.AppendTo(append(out, '"')), `"}`...)
+}
+
+func appendUsageAgent(out []byte, a *store.AgentUsage) []byte {
+	out = store.AppendJSONText(append(out, `{"key_id":`...), a.KeyID)
+	out = store.AppendJSONTime(append(out, `,"start_at":`...), a.Hour.UTC())
+	out = store.AppendJSONText(append(out, `,"agent":`...), a.Agent)
+	out = strconv.AppendInt(append(out, `,"checks":`...), a.Checks, 10)
+	out = strconv.AppendInt(append(out, `,"denied":`...), a.Denied, 10)
+	out = strconv.AppendInt(append(out, `,"latency_us":`...), a.Latency.Microseconds(), 10)
+	return append(out, '}')
 }
 
 func separate(out []byte, i int) []byte {

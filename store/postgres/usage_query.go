@@ -45,6 +45,8 @@ func usageGroup(g store.UsageGroup) (expression, namespace string) {
 		return "policy", "''::text"
 	case store.UsageOfReason:
 		return "reason", "''::text"
+	case store.UsageOfAgent:
+		return "agent", "''::text"
 	case store.UsageOfAll:
 	}
 	return "''::text", "''::text"
@@ -62,6 +64,15 @@ func usageOrder(q *store.UsageQuery) string {
 	case store.UsageRequests:
 	}
 	return "4 DESC, 3, 2"
+}
+
+// usageColumns are the refusals and the addresses of a group, and where they
+// are from.
+func usageColumns(q *store.UsageQuery) (denied, crowd, source string) {
+	if q.Group == store.UsageOfAgent {
+		return "denied", "0::bit(1024)", "credence.usage_agents"
+	}
+	return "CASE WHEN " + usageDenied + " THEN checks ELSE 0 END", "bit_or(addresses)", "(" + usageSource(q.Step) + ")"
 }
 
 // UsageSums implements [store.UsageAnswerer].
@@ -86,9 +97,9 @@ func (r reader) UsageSums(ctx context.Context, q store.UsageQuery) ([]store.Usag
 	if q.Denied {
 		c.add(usageDenied)
 	}
-	sql := fmt.Sprintf(`SELECT %s, %s, %s, sum(checks)::bigint, coalesce(sum(checks) FILTER (WHERE %s), 0)::bigint, sum(latency_us)::bigint,
-		bit_or(addresses) FROM (%s) AS u`, start, namespace, group, usageDenied, usageSource(q.Step)) +
-		c.where() + " GROUP BY 1, 2, 3 ORDER BY " + usageOrder(&q) + " LIMIT " + c.arg(q.Limit)
+	denied, crowd, source := usageColumns(&q)
+	sql := fmt.Sprintf("SELECT %s, %s, %s, sum(checks)::bigint, sum(%s)::bigint, sum(latency_us)::bigint, %s FROM %s AS u",
+		start, namespace, group, denied, crowd, source) + c.where() + " GROUP BY 1, 2, 3 ORDER BY " + usageOrder(&q) + " LIMIT " + c.arg(q.Limit)
 	found, err := listRows(ctx, r.q, sql, c.args, func(r row, s *store.UsageSum) error {
 		var latency int64
 		err := r.Scan(instant{&s.Start}, &s.Namespace, &s.Group, &s.Checks, &s.Denied, &latency, addresses{&s.Addresses})

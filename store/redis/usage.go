@@ -28,7 +28,7 @@ const (
 	// replicas keep theirs: nothing that lies there is ever pushed out.
 	maxUsageBacklog = 2048
 	// maxUsageEntry bounds a batch, in bytes.
-	maxUsageEntry = 512 << 10
+	maxUsageEntry = 640 << 10
 )
 
 // ErrUsageBacklog means that nobody takes usage out of the stream.

@@ -36,7 +36,10 @@ func oldRowsOf(of store.Old) []oldRows {
 			{"usage_replicas", "replica_id", "max(ended_at, received_at) < ?1", "ended_at"},
 		}
 	case store.OldUsageHours: // what is not summed yet stays, as above
-		return []oldRows{{"usage_hour", "key_id, start_at, reason, policy", "start_at < min(?1, (SELECT hours_before FROM usage_rolled))", "start_at"}}
+		return []oldRows{
+			{"usage_hour", "key_id, start_at, reason, policy", "start_at < min(?1, (SELECT hours_before FROM usage_rolled))", "start_at"},
+			{"usage_agents", "key_id, start_at, agent", "start_at < ?1", "start_at"},
+		}
 	case store.OldUsageDays:
 		return []oldRows{
 			{"usage_day", "key_id, start_at, reason, policy", "start_at < ?1", "start_at"},

@@ -31,6 +31,9 @@ func (db *DB) IngestUsage(ctx context.Context, b store.UsageBatch) error {
 		if err := addFailing(ctx, tx, b.Failing); err != nil {
 			return err
 		}
+		if err := addAgents(ctx, tx, b.Agents); err != nil {
+			return err
+		}
 		if err := addLastUse(ctx, tx, b.Used); err != nil {
 			return err
 		}

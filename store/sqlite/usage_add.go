@@ -107,6 +107,28 @@ func addFailing(ctx context.Context, tx *sql.Tx, failing []store.FailingAddress)
 		})
 }
 
+func addAgents(ctx context.Context, tx *sql.Tx, agents []store.AgentUsage) error {
+	if len(agents) == 0 {
+		return nil
+	}
+	return prepared(ctx, tx, `WITH given (key_id, start_at, agent, checks, denied, latency_us) AS (VALUES (?, ?, ?, ?, ?, ?))
+		INSERT INTO usage_agents (key_id, start_at, agent, namespace, owner, plan, checks, denied, latency_us)
+		SELECT g.key_id, g.start_at, g.agent, ifnull(k.namespace, ''), ifnull(k.owner, ''), ifnull(k.plan, ''), g.checks, g.denied, g.latency_us
+		FROM given AS g LEFT JOIN api_keys AS k ON k.key_id = g.key_id WHERE true
+		ON CONFLICT (key_id, start_at, agent) DO UPDATE SET checks = checks + excluded.checks,
+			denied = denied + excluded.denied, latency_us = latency_us + excluded.latency_us`,
+		func(ctx context.Context, add *sql.Stmt) error {
+			for i := range agents {
+				a := &agents[i]
+				_, err := add.ExecContext(ctx, a.KeyID, micros(a.Hour), a.Agent, a.Checks, a.Denied, a.Latency.Microseconds())
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+}
+
 func addLastUse(ctx context.Context, tx *sql.Tx, used []store.KeyLastUse) error {
 	if len(used) == 0 {
 		return nil

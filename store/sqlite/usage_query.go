@@ -61,6 +61,8 @@ func usageGroup(g store.UsageGroup) (expression, namespace string) {
 		return "policy", "''"
 	case store.UsageOfReason:
 		return "reason", "''"
+	case store.UsageOfAgent:
+		return "agent", "''"
 	case store.UsageOfAll:
 	}
 	return "''", "''"
@@ -78,6 +80,15 @@ func usageOrder(q *store.UsageQuery) string {
 	case store.UsageRequests:
 	}
 	return "4 DESC, 3, 2"
+}
+
+// usageColumns are the refusals and the addresses of a group, and where they
+// are from.
+func usageColumns(q *store.UsageQuery) (denied, crowd, source string) {
+	if q.Group == store.UsageOfAgent {
+		return "denied", "zeroblob(128)", "usage_agents"
+	}
+	return "CASE WHEN " + usageDenied + " THEN checks ELSE 0 END", "credence_crowd(addresses)", "(" + usageSource(q.Step) + ")"
 }
 
 // UsageSums implements [store.UsageAnswerer].
@@ -103,8 +114,8 @@ func (r reader) UsageSums(ctx context.Context, q store.UsageQuery) ([]store.Usag
 		c.add(usageDenied)
 	}
 	c.args = append(c.args, q.Limit)
-	head := fmt.Sprintf(`SELECT %s, %s, %s, sum(checks), sum(CASE WHEN %s THEN checks ELSE 0 END), sum(latency_us), credence_crowd(addresses)
-		FROM (%s)`, start, namespace, group, usageDenied, usageSource(q.Step))
+	denied, crowd, source := usageColumns(&q)
+	head := fmt.Sprintf("SELECT %s, %s, %s, sum(checks), sum(%s), sum(latency_us), %s FROM %s", start, namespace, group, denied, crowd, source)
 	found, err := listRows(ctx, r.q, c.query(head, " GROUP BY 1, 2, 3 ORDER BY "+usageOrder(&q)+" LIMIT ?"), c.args,
 		func(r row, s *store.UsageSum) error {
 			return r.Scan(instant{&s.Start}, &s.Namespace, &s.Group, &s.Checks, &s.Denied, span{&s.Latency}, addresses{&s.Addresses})

@@ -53,7 +53,8 @@ func oldCounted(f *fixture) {
 		f.ok(f.backend.PutReplica(f.Context(), store.Replica{ID: "rep_" + name, StartedAt: now, SeenAt: now}))
 		f.ok(f.backend.IngestUsage(f.Context(), store.UsageBatch{
 			Replica: "rep_" + name, Sequence: 1, Started: now, At: now, Final: true,
-			Keys: []store.KeyUsage{{Minute: now.Truncate(time.Minute), Minutes: 1, KeyID: "key_" + name, Reason: "allowed", Checks: 1}},
+			Keys:   []store.KeyUsage{{Minute: now.Truncate(time.Minute), Minutes: 1, KeyID: "key_" + name, Reason: "allowed", Checks: 1}},
+			Agents: []store.AgentUsage{{Hour: now.Truncate(time.Hour), KeyID: "key_" + name, Agent: "curl", Checks: 1}},
 		}))
 	}
 	for more := true; more; { // what is not summed stays

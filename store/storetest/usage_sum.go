@@ -31,6 +31,17 @@ func usageSumPromises() []promise {
 		{"UsageSums", "answers each time and group, what has not been rolled up included", usageSeries},
 		{"UsageSums", "answers the largest groups by each measure", usageTop},
 		{"UsageSums", "narrows by every field", usageNarrowed},
+		{"AddUsage", "adds user agents of a batch exactly once, with what the key belongs to", usageAgents},
+		{"AddUsage", "refuses user agents that cannot be, and all of their batch", usageAgentsRefused},
+		{"UsageSums", "answers user agents by time, by each measure, and of keys, owners, plans and namespaces", usageByAgent},
+		{"RemoveUsageSums", "deletes user agents of hours that are older than the instant", func(f *fixture) {
+			f.countAgents(1, day0(), 1)
+			f.countAgents(2, day0().Add(time.Hour), 1)
+			n, err := f.backend.RemoveUsageSums(f.Context(), day0().Add(time.Hour), day0())
+			f.ok(err)
+			equal(f, n, 2)
+			equal(f, f.sums(store.UsageQuery{Step: store.UsageByHour, Group: store.UsageOfAgent})[0].Checks, 3)
+		}},
 		{"FailingSums", "sums each address, the heaviest first, for one reason or for all", failingSums},
 		{"KeyNetworks", "answers networks by when they were first seen, of one key or of all", keyNetworks},
 		{"KeyNetworks", "keeps when each network was seen, of a key that one batch tells of several times", keyNetworksOfABatch},
