@@ -91,7 +91,8 @@ func Repack[M proto.Message](packed *anypb.Any, into M, change func(M) error) er
 	if err := change(into); err != nil {
 		return err
 	}
-	return packed.MarshalFrom(into)
+	// With the order of maps left to chance, equal messages differ now and then.
+	return anypb.MarshalFrom(packed, into, proto.MarshalOptions{Deterministic: true})
 }
 
 func logTo(hcm *hcmv3.HttpConnectionManager, file string) error {

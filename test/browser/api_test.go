@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -49,12 +50,12 @@ func TestThePageOfTheAPIShowsEveryOperationAndAsksForNothing(t *testing.T) {
 	c := launch(t)
 	paths := make(chan string, 100)
 	c.visit(office(t, func(path string) { paths <- path }) + "/docs")
-	var ids string
+	var ids strings.Builder
 	for _, op := range api.Operations() {
-		ids += `"` + op.ID + `",`
+		ids.WriteString(`"` + op.ID + `",`)
 	}
 	var missing []string
-	if c.eval(&missing, "["+ids+`].filter(id => { const e = document.getElementById(id); return !e || e.offsetHeight < 40 || !e.querySelector("table") })`); len(missing) > 0 {
+	if c.eval(&missing, "["+ids.String()+`].filter(id => { const e = document.getElementById(id); return !e || e.offsetHeight < 40 || !e.querySelector("table") })`); len(missing) > 0 {
 		t.Errorf("operations that the page does not show: %v", missing)
 	}
 	for _, s := range screens[:3] {
