@@ -205,7 +205,8 @@ func reads(key string) []row {
 	none := call{method: "GET", path: "/api/v1/workflows?limit=1", stranger: true}
 	isNew, isOld := Version{2, 16}, Version{2, 0}
 	return []row{
-		{name: "who is logged in", call: call{method: "GET", path: "/rest/login"}, status: 200, media: isJSON, holds: []string{Email, "globalScopes", "apiKey:"}},
+		{name: "who is logged in", call: call{method: "GET", path: "/rest/login"}, status: 200, media: isJSON, holds: []string{Email, "globalScopes"}},
+		{name: "who is logged in, and may make keys", call: call{method: "GET", path: "/rest/login"}, status: 200, media: isJSON, holds: []string{"apiKey:"}, since: isOld},
 		{name: "the version is for those with a session", call: call{method: "GET", path: "/rest/settings"}, status: 200, media: isJSON, holds: []string{`"versionCli":"`, `"publicApi":{"enabled":true`}},
 		{name: "scopes that may be given", call: call{method: "GET", path: "/rest/api-keys/scopes"}, status: 200, media: isJSON, holds: []string{`"workflow:read"`, `"tag:list"`}},
 		{name: "ready", call: call{method: "GET", path: "/healthz/readiness", stranger: true}, status: 200, media: isJSON},

@@ -120,7 +120,7 @@ func (f *Fake) keyed(next http.HandlerFunc) http.HandlerFunc {
 func (f *Fake) user() object {
 	return object{
 		"id": ownerID, "email": Email, "firstName": "Own", "lastName": "Er", "role": "global:owner", "mfaEnabled": f.totp != "",
-		"globalScopes": []string{"apiKey:create", "apiKey:manage", "apiKey:update"},
+		"globalScopes": f.globalScopes(),
 	}
 }
 
@@ -375,4 +375,12 @@ func (f *Fake) rotate(w http.ResponseWriter, r *http.Request) {
 		f.mint(k)
 		f.shown(w, k)
 	}
+}
+
+// globalScopes are some of those that the owner has. Keys had none before 2.x.
+func (f *Fake) globalScopes() []string {
+	if f.version.Before(2, 0) {
+		return []string{"user:list", "workflow:create"}
+	}
+	return []string{"apiKey:create", "apiKey:manage", "apiKey:update"}
 }

@@ -197,7 +197,7 @@ func (c *crashes) unheard() {
 	before := len(c.rows(c.desk))
 	died := make(chan error, 1)
 	go func() {
-		died <- harness.Until(c.Context(), harness.Patience, "it is written down", func() error {
+		err := harness.Until(c.Context(), harness.Patience, "it is written down", func() error {
 			active := 0
 			for _, state := range c.rows(c.desk) {
 				if state == "active" {
@@ -210,6 +210,7 @@ func (c *crashes) unheard() {
 			return nil
 		})
 		c.process.Kill()
+		died <- err
 	}()
 	_, _ = c.create(c.desk, "unheard") // who asked may have heard it, or not
 	c.must(<-died)
