@@ -1,6 +1,7 @@
 package management_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -63,7 +64,7 @@ func TestWhatIsKnownOverOneConnectionIsNoStrangerOverAnother(t *testing.T) {
 	for _, connection := range []string{"main", "other"} {
 		found, err := s.GiteaTokenCompare(t.Context(), global, management.GiteaTokenCompare{Connection: connection})
 		must(t, err)
-		if len(found.Tokens) != 1 || found.Tokens[0].GiteaTokenID != theirs.ID {
+		if len(found.Tokens) != 1 || found.Tokens[0].RemoteID != fmt.Sprint(theirs.ID) {
 			t.Errorf("%s: %+v, want the one that nobody made here", connection, found.Tokens)
 		}
 	}

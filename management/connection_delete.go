@@ -32,11 +32,11 @@ func (s *Service) ConnectionDelete(ctx context.Context, a Actor, in ConnectionDe
 		}
 		f := connectionFacts(&c)
 		if in.Force {
-			tokens, err := t.DeleteGiteaTokens(ctx, c.ID)
+			tokens, err := t.DeleteOutsideCredentials(ctx, store.SystemGitea, c.ID)
 			if err != nil {
 				return struct{}{}, err
 			}
-			keys, err := t.DeleteN8NKeys(ctx, c.ID)
+			keys, err := t.DeleteOutsideCredentials(ctx, store.SystemN8N, c.ID)
 			if err != nil {
 				return struct{}{}, err
 			}

@@ -96,11 +96,11 @@ func (t *transaction) keepConnectionPlace(ctx context.Context, before, after *st
 		}
 	}
 	one := store.Page{Limit: 1}
-	tokens, _, err := t.GiteaTokens(ctx, store.GiteaTokenFilter{ConnectionID: before.ID}, one)
+	tokens, _, err := t.OutsideCredentials(ctx, store.SystemGitea, store.OutsideFilter{ConnectionID: before.ID}, one)
 	if err != nil {
 		return err
 	}
-	keys, _, err := t.N8NKeys(ctx, store.N8NKeyFilter{ConnectionID: before.ID}, one)
+	keys, _, err := t.OutsideCredentials(ctx, store.SystemN8N, store.OutsideFilter{ConnectionID: before.ID}, one)
 	if err == nil && len(tokens)+len(keys) > 0 {
 		err = refuse(CodeInUse, "%s: %s cannot be changed while credentials are known that were made over it: they are at the old one; make another connection for the new one, or delete them first",
 			connectionName(before.Kind, before.Name), field)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"strconv"
 	"time"
 
 	"credence/management/event"
@@ -19,14 +20,14 @@ func giteaActor() Actor { return Actor{ID: "job:" + store.KindGiteaToken, Role: 
 func giteaTokenName(id string) string { return "gitea token " + quoted(id) }
 
 // readGiteaToken reads a token that the actor may see.
-func readGiteaToken(ctx context.Context, r store.GiteaTokenReader, a Actor, id string) (store.GiteaToken, error) {
+func readGiteaToken(ctx context.Context, r store.OutsideReader, a Actor, id string) (store.OutsideCredential, error) {
 	what := giteaTokenName(id)
-	t, err := r.GiteaToken(ctx, id)
+	t, err := r.OutsideCredential(ctx, store.SystemGitea, id)
 	if err != nil {
-		return store.GiteaToken{}, failed(what, err)
+		return store.OutsideCredential{}, failed(what, err)
 	}
 	if !a.May(t.Namespace) {
-		return store.GiteaToken{}, notFound(what)
+		return store.OutsideCredential{}, notFound(what)
 	}
 	return t, nil
 }
@@ -55,7 +56,7 @@ func (s *Service) giteaForge(c store.Connection) (*forge, error) {
 }
 
 // giteaForgeOf opens the connection of a token.
-func (s *Service) giteaForgeOf(ctx context.Context, t *store.GiteaToken) (*forge, error) {
+func (s *Service) giteaForgeOf(ctx context.Context, t *store.OutsideCredential) (*forge, error) {
 	c, err := s.store.Connection(ctx, t.ConnectionID)
 	if err != nil {
 		return nil, failed(giteaTokenName(t.ID), err)
@@ -68,15 +69,15 @@ func (s *Service) giteaFailed(ctx context.Context, what string, a Actor, f *forg
 	return remoteFailed(what, a, s.calledBack(ctx, &f.connection, err))
 }
 
-func (t *transaction) recordGiteaToken(action string, is *store.GiteaToken, d details) {
+func (t *transaction) recordGiteaToken(action string, is *store.OutsideCredential, d details) {
 	t.record(is.Namespace, action, "gitea_token:"+is.ID, "", d)
 }
 
 // updateGiteaToken writes a changed token and has what is due next for it done
 // in time.
-func (t *transaction) updateGiteaToken(ctx context.Context, is store.GiteaToken) (store.GiteaToken, error) {
+func (t *transaction) updateGiteaToken(ctx context.Context, is store.OutsideCredential) (store.OutsideCredential, error) {
 	is.UpdatedAt = t.Now()
-	if err := t.UpdateGiteaToken(ctx, is); err != nil {
+	if err := t.UpdateOutsideCredential(ctx, is); err != nil {
 		return is, err
 	}
 	is.Version++
@@ -84,17 +85,17 @@ func (t *transaction) updateGiteaToken(ctx context.Context, is store.GiteaToken)
 	if at.IsZero() {
 		return is, nil
 	}
-	return is, t.Enqueue(ctx, store.GiteaTokenJob(is.ID, at))
+	return is, t.Enqueue(ctx, store.OutsideJob(&is, at))
 }
 
 // giteaTokenDue is when something is to be done about a token that is there;
 // zero for never. What is rotated is the secret, so its age counts.
-func giteaTokenDue(t *store.GiteaToken) time.Time {
+func giteaTokenDue(t *store.OutsideCredential) time.Time {
 	var at time.Time
 	switch {
-	case !t.Lives() || t.State == store.GiteaTokenStranger:
+	case !t.Lives() || t.State == store.OutsideStranger:
 		return at
-	case t.State == store.GiteaTokenActive && t.RotateEvery > 0 && t.Successor == "":
+	case t.State == store.OutsideActive && t.RotateEvery > 0 && t.Successor == "":
 		at = cmp.Or(t.SecretAt, t.CreatedAt).Add(t.RotateEvery)
 	}
 	if at.IsZero() || !t.ExpiresAt.IsZero() && t.ExpiresAt.Before(at) {
@@ -104,12 +105,12 @@ func giteaTokenDue(t *store.GiteaToken) time.Time {
 }
 
 // giteaTokenFacts never hold the secret.
-func giteaTokenFacts(t *store.GiteaToken) facts {
+func giteaTokenFacts(t *store.OutsideCredential) facts {
 	f := facts{}
-	f.text("token_name", t.TokenName)
+	f.text("token_name", t.Name)
 	f.text("login", t.Login)
-	if t.GiteaTokenID != 0 {
-		f["gitea_token_id"] = t.GiteaTokenID
+	if id, _, err := t.Numbers(); err == nil && id != 0 {
+		f["gitea_token_id"] = id
 	}
 	f.texts("scopes", t.Scopes)
 	f.text("owner", t.Owner)
@@ -125,14 +126,15 @@ func giteaTokenFacts(t *store.GiteaToken) facts {
 }
 
 // tellGiteaToken emits what happened to a token.
-func (t *transaction) tellGiteaToken(kind event.Type, is *store.GiteaToken, reason string) {
+func (t *transaction) tellGiteaToken(kind event.Type, is *store.OutsideCredential, reason string) {
 	t.emit(kind, is.Namespace, event.GiteaTokenChange{Token: eventGiteaToken(is), Actor: t.actor.ID, Reason: reason})
 }
 
-func eventGiteaToken(t *store.GiteaToken) event.GiteaToken {
+func eventGiteaToken(t *store.OutsideCredential) event.GiteaToken {
+	id, _, _ := t.Numbers() // 0 for none
 	return event.GiteaToken{
-		TokenID: t.ID, Namespace: t.Namespace, GiteaTokenID: t.GiteaTokenID, Name: t.TokenName, Login: t.Login, Scopes: t.Scopes,
-		LastEight: t.LastEight, Owner: t.Owner, State: string(t.State), CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt,
+		TokenID: t.ID, Namespace: t.Namespace, GiteaTokenID: id, Name: t.Name, Login: t.Login, Scopes: t.Scopes,
+		LastEight: t.Ending, Owner: t.Owner, State: string(t.State), CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt,
 	}
 }
 
@@ -154,15 +156,23 @@ func (s *Service) seeCredential(ctx context.Context, t *transaction, kind string
 }
 
 // giteaSecret opens the secret of a token.
-func (s *Service) giteaSecret(t *store.GiteaToken) (credential.Text, error) {
+func (s *Service) giteaSecret(t *store.OutsideCredential) (credential.Text, error) {
 	if len(t.Secret) == 0 {
 		return credential.Text{}, refuse(CodeConflict, "%s: its secret is not known here: it was made elsewhere", giteaTokenName(t.ID))
 	}
-	plain, err := s.store.Open(t.Secret, store.GiteaTokenAssociatedData(t.ConnectionID, t.ID))
+	plain, err := s.store.Open(t.Secret, store.OutsideAssociatedData(t))
 	if err != nil {
 		return credential.Text{}, &Error{Code: CodeInternal, Message: giteaTokenName(t.ID) + ": its secret cannot be opened with the keyset of this server; rotate it", cause: err}
 	}
 	return credential.NewText(string(plain)), nil
+}
+
+// numberText is an id of Gitea; "" for none.
+func numberText(id int64) string {
+	if id == 0 {
+		return ""
+	}
+	return strconv.FormatInt(id, 10)
 }
 
 // gone reports that somebody else was faster: what was to be changed is not

@@ -18,14 +18,14 @@ type GiteaTokenAdopt struct {
 // GiteaTokenAdopt accepts a token as it is on the server: one that others
 // made, or one that has more scopes than it was given. It has to be within the
 // limits of the connection. The secret of one that others made stays unknown.
-func (s *Service) GiteaTokenAdopt(ctx context.Context, a Actor, in GiteaTokenAdopt) (store.GiteaToken, error) {
+func (s *Service) GiteaTokenAdopt(ctx context.Context, a Actor, in GiteaTokenAdopt) (store.OutsideCredential, error) {
 	what := giteaTokenName(in.ID)
-	out, _, err := transact(ctx, s, a, what, func(ctx context.Context, t *transaction) (store.GiteaToken, error) {
+	out, _, err := transact(ctx, s, a, what, func(ctx context.Context, t *transaction) (store.OutsideCredential, error) {
 		before, err := readGiteaToken(ctx, t, a, in.ID)
 		if err != nil {
 			return before, err
 		}
-		if before.State != store.GiteaTokenStranger && before.State != store.GiteaTokenWidened {
+		if before.State != store.OutsideStranger && before.State != store.OutsideWidened {
 			return before, refuse(CodeConflict, "%s: is %s; only a stranger or a widened token is adopted", what, before.State)
 		}
 		c, err := t.Connection(ctx, before.ConnectionID)
@@ -35,8 +35,8 @@ func (s *Service) GiteaTokenAdopt(ctx context.Context, a Actor, in GiteaTokenAdo
 		p, after := &problems{now: t.Now()}, before
 		after.Owner = p.text("owner", orDefault(in.Owner, before.Owner), 0, maxName)
 		after.Description = p.description(orDefault(in.Description, before.Description))
-		after.Scopes, after.State, after.StateAt = before.Seen.ServerScopes, store.GiteaTokenActive, t.Now()
-		if before.State == store.GiteaTokenStranger {
+		after.Scopes, after.State, after.StateAt = before.Seen.ServerScopes, store.OutsideActive, t.Now()
+		if before.State == store.OutsideStranger {
 			// It gets the end that the policy wants. It is not rotated by itself:
 			// who uses it does not fetch a secret here.
 			anew := after

@@ -21,7 +21,7 @@ func (s *Service) GiteaTokenCollect(ctx context.Context, a Actor, id string) (Gi
 			return GiteaTokenCreated{}, err
 		}
 		is.CollectedAt, is.UpdatedAt = t.Now(), t.Now()
-		if err := t.UpdateGiteaToken(ctx, is); err != nil {
+		if err := t.UpdateOutsideCredential(ctx, is); err != nil {
 			return GiteaTokenCreated{}, err
 		}
 		is.Version++

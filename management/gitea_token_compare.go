@@ -1,6 +1,7 @@
 package management
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,7 +28,7 @@ type GiteaTokenCompare struct {
 // GiteaCompared is what a comparison found that was not known before.
 type GiteaCompared struct {
 	Users  int // that were looked at
-	Tokens []store.GiteaToken
+	Tokens []store.OutsideCredential
 	Next   string // where to go on; "" when all users were looked at
 }
 
@@ -190,7 +191,7 @@ func (s *Service) giteaLogins(ctx context.Context, c *store.Connection) ([]strin
 	}
 	page := store.Page{Limit: store.MaxPage}
 	for {
-		tokens, next, err := s.store.GiteaTokens(ctx, store.GiteaTokenFilter{ConnectionID: c.ID}, page)
+		tokens, next, err := s.store.OutsideCredentials(ctx, store.SystemGitea, store.OutsideFilter{ConnectionID: c.ID}, page)
 		if err != nil {
 			return nil, err
 		}
@@ -213,8 +214,8 @@ func (s *Service) giteaLogins(ctx context.Context, c *store.Connection) ([]strin
 // any more; site administrators and what is no person are left alone. What
 // nobody made here is looked for again in a listing that begins after it was
 // not known here: the first may be older than its end at our own hands.
-func (s *Service) compareGiteaUser(ctx context.Context, a Actor, f *forge, login string) (found []store.GiteaToken, looked bool, err error) {
-	var unknown []int64
+func (s *Service) compareGiteaUser(ctx context.Context, a Actor, f *forge, login string) (found []store.OutsideCredential, looked bool, err error) {
+	var unknown []string
 	for range 2 {
 		there, looked, err := s.listGiteaUser(ctx, f, login)
 		if err != nil || !looked {
@@ -255,20 +256,20 @@ func (s *Service) listGiteaUser(ctx context.Context, f *forge, login string) (th
 
 // driftOfGitea compares one listing in one transaction. Of what is not known
 // here those become strangers that were unknown before; the others it answers.
-func (s *Service) driftOfGitea(ctx context.Context, a Actor, f *forge, listing *giteaListing, unknown []int64) (found []store.GiteaToken, strange []int64, err error) {
+func (s *Service) driftOfGitea(ctx context.Context, a Actor, f *forge, listing *giteaListing, unknown []string) (found []store.OutsideCredential, strange []string, err error) {
 	_, _, err = transact(ctx, s, a, connectionName(f.connection.Kind, f.connection.Name), func(ctx context.Context, t *transaction) (struct{}, error) {
 		d := &drift{
 			service: s, transaction: t, connection: &f.connection, login: listing.login, userID: listing.userID, began: listing.began,
-			there: map[int64]*gitea.Token{},
+			there: map[string]*gitea.Token{},
 		}
 		for i := range listing.tokens {
-			d.there[listing.tokens[i].ID] = &listing.tokens[i]
+			d.there[numberText(listing.tokens[i].ID)] = &listing.tokens[i]
 		}
 		if err := d.compare(ctx); err != nil {
 			return struct{}{}, err
 		}
 		strange = d.strange()
-		err := d.strangers(ctx, slices.DeleteFunc(slices.Clone(strange), func(id int64) bool { return !slices.Contains(unknown, id) }))
+		err := d.strangers(ctx, slices.DeleteFunc(slices.Clone(strange), func(id string) bool { return !slices.Contains(unknown, id) }))
 		found = d.found
 		return struct{}{}, err
 	})
@@ -284,15 +285,15 @@ type drift struct {
 	login      string
 	userID     int64
 	began      time.Time
-	there      map[int64]*gitea.Token // by id; what is known is taken out
-	making     []string               // names whose fate is found out elsewhere
-	found      []store.GiteaToken
+	there      map[string]*gitea.Token // by id; what is known is taken out
+	making     []string                // names whose fate is found out elsewhere
+	found      []store.OutsideCredential
 }
 
 func (d *drift) compare(ctx context.Context) error {
-	filter, page := store.GiteaTokenFilter{ConnectionID: d.connection.ID, Login: d.login}, store.Page{Limit: store.MaxPage}
+	filter, page := store.OutsideFilter{ConnectionID: d.connection.ID, Login: d.login}, store.Page{Limit: store.MaxPage}
 	for {
-		known, next, err := d.GiteaTokens(ctx, filter, page)
+		known, next, err := d.OutsideCredentials(ctx, store.SystemGitea, filter, page)
 		if err != nil {
 			return err
 		}
@@ -308,46 +309,46 @@ func (d *drift) compare(ctx context.Context) error {
 }
 
 // known compares one token that is known.
-func (d *drift) known(ctx context.Context, is store.GiteaToken) error {
-	there := d.there[is.GiteaTokenID]
-	delete(d.there, is.GiteaTokenID)
+func (d *drift) known(ctx context.Context, is store.OutsideCredential) error {
+	there := d.there[is.RemoteID]
+	delete(d.there, is.RemoteID)
 	if there != nil {
 		is.Seen.ListedAt, is.Seen.ServerScopes, is.Seen.LastUsedAt = d.Now(), there.Scopes, there.LastUsedAt
-		if err := d.SetGiteaTokenListed(ctx, is.ID, is.Seen); err != nil {
+		if err := d.SetOutsideListed(ctx, store.SystemGitea, is.ID, is.Seen); err != nil {
 			return err
 		}
 	}
 	switch is.State {
-	case store.GiteaTokenMaking:
-		d.making = append(d.making, is.TokenName)
-	case store.GiteaTokenDeleting:
-	case store.GiteaTokenStranger:
+	case store.OutsideMaking:
+		d.making = append(d.making, is.Name)
+	case store.OutsideDeleting:
+	case store.OutsideStranger:
 		if there == nil {
 			d.recordGiteaToken("gitea_token.vanish", &is, details{Before: giteaTokenFacts(&is)})
-			return d.DeleteGiteaToken(ctx, is.ID, is.Version)
+			return d.DeleteOutsideCredential(ctx, store.SystemGitea, is.ID, is.Version)
 		}
-	case store.GiteaTokenMissing:
+	case store.OutsideMissing:
 		if there != nil { // as after a restored backup
-			return d.become(ctx, is, store.GiteaTokenActive, "gitea_token.find", "")
+			return d.become(ctx, is, store.OutsideActive, "gitea_token.find", "")
 		}
-	case store.GiteaTokenActive, store.GiteaTokenWidened:
+	case store.OutsideActive, store.OutsideWidened:
 		switch {
 		case there == nil && is.StateAt.Before(d.began): // else it was made meanwhile
-			return d.become(ctx, is, store.GiteaTokenMissing, "gitea_token.miss", event.GiteaTokenMissing)
-		case there != nil && is.State == store.GiteaTokenActive && !gitea.Within(is.Scopes, there.Scopes):
-			if err := d.become(ctx, is, store.GiteaTokenWidened, "gitea_token.widen", event.GiteaTokenWidened); err != nil {
+			return d.become(ctx, is, store.OutsideMissing, "gitea_token.miss", event.GiteaTokenMissing)
+		case there != nil && is.State == store.OutsideActive && !gitea.Within(is.Scopes, there.Scopes):
+			if err := d.become(ctx, is, store.OutsideWidened, "gitea_token.widen", event.GiteaTokenWidened); err != nil {
 				return err
 			}
 			return d.service.seeCredential(ctx, d.transaction, "credential_widened", store.SeverityHigh, is.Namespace, "gitea_token:"+is.ID,
 				fmt.Sprintf("The token %s of the Gitea user %s has the scopes %s on the server, and was given %s.",
-					is.TokenName, is.Login, strings.Join(there.Scopes, ", "), strings.Join(is.Scopes, ", ")))
+					is.Name, is.Login, strings.Join(there.Scopes, ", "), strings.Join(is.Scopes, ", ")))
 		}
 	}
 	return nil
 }
 
 // become changes the state of a token, and tells of it where kind says how.
-func (d *drift) become(ctx context.Context, is store.GiteaToken, state store.GiteaTokenState, action string, kind event.Type) error {
+func (d *drift) become(ctx context.Context, is store.OutsideCredential, state store.OutsideState, action string, kind event.Type) error {
 	before := is
 	is.State, is.StateAt = state, d.Now()
 	is, err := d.updateGiteaToken(ctx, is)
@@ -372,19 +373,19 @@ func (d *drift) elsewhere(ctx context.Context) error {
 		return err
 	}
 	for i := range others {
-		filter, page := store.GiteaTokenFilter{ConnectionID: others[i].ID}, store.Page{Limit: store.MaxPage}
+		filter, page := store.OutsideFilter{ConnectionID: others[i].ID}, store.Page{Limit: store.MaxPage}
 		for more := true; more; more = page.After != "" {
-			known, next, err := d.GiteaTokens(ctx, filter, page)
+			known, next, err := d.OutsideCredentials(ctx, store.SystemGitea, filter, page)
 			if err != nil {
 				return err
 			}
 			for j := range known {
 				switch known[j].State {
-				case store.GiteaTokenStranger: // of both
-				case store.GiteaTokenMaking:
-					d.making = append(d.making, known[j].TokenName)
-				case store.GiteaTokenActive, store.GiteaTokenWidened, store.GiteaTokenMissing, store.GiteaTokenDeleting:
-					delete(d.there, known[j].GiteaTokenID)
+				case store.OutsideStranger: // of both
+				case store.OutsideMaking:
+					d.making = append(d.making, known[j].Name)
+				case store.OutsideActive, store.OutsideWidened, store.OutsideMissing, store.OutsideDeleting:
+					delete(d.there, known[j].RemoteID)
 				}
 			}
 			page.After = next
@@ -394,38 +395,38 @@ func (d *drift) elsewhere(ctx context.Context) error {
 }
 
 // strange are the ids of what is not known here, in their order, bounded.
-func (d *drift) strange() (ids []int64) {
+func (d *drift) strange() (ids []string) {
 	for id, there := range d.there {
 		if !slices.Contains(d.making, there.Name) {
 			ids = append(ids, id)
 		}
 	}
-	slices.Sort(ids)
+	slices.SortFunc(ids, func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), strings.Compare(a, b)) })
 	return ids[:min(len(ids), maxStrangers)]
 }
 
 // strangers writes down what the server has and nobody made here.
-func (d *drift) strangers(ctx context.Context, ids []int64) error {
+func (d *drift) strangers(ctx context.Context, ids []string) error {
 	for _, id := range ids {
 		there := d.there[id]
-		own, err := store.NewID(store.GiteaTokenIDPrefix, d.Now(), d.service.random)
+		own, err := store.NewID(store.SystemGitea.IDPrefix(), d.Now(), d.service.random)
 		if err != nil {
 			return err
 		}
-		is := store.GiteaToken{
-			ID: own, ConnectionID: d.connection.ID, Namespace: d.connection.Namespace, GiteaTokenID: id, TokenName: orDefault(there.Name, "(none)"),
-			Login: d.login, UserID: d.userID, Scopes: there.Scopes, LastEight: there.LastEight, State: store.GiteaTokenStranger, StateAt: d.Now(),
-			Seen:      store.GiteaTokenSeen{ListedAt: d.Now(), ServerScopes: there.Scopes, LastUsedAt: there.LastUsedAt},
+		is := store.OutsideCredential{
+			System: store.SystemGitea, ID: own, ConnectionID: d.connection.ID, Namespace: d.connection.Namespace, RemoteID: id, Name: orDefault(there.Name, "(none)"),
+			Login: d.login, UserID: numberText(d.userID), Scopes: there.Scopes, Ending: there.LastEight, State: store.OutsideStranger, StateAt: d.Now(),
+			Seen:      store.OutsideSeen{ListedAt: d.Now(), ServerScopes: there.Scopes, LastUsedAt: there.LastUsedAt},
 			CreatedBy: "unknown", CreatedAt: d.Now(), UpdatedAt: d.Now(), Version: 1,
 		}
-		if err := d.InsertGiteaToken(ctx, is); err != nil {
+		if err := d.InsertOutsideCredential(ctx, is); err != nil {
 			return err
 		}
 		d.recordGiteaToken("gitea_token.see", &is, details{After: giteaTokenFacts(&is)})
 		d.tellGiteaToken(event.GiteaTokenStranger, &is, "")
 		d.found = append(d.found, is)
 		if err := d.service.seeCredential(ctx, d.transaction, "credential_stranger", store.SeverityMedium, is.Namespace, "gitea_token:"+is.ID,
-			fmt.Sprintf("The Gitea user %s has the token %s, which was not made here.", is.Login, is.TokenName)); err != nil {
+			fmt.Sprintf("The Gitea user %s has the token %s, which was not made here.", is.Login, is.Name)); err != nil {
 			return err
 		}
 	}

@@ -12,14 +12,14 @@ import (
 	"credence/test/fakegitea"
 )
 
-func (s *smithy) compare() []store.GiteaToken {
+func (s *smithy) compare() []store.OutsideCredential {
 	s.t.Helper()
 	out, err := s.GiteaTokenCompare(s.t.Context(), onlyA, management.GiteaTokenCompare{Connection: "main"})
 	must(s.t, err)
 	return out.Tokens
 }
 
-func (s *smithy) read(id string) store.GiteaToken {
+func (s *smithy) read(id string) store.OutsideCredential {
 	s.t.Helper()
 	is, err := s.GiteaTokenRead(s.t.Context(), onlyA, id)
 	must(s.t, err)
@@ -35,7 +35,7 @@ func TestATokenThatNobodyMadeHereIsAStrangerUntilItIsAdoptedOrDeleted(t *testing
 	s.server.AddToken(fakegitea.Admin, "of-the-administrator", "all") // is left alone
 	s.advance(time.Minute)
 	found := s.compare()
-	if len(found) != 2 || found[0].GiteaTokenID != theirs.ID || found[0].State != store.GiteaTokenStranger || len(found[0].Secret) != 0 || found[1].GiteaTokenID != wide.ID {
+	if len(found) != 2 || found[0].RemoteID != fmt.Sprint(theirs.ID) || found[0].State != store.OutsideStranger || len(found[0].Secret) != 0 || found[1].RemoteID != fmt.Sprint(wide.ID) {
 		t.Fatalf("%+v", found)
 	}
 	if again := s.compare(); len(again) != 0 {
@@ -46,7 +46,7 @@ func TestATokenThatNobodyMadeHereIsAStrangerUntilItIsAdoptedOrDeleted(t *testing
 	}
 	adopted, err := s.GiteaTokenAdopt(t.Context(), onlyA, management.GiteaTokenAdopt{ID: found[0].ID, Owner: "team-a"})
 	must(t, err)
-	if adopted.State != store.GiteaTokenActive || adopted.Owner != "team-a" {
+	if adopted.State != store.OutsideActive || adopted.Owner != "team-a" {
 		t.Errorf("%+v", adopted)
 	}
 	_, err = s.GiteaTokenAdopt(t.Context(), onlyA, management.GiteaTokenAdopt{ID: found[1].ID})
@@ -80,12 +80,12 @@ func TestATokenThatTheServerLostIsMissingUntilItIsBack(t *testing.T) {
 	for range 2 {
 		s.compare()
 	}
-	if is := s.read(made.ID); is.State != store.GiteaTokenMissing || len(s.told(hook)) != 1 {
+	if is := s.read(made.ID); is.State != store.OutsideMissing || len(s.told(hook)) != 1 {
 		t.Errorf("%+v, told %v", is, s.told(hook))
 	}
 	s.server.SetTokens(func([]fakegitea.Token) []fakegitea.Token { return backup })
 	s.compare()
-	if is := s.read(made.ID); is.State != store.GiteaTokenActive {
+	if is := s.read(made.ID); is.State != store.OutsideActive {
 		t.Errorf("%+v", is)
 	}
 }
@@ -99,11 +99,11 @@ func TestATokenWithMoreScopesThanItWasGivenIsWidened(t *testing.T) {
 		s.compare()
 	}
 	widen("read:user") // narrower is no harm
-	if is := s.read(made.ID); is.State != store.GiteaTokenActive || !slices.Equal(is.Seen.ServerScopes, []string{"read:user"}) {
+	if is := s.read(made.ID); is.State != store.OutsideActive || !slices.Equal(is.Seen.ServerScopes, []string{"read:user"}) {
 		t.Errorf("%+v", is)
 	}
 	widen("all")
-	if is := s.read(made.ID); is.State != store.GiteaTokenWidened || len(s.told(hook)) != 2 {
+	if is := s.read(made.ID); is.State != store.OutsideWidened || len(s.told(hook)) != 2 {
 		t.Errorf("%+v, told %v", is, s.told(hook))
 	}
 	_, err := s.GiteaTokenAdopt(t.Context(), onlyA, management.GiteaTokenAdopt{ID: made.ID})
@@ -111,7 +111,7 @@ func TestATokenWithMoreScopesThanItWasGivenIsWidened(t *testing.T) {
 	widen("write:repository", "read:user")
 	is, err := s.GiteaTokenAdopt(t.Context(), onlyA, management.GiteaTokenAdopt{ID: made.ID})
 	must(t, err)
-	if is.State != store.GiteaTokenActive || !slices.Equal(is.Scopes, []string{"read:user", "write:repository"}) {
+	if is.State != store.OutsideActive || !slices.Equal(is.Scopes, []string{"read:user", "write:repository"}) {
 		t.Errorf("%+v", is)
 	}
 }
@@ -123,7 +123,7 @@ func TestAUserWhoVanishedLeavesTokensThatAreMissing(t *testing.T) {
 	s.server.SetUser("ci-1", func(u *fakegitea.User) { *u = fakegitea.User{ID: 4711, Login: "somebody-else"} })
 	s.server.SetTokens(func([]fakegitea.Token) []fakegitea.Token { return nil })
 	s.compare()
-	if is := s.read(made.ID); is.State != store.GiteaTokenMissing {
+	if is := s.read(made.ID); is.State != store.OutsideMissing {
 		t.Errorf("%+v", is)
 	}
 	must(t, s.GiteaTokenDelete(t.Context(), onlyA, made.ID))
@@ -142,7 +142,7 @@ func TestAServerThatCannotBeListedMakesNothingMissing(t *testing.T) {
 	if found, err := s.GiteaCompareAll(t.Context()); err == nil || found != 0 {
 		t.Errorf("%d, %v", found, err)
 	}
-	if is := s.read(made.ID); is.State != store.GiteaTokenActive {
+	if is := s.read(made.ID); is.State != store.OutsideActive {
 		t.Errorf("%+v", is)
 	}
 }
@@ -156,7 +156,7 @@ func TestATokenThatIsBeingMadeIsNoStranger(t *testing.T) {
 	if found, err := s.GiteaCompareAll(t.Context()); err != nil || found != 0 {
 		t.Errorf("%d, %v", found, err)
 	}
-	if all := s.tokens(); len(all) != 1 || all[0].State != store.GiteaTokenMaking {
+	if all := s.tokens(); len(all) != 1 || all[0].State != store.OutsideMaking {
 		t.Errorf("%+v", all)
 	}
 }
@@ -176,7 +176,7 @@ func TestTheTokensOfARenamedUserAreNeitherMissingNorStrangers(t *testing.T) {
 			if found := s.compare(); len(found) != 0 {
 				t.Errorf("%+v", found)
 			}
-			if is := s.read(made.ID); is.State != store.GiteaTokenActive || is.Login != login || len(s.tokens()) != 1 {
+			if is := s.read(made.ID); is.State != store.OutsideActive || is.Login != login || len(s.tokens()) != 1 {
 				t.Errorf("%+v", s.tokens())
 			}
 		})
@@ -193,7 +193,7 @@ func (s *smithy) comparedInParts() (names []string, parts int) {
 		must(s.t, err)
 		parts++
 		for i := range out.Tokens {
-			names = append(names, string(out.Tokens[i].State)+" "+out.Tokens[i].TokenName)
+			names = append(names, string(out.Tokens[i].State)+" "+out.Tokens[i].Name)
 		}
 		if in.After = out.Next; out.Next == "" {
 			slices.Sort(names)

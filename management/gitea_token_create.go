@@ -28,7 +28,7 @@ type GiteaTokenCreate struct {
 
 // GiteaTokenCreated is the answer of what makes a token.
 type GiteaTokenCreated struct {
-	Token    store.GiteaToken
+	Token    store.OutsideCredential
 	Secret   credential.Text // shown this once; empty when Replayed
 	Replayed bool            // made by an earlier, equal request
 }
@@ -82,7 +82,7 @@ func (s *Service) giteaReplayed(ctx context.Context, a Actor, what string, in Id
 		switch {
 		case errors.Is(err, store.ErrNotFound):
 			return GiteaTokenCreated{}, refuse(CodeConflict, "%s: the earlier request with this idempotency key made none, or it is gone; use another key", what)
-		case err == nil && is.State == store.GiteaTokenMaking:
+		case err == nil && is.State == store.OutsideMaking:
 			return GiteaTokenCreated{}, refuse(CodeConflict, "%s: it is not known yet what became of the earlier request with this idempotency key; in some minutes it is", what)
 		}
 		return GiteaTokenCreated{Token: is, Replayed: true}, err
@@ -92,22 +92,22 @@ func (s *Service) giteaReplayed(ctx context.Context, a Actor, what string, in Id
 
 // newGiteaToken checks the input against the connection and answers the token
 // it describes.
-func (s *Service) newGiteaToken(a Actor, c *store.Connection, in *GiteaTokenCreate, now time.Time) (store.GiteaToken, error) {
+func (s *Service) newGiteaToken(a Actor, c *store.Connection, in *GiteaTokenCreate, now time.Time) (store.OutsideCredential, error) {
 	now = now.UTC().Truncate(time.Microsecond)
 	p := &problems{now: now}
 	p.giteaLogin(c, in.Login)
-	is := store.GiteaToken{
-		ConnectionID: c.ID, Namespace: c.Namespace, TokenName: p.giteaName(in.Name), Login: in.Login,
+	is := store.OutsideCredential{
+		System: store.SystemGitea, ConnectionID: c.ID, Namespace: c.Namespace, Name: p.giteaName(in.Name), Login: in.Login,
 		Scopes: p.giteaScopes(c, in.Scopes), Owner: p.text("owner", in.Owner, 0, maxName), Description: p.description(in.Description),
 		ExpiresAt: p.end("expires_at", in.ExpiresAt, "expires_in", in.ExpiresIn), RotateEvery: p.rotateEvery(in.RotateEvery),
-		Overlap: p.overlap(in.Overlap), State: store.GiteaTokenMaking, StateAt: now, CreatedBy: a.ID, CreatedAt: now, UpdatedAt: now, Version: 1,
+		Overlap: p.overlap(in.Overlap), State: store.OutsideMaking, StateAt: now, CreatedBy: a.ID, CreatedAt: now, UpdatedAt: now, Version: 1,
 	}
 	return is, p.err(giteaTokenName(in.Name))
 }
 
 // giteaPerson asks the server for the user: a person, and no site
 // administrator.
-func (s *Service) giteaPerson(ctx context.Context, what string, a Actor, f *forge, intent *store.GiteaToken) error {
+func (s *Service) giteaPerson(ctx context.Context, what string, a Actor, f *forge, intent *store.OutsideCredential) error {
 	if _, err := f.Version(ctx, f.target); err != nil {
 		return s.giteaFailed(ctx, what, a, f, err)
 	}
@@ -123,14 +123,14 @@ func (s *Service) giteaPerson(ctx context.Context, what string, a Actor, f *forg
 	case user.Admin:
 		p.add("login", quoted(intent.Login)+" is a site administrator", "name another user: nobody gets the token of a site administrator from here")
 	}
-	intent.Login, intent.UserID = user.Login, user.ID
+	intent.Login, intent.UserID = user.Login, numberText(user.ID)
 	return p.err(what)
 }
 
 // intendGiteaToken writes down that a token is about to be made, and has
 // somebody look what became of it.
-func (s *Service) intendGiteaToken(ctx context.Context, a Actor, what string, in *GiteaTokenCreate, intent store.GiteaToken) (store.GiteaToken, error) {
-	out, _, err := transact(ctx, s, a, what, func(ctx context.Context, t *transaction) (store.GiteaToken, error) {
+func (s *Service) intendGiteaToken(ctx context.Context, a Actor, what string, in *GiteaTokenCreate, intent store.OutsideCredential) (store.OutsideCredential, error) {
+	out, _, err := transact(ctx, s, a, what, func(ctx context.Context, t *transaction) (store.OutsideCredential, error) {
 		c, err := t.Connection(ctx, intent.ConnectionID)
 		if err != nil {
 			return intent, err
@@ -154,7 +154,7 @@ func (s *Service) intendGiteaToken(ctx context.Context, a Actor, what string, in
 }
 
 // keepGiteaPolicy holds a token to the policy of keys of type integration.
-func (t *transaction) keepGiteaPolicy(ctx context.Context, p *problems, is *store.GiteaToken) error {
+func (t *transaction) keepGiteaPolicy(ctx context.Context, p *problems, is *store.OutsideCredential) error {
 	as := store.Key{
 		Namespace: is.Namespace, KeyType: store.KeyTypeIntegration, CreatedAt: is.CreatedAt, ExpiresAt: is.ExpiresAt,
 		Scopes: is.Scopes, StatusReason: is.Description,
@@ -181,17 +181,17 @@ func (t *transaction) clipLife(ctx context.Context, namespace string, end time.T
 }
 
 // insertGiteaIntent notes the intent under a name that nobody guesses.
-func (s *Service) insertGiteaIntent(ctx context.Context, t *transaction, intent store.GiteaToken) (store.GiteaToken, error) {
+func (s *Service) insertGiteaIntent(ctx context.Context, t *transaction, intent store.OutsideCredential) (store.OutsideCredential, error) {
 	var err error
-	if intent.ID, err = store.NewID(store.GiteaTokenIDPrefix, t.Now(), s.random); err != nil {
+	if intent.ID, err = store.NewID(store.SystemGitea.IDPrefix(), t.Now(), s.random); err != nil {
 		return intent, err
 	}
-	if intent.TokenName, err = suffixed(intent.TokenName, s.random); err != nil {
+	if intent.Name, err = suffixed(intent.Name, s.random); err != nil {
 		return intent, err
 	}
-	if err := t.InsertGiteaToken(ctx, intent); err != nil {
+	if err := t.InsertOutsideCredential(ctx, intent); err != nil {
 		return intent, err
 	}
 	t.recordGiteaToken("gitea_token.request", &intent, details{After: giteaTokenFacts(&intent)})
-	return intent, t.Enqueue(ctx, store.GiteaTokenJob(intent.ID, t.Now().Add(giteaDoubt)))
+	return intent, t.Enqueue(ctx, store.OutsideJob(&intent, t.Now().Add(giteaDoubt)))
 }

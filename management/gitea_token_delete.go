@@ -37,28 +37,28 @@ func (s *Service) GiteaTokenDelete(ctx context.Context, a Actor, id string) erro
 }
 
 // intendGiteaDeletion writes down that a token is to be deleted.
-func (s *Service) intendGiteaDeletion(ctx context.Context, a Actor, id string) (store.GiteaToken, error) {
+func (s *Service) intendGiteaDeletion(ctx context.Context, a Actor, id string) (store.OutsideCredential, error) {
 	what := giteaTokenName(id)
-	out, _, err := transact(ctx, s, a, what, func(ctx context.Context, t *transaction) (store.GiteaToken, error) {
+	out, _, err := transact(ctx, s, a, what, func(ctx context.Context, t *transaction) (store.OutsideCredential, error) {
 		is, err := readGiteaToken(ctx, t, a, id)
 		if err != nil {
 			return is, err
 		}
 		switch is.State {
-		case store.GiteaTokenMaking:
+		case store.OutsideMaking:
 			return is, refuse(CodeConflict, "%s: is being made; try again in some minutes", what)
-		case store.GiteaTokenActive, store.GiteaTokenWidened, store.GiteaTokenMissing, store.GiteaTokenStranger, store.GiteaTokenDeleting:
+		case store.OutsideActive, store.OutsideWidened, store.OutsideMissing, store.OutsideStranger, store.OutsideDeleting:
 		}
 		t.recordGiteaToken("gitea_token.delete", &is, details{Before: giteaTokenFacts(&is)})
-		if is.State == store.GiteaTokenDeleting { // it has its job already
+		if is.State == store.OutsideDeleting { // it has its job already
 			return is, nil
 		}
-		is.State, is.StateAt, is.UpdatedAt = store.GiteaTokenDeleting, t.Now(), t.Now()
-		if err := t.UpdateGiteaToken(ctx, is); err != nil {
+		is.State, is.StateAt, is.UpdatedAt = store.OutsideDeleting, t.Now(), t.Now()
+		if err := t.UpdateOutsideCredential(ctx, is); err != nil {
 			return is, err
 		}
 		is.Version++
-		return is, t.Enqueue(ctx, store.GiteaTokenJob(is.ID, t.Now().Add(giteaLater)))
+		return is, t.Enqueue(ctx, store.OutsideJob(&is, t.Now().Add(giteaLater)))
 	})
 	return out, err
 }
@@ -66,13 +66,14 @@ func (s *Service) intendGiteaDeletion(ctx context.Context, a Actor, id string) (
 // removeGiteaToken deletes a token on the server, under the login that its user
 // has now. Another server, or a restored one, says as well that it has no such
 // token; where its secret is here, that decides.
-func (s *Service) removeGiteaToken(ctx context.Context, f *forge, is *store.GiteaToken) error {
-	login, err := is.Login, error(nil)
-	if is.UserID != 0 {
-		login, err = f.LoginOf(ctx, f.target, is.UserID)
+func (s *Service) removeGiteaToken(ctx context.Context, f *forge, is *store.OutsideCredential) error {
+	login := is.Login
+	id, user, err := is.Numbers()
+	if err == nil && user != 0 {
+		login, err = f.LoginOf(ctx, f.target, user)
 	}
 	if err == nil {
-		err = f.Delete(ctx, f.target, login, is.GiteaTokenID)
+		err = f.Delete(ctx, f.target, login, id)
 	}
 	if remote.KindOf(err) != remote.NotFound || len(is.Secret) == 0 {
 		return absent(err)
@@ -103,16 +104,16 @@ func absent(err error) error {
 const deleteTime = 45 * time.Second
 
 // endGiteaToken deletes a token on the server, by its id, and forgets it.
-func (s *Service) endGiteaToken(ctx context.Context, a Actor, f *forge, is *store.GiteaToken, reason string) error {
+func (s *Service) endGiteaToken(ctx context.Context, a Actor, f *forge, is *store.OutsideCredential, reason string) error {
 	lasting, cancel := lastingFor(ctx, deleteTime)
 	defer cancel()
-	if is.GiteaTokenID != 0 {
+	if is.RemoteID != "" {
 		if err := s.removeGiteaToken(lasting, f, is); err != nil {
 			return s.calledBack(lasting, &f.connection, err)
 		}
 	}
 	_, _, err := transact(lasting, s, a, giteaTokenName(is.ID), func(ctx context.Context, t *transaction) (struct{}, error) {
-		if err := t.DeleteGiteaToken(ctx, is.ID, is.Version); err != nil {
+		if err := t.DeleteOutsideCredential(ctx, store.SystemGitea, is.ID, is.Version); err != nil {
 			return struct{}{}, err
 		}
 		t.recordGiteaToken("gitea_token.end", is, details{Before: giteaTokenFacts(is)})

@@ -48,7 +48,7 @@ func TestACredentialWhoseCommitWasNotHeardOfIsKept(t *testing.T) {
 		return false
 	})
 	made := s.make()
-	if there := s.server.Tokens("alice"); len(there) != 1 || there[0].Secret != made.Secret.Reveal() || s.tokens()[0].State != store.GiteaTokenActive {
+	if there := s.server.Tokens("alice"); len(there) != 1 || there[0].Secret != made.Secret.Reveal() || s.tokens()[0].State != store.OutsideActive {
 		t.Errorf("%+v %+v", there, s.tokens())
 	}
 	n := newShop(t, n8nserver.New)
@@ -57,7 +57,7 @@ func TestACredentialWhoseCommitWasNotHeardOfIsKept(t *testing.T) {
 	n.make()
 	n.server.Disrupt("POST", "/rest/api-keys", n8nserver.Before(func() { d.armed.Store(true) }, n8nserver.Pass))
 	n.make()
-	if labels := n.server.Labels(); len(labels) != 3 || len(n.keys()) != 3 || n.keys()[2].State != store.N8NKeyActive {
+	if labels := n.server.Labels(); len(labels) != 3 || len(n.keys()) != 3 || n.keys()[2].State != store.OutsideActive {
 		t.Errorf("%v %+v", labels, n.keys())
 	}
 }

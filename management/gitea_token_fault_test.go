@@ -115,7 +115,7 @@ func TestATokenIsForgottenOnlyWhenItsSecretIsRefused(t *testing.T) {
 			made := s.make()
 			s.server.Before(refusing(http.MethodDelete, http.StatusNotFound, message))
 			err := s.GiteaTokenDelete(t.Context(), onlyA, made.Token.ID)
-			if err == nil || len(s.tokens()) != 1 || s.tokens()[0].State != store.GiteaTokenDeleting {
+			if err == nil || len(s.tokens()) != 1 || s.tokens()[0].State != store.OutsideDeleting {
 				t.Fatalf("%v: %+v", err, s.tokens())
 			}
 			if title == "another server" && !strings.Contains(err.Error(), "its secret works there all the same") {
@@ -180,13 +180,15 @@ func TestASecretIsBoundToItsConnection(t *testing.T) {
 	is := s.make().Token
 	n := newShop(t, n8nserver.New)
 	key := n.make().Key
-	if _, err := s.store.Open(is.Secret, store.GiteaTokenAssociatedData(is.ConnectionID, is.ID)); err != nil {
+	if _, err := s.store.Open(is.Secret, store.OutsideAssociatedData(&is)); err != nil {
 		t.Error(err)
 	}
-	if _, err := s.store.Open(is.Secret, store.GiteaTokenAssociatedData("con_other", is.ID)); err == nil {
+	is.ConnectionID = "con_other"
+	if _, err := s.store.Open(is.Secret, store.OutsideAssociatedData(&is)); err == nil {
 		t.Error("the secret of a token is tried out over another connection")
 	}
-	if _, err := n.store.Open(key.Secret, store.N8NKeyAssociatedData("con_other", key.ID)); err == nil {
+	key.ConnectionID = "con_other"
+	if _, err := n.store.Open(key.Secret, store.OutsideAssociatedData(&key)); err == nil {
 		t.Error("the secret of a key is tried out over another connection")
 	}
 }

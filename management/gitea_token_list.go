@@ -19,7 +19,7 @@ type GiteaTokenList struct {
 
 // GiteaTokenPage is a part of the tokens, the oldest first.
 type GiteaTokenPage struct {
-	Items []store.GiteaToken
+	Items []store.OutsideCredential
 	Next  store.Cursor // "" when nothing follows
 }
 
@@ -28,11 +28,11 @@ func (s *Service) GiteaTokenList(ctx context.Context, a Actor, in GiteaTokenList
 	const what = "list gitea tokens"
 	p := &problems{}
 	page := p.page(in.Page)
-	filter := store.GiteaTokenFilter{Login: in.Login, Owner: in.Owner}
+	filter := store.OutsideFilter{Login: in.Login, Owner: in.Owner}
 	if in.State != "" {
-		filter.States = []store.GiteaTokenState{store.GiteaTokenState(in.State)}
-		if !slices.Contains(store.GiteaTokenStates(), filter.States[0]) {
-			p.add("state", quoted(in.State)+" is no state of a token", "use one of "+listed(store.GiteaTokenStates()))
+		filter.States = []store.OutsideState{store.OutsideState(in.State)}
+		if !slices.Contains(store.OutsideStates(store.SystemGitea), filter.States[0]) {
+			p.add("state", quoted(in.State)+" is no state of a token", "use one of "+listed(store.OutsideStates(store.SystemGitea)))
 		}
 	}
 	if err := p.err(what); err != nil {
@@ -49,7 +49,7 @@ func (s *Service) GiteaTokenList(ctx context.Context, a Actor, in GiteaTokenList
 	if filter.Scopes, some = a.visible(in.Namespace); !some {
 		return GiteaTokenPage{}, nil
 	}
-	items, next, err := s.store.GiteaTokens(ctx, filter, page)
+	items, next, err := s.store.OutsideCredentials(ctx, store.SystemGitea, filter, page)
 	if err != nil {
 		return GiteaTokenPage{}, failed(what, err)
 	}

@@ -19,13 +19,13 @@ const mintTime = 45 * time.Second
 // mintGiteaToken makes the token that was written down as an intent.
 // collected: the caller gets the secret. It goes on when the caller leaves: a
 // secret that nobody holds is of no use to anybody.
-func (s *Service) mintGiteaToken(ctx context.Context, a Actor, f *forge, intent store.GiteaToken, collected bool) (store.GiteaToken, credential.Text, error) {
-	what := giteaTokenName(intent.TokenName)
+func (s *Service) mintGiteaToken(ctx context.Context, a Actor, f *forge, intent store.OutsideCredential, collected bool) (store.OutsideCredential, credential.Text, error) {
+	what := giteaTokenName(intent.Name)
 	lasting, cancel := lastingFor(ctx, mintTime)
 	defer cancel()
-	made, err := f.Create(lasting, f.target, intent.Login, intent.TokenName, intent.Scopes)
+	made, err := f.Create(lasting, f.target, intent.Login, intent.Name, intent.Scopes)
 	if err != nil {
-		return store.GiteaToken{}, credential.Text{}, s.unmadeGiteaToken(lasting, a, what, f, &intent, err)
+		return store.OutsideCredential{}, credential.Text{}, s.unmadeGiteaToken(lasting, a, what, f, &intent, err)
 	}
 	collected = collected && ctx.Err() == nil // else nobody is there to get it
 	is, err := s.settleGiteaToken(lasting, a, &intent, &made, collected)
@@ -35,12 +35,12 @@ func (s *Service) mintGiteaToken(ctx context.Context, a Actor, f *forge, intent 
 	if err != nil {
 		// It is deleted unless it may have been written down: then, or if this
 		// fails, the job finds what is left.
-		switch there, unread := s.store.GiteaToken(lasting, intent.ID); {
-		case unread == nil && there.GiteaTokenID == made.ID:
+		switch there, unread := s.store.OutsideCredential(lasting, store.SystemGitea, intent.ID); {
+		case unread == nil && there.RemoteID == numberText(made.ID):
 		case unread == nil || errors.Is(unread, store.ErrNotFound):
 			err = errors.Join(err, absent(f.Delete(lasting, f.target, intent.Login, made.ID)))
 		}
-		return store.GiteaToken{}, credential.Text{}, err
+		return store.OutsideCredential{}, credential.Text{}, err
 	}
 	if !is.CollectedAt.IsZero() {
 		return is, made.Secret, nil
@@ -72,7 +72,7 @@ func awaited(ctx context.Context, what string) error {
 
 // unmadeGiteaToken takes an intent back that was refused. When it cannot be
 // told, the intent stays until the job has looked.
-func (s *Service) unmadeGiteaToken(ctx context.Context, a Actor, what string, f *forge, intent *store.GiteaToken, err error) error {
+func (s *Service) unmadeGiteaToken(ctx context.Context, a Actor, what string, f *forge, intent *store.OutsideCredential, err error) error {
 	e, ok := errors.AsType[*remote.Error](err)
 	out := s.giteaFailed(ctx, what, a, f, err)
 	if !ok || e.Uncertain {
@@ -86,16 +86,16 @@ func (s *Service) unmadeGiteaToken(ctx context.Context, a Actor, what string, f 
 
 // forgetGiteaIntent removes an intent that became nothing, and frees the token
 // that it was to take over from.
-func (s *Service) forgetGiteaIntent(ctx context.Context, a Actor, intent *store.GiteaToken, action string) error {
+func (s *Service) forgetGiteaIntent(ctx context.Context, a Actor, intent *store.OutsideCredential, action string) error {
 	_, _, err := transact(ctx, s, a, giteaTokenName(intent.ID), func(ctx context.Context, t *transaction) (struct{}, error) {
-		if err := t.DeleteGiteaToken(ctx, intent.ID, intent.Version); err != nil {
+		if err := t.DeleteOutsideCredential(ctx, store.SystemGitea, intent.ID, intent.Version); err != nil {
 			return struct{}{}, err
 		}
 		t.recordGiteaToken(action, intent, details{Before: giteaTokenFacts(intent)})
 		if intent.Predecessor == "" {
 			return struct{}{}, nil
 		}
-		before, err := t.GiteaToken(ctx, intent.Predecessor)
+		before, err := t.OutsideCredential(ctx, store.SystemGitea, intent.Predecessor)
 		if errors.Is(err, store.ErrNotFound) || err == nil && before.Successor != intent.ID {
 			return struct{}{}, nil
 		}
@@ -103,7 +103,7 @@ func (s *Service) forgetGiteaIntent(ctx context.Context, a Actor, intent *store.
 			return struct{}{}, err
 		}
 		before.Successor, before.UpdatedAt = "", t.Now()
-		if err := t.UpdateGiteaToken(ctx, before); err != nil {
+		if err := t.UpdateOutsideCredential(ctx, before); err != nil {
 			return struct{}{}, err
 		}
 		at := giteaTokenDue(&before)
@@ -113,7 +113,7 @@ func (s *Service) forgetGiteaIntent(ctx context.Context, a Actor, intent *store.
 		if soon := t.Now().Add(giteaLater); at.Before(soon) {
 			at = soon
 		}
-		return struct{}{}, t.Enqueue(ctx, store.GiteaTokenJob(before.ID, at))
+		return struct{}{}, t.Enqueue(ctx, store.OutsideJob(&before, at))
 	})
 	if gone(err) {
 		return nil
@@ -122,24 +122,24 @@ func (s *Service) forgetGiteaIntent(ctx context.Context, a Actor, intent *store.
 }
 
 // settleGiteaToken writes down that the token was made.
-func (s *Service) settleGiteaToken(ctx context.Context, a Actor, intent *store.GiteaToken, made *gitea.Created, collected bool) (store.GiteaToken, error) {
-	sealed, err := s.store.Seal([]byte(made.Secret.Reveal()), store.GiteaTokenAssociatedData(intent.ConnectionID, intent.ID))
+func (s *Service) settleGiteaToken(ctx context.Context, a Actor, intent *store.OutsideCredential, made *gitea.Created, collected bool) (store.OutsideCredential, error) {
+	sealed, err := s.store.Seal([]byte(made.Secret.Reveal()), store.OutsideAssociatedData(intent))
 	if err != nil {
-		return store.GiteaToken{}, err
+		return store.OutsideCredential{}, err
 	}
-	out, _, err := transact(ctx, s, a, giteaTokenName(intent.ID), func(ctx context.Context, t *transaction) (store.GiteaToken, error) {
-		is, err := t.GiteaToken(ctx, intent.ID)
-		if err == nil && is.State == store.GiteaTokenActive && is.GiteaTokenID == made.ID {
+	out, _, err := transact(ctx, s, a, giteaTokenName(intent.ID), func(ctx context.Context, t *transaction) (store.OutsideCredential, error) {
+		is, err := t.OutsideCredential(ctx, store.SystemGitea, intent.ID)
+		if err == nil && is.State == store.OutsideActive && is.RemoteID == numberText(made.ID) {
 			return is, nil // it was written down, and nobody heard
 		}
-		if err == nil && is.State != store.GiteaTokenMaking {
+		if err == nil && is.State != store.OutsideMaking {
 			err = store.ErrStale
 		}
 		if err != nil {
 			return is, fmt.Errorf("the intent: %w", err)
 		}
-		is.GiteaTokenID, is.Scopes, is.LastEight, is.Secret = made.ID, made.Scopes, made.LastEight, sealed
-		is.State, is.StateAt, is.SecretAt = store.GiteaTokenActive, t.Now(), t.Now()
+		is.RemoteID, is.Scopes, is.Ending, is.Secret = numberText(made.ID), made.Scopes, made.LastEight, sealed
+		is.State, is.StateAt, is.SecretAt = store.OutsideActive, t.Now(), t.Now()
 		if collected {
 			is.CollectedAt = t.Now()
 		}
@@ -154,11 +154,11 @@ func (s *Service) settleGiteaToken(ctx context.Context, a Actor, intent *store.G
 }
 
 // overlapGiteaToken has the token before this one end after the overlap.
-func (t *transaction) overlapGiteaToken(ctx context.Context, successor *store.GiteaToken) error {
+func (t *transaction) overlapGiteaToken(ctx context.Context, successor *store.OutsideCredential) error {
 	if successor.Predecessor == "" {
 		return nil
 	}
-	before, err := t.GiteaToken(ctx, successor.Predecessor)
+	before, err := t.OutsideCredential(ctx, store.SystemGitea, successor.Predecessor)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	}

@@ -7,6 +7,6 @@ import (
 )
 
 // GiteaTokenRead reads what is known of one token.
-func (s *Service) GiteaTokenRead(ctx context.Context, a Actor, id string) (store.GiteaToken, error) {
+func (s *Service) GiteaTokenRead(ctx context.Context, a Actor, id string) (store.OutsideCredential, error) {
 	return readGiteaToken(ctx, s.store, a, id)
 }

@@ -13,15 +13,15 @@ import (
 // it moves, until the part is done. A user who was renamed keeps the tokens:
 // under the old login they would be missing, and strangers under the new one.
 func (s *Service) followGiteaRenames(ctx context.Context, a Actor, f *forge, place *giteaPlace, part *part) error {
-	known := map[int64][]store.GiteaToken{} // by user
+	known := map[int64][]store.OutsideCredential{} // by user
 	page := store.Page{Limit: store.MaxPage}
 	for more := true; more; more = page.After != "" {
-		tokens, next, err := s.store.GiteaTokens(ctx, store.GiteaTokenFilter{ConnectionID: f.connection.ID}, page)
+		tokens, next, err := s.store.OutsideCredentials(ctx, store.SystemGitea, store.OutsideFilter{ConnectionID: f.connection.ID}, page)
 		if err != nil {
 			return err
 		}
 		for i := range tokens {
-			if id := tokens[i].UserID; id != 0 {
+			if _, id, err := tokens[i].Numbers(); err == nil && id != 0 {
 				known[id] = append(known[id], tokens[i])
 			}
 		}
@@ -53,14 +53,14 @@ func (s *Service) followGiteaRenames(ctx context.Context, a Actor, f *forge, pla
 }
 
 // renameGiteaToken notes the login of the token's user.
-func (s *Service) renameGiteaToken(ctx context.Context, a Actor, was *store.GiteaToken, login string) error {
+func (s *Service) renameGiteaToken(ctx context.Context, a Actor, was *store.OutsideCredential, login string) error {
 	if was.Login == login {
 		return nil
 	}
 	_, _, err := transact(ctx, s, a, giteaTokenName(was.ID), func(ctx context.Context, t *transaction) (struct{}, error) {
 		is := *was
 		is.Login, is.UpdatedAt = login, t.Now()
-		if err := t.UpdateGiteaToken(ctx, is); err != nil {
+		if err := t.UpdateOutsideCredential(ctx, is); err != nil {
 			return struct{}{}, err
 		}
 		t.recordGiteaToken("gitea_token.rename", &is, changedFacts(giteaTokenFacts(was), giteaTokenFacts(&is)))

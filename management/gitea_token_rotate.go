@@ -41,7 +41,7 @@ func (s *Service) rotateGiteaToken(ctx context.Context, a Actor, in GiteaTokenRo
 	if err := s.giteaPerson(ctx, what, a, f, &user); err != nil {
 		return GiteaTokenCreated{}, err
 	}
-	if old.UserID != 0 && user.UserID != old.UserID {
+	if old.UserID != "" && user.UserID != old.UserID {
 		return GiteaTokenCreated{}, refuse(CodeConflict, "%s: the login %s belongs to another user now; make a token for the right one", what, quoted(old.Login))
 	}
 	intent, err := s.intendGiteaRotation(ctx, a, in, user.Login)
@@ -54,9 +54,9 @@ func (s *Service) rotateGiteaToken(ctx context.Context, a Actor, in GiteaTokenRo
 
 // intendGiteaRotation writes down that a token is about to be made that takes
 // over from another.
-func (s *Service) intendGiteaRotation(ctx context.Context, a Actor, in GiteaTokenRotate, login string) (store.GiteaToken, error) {
+func (s *Service) intendGiteaRotation(ctx context.Context, a Actor, in GiteaTokenRotate, login string) (store.OutsideCredential, error) {
 	what := giteaTokenName(in.ID)
-	out, _, err := transact(ctx, s, a, what, func(ctx context.Context, t *transaction) (store.GiteaToken, error) {
+	out, _, err := transact(ctx, s, a, what, func(ctx context.Context, t *transaction) (store.OutsideCredential, error) {
 		old, err := readGiteaToken(ctx, t, a, in.ID)
 		if err != nil {
 			return old, err
@@ -75,9 +75,9 @@ func (s *Service) intendGiteaRotation(ctx context.Context, a Actor, in GiteaToke
 		if err := errors.Join(usable(&c), rotatableGiteaToken(&old)); err != nil {
 			return old, err
 		}
-		intent := store.GiteaToken{
-			ConnectionID: old.ConnectionID, Namespace: old.Namespace, TokenName: giteaBase(old.TokenName), Login: login, UserID: old.UserID,
-			Scopes: old.Scopes, Owner: old.Owner, Description: old.Description, State: store.GiteaTokenMaking, StateAt: t.Now(),
+		intent := store.OutsideCredential{
+			System: old.System, ConnectionID: old.ConnectionID, Namespace: old.Namespace, Name: giteaBase(old.Name), Login: login, UserID: old.UserID,
+			Scopes: old.Scopes, Owner: old.Owner, Description: old.Description, State: store.OutsideMaking, StateAt: t.Now(),
 			RotateEvery: old.RotateEvery, Overlap: old.Overlap, Predecessor: old.ID,
 			CreatedBy: a.ID, CreatedAt: t.Now(), UpdatedAt: t.Now(), Version: 1,
 		}
@@ -99,7 +99,7 @@ func (s *Service) intendGiteaRotation(ctx context.Context, a Actor, in GiteaToke
 			return intent, err
 		}
 		old.Successor, old.UpdatedAt = intent.ID, t.Now()
-		if err := t.UpdateGiteaToken(ctx, old); err != nil {
+		if err := t.UpdateOutsideCredential(ctx, old); err != nil {
 			return intent, err
 		}
 		return intent, t.remember(ctx, in.Idempotency, intent.ID)
@@ -108,9 +108,9 @@ func (s *Service) intendGiteaRotation(ctx context.Context, a Actor, in GiteaToke
 }
 
 // rotatableGiteaToken refuses to rotate what is not there, or was already.
-func rotatableGiteaToken(t *store.GiteaToken) error {
+func rotatableGiteaToken(t *store.OutsideCredential) error {
 	switch {
-	case t.State != store.GiteaTokenActive:
+	case t.State != store.OutsideActive:
 		return refuse(CodeConflict, "%s: is %s; only an active token is rotated", giteaTokenName(t.ID), t.State)
 	case t.Successor != "":
 		return refuse(CodeConflict, "%s: %s takes over from it already; rotate that one", giteaTokenName(t.ID), t.Successor)

@@ -35,7 +35,7 @@ func tryLater(now, since time.Time) time.Time {
 //	deleting  delete it
 //	active    delete it at its end; before that, have another take over in time
 func (s *Service) GiteaTokenTend(ctx context.Context, id string) (again time.Time, err error) {
-	is, err := s.store.GiteaToken(ctx, id)
+	is, err := s.store.OutsideCredential(ctx, store.SystemGitea, id)
 	if errors.Is(err, store.ErrNotFound) {
 		return time.Time{}, nil
 	}
@@ -58,13 +58,13 @@ func (s *Service) GiteaTokenTend(ctx context.Context, id string) (again time.Tim
 		return time.Time{}, err
 	}
 	switch is.State {
-	case store.GiteaTokenMaking:
+	case store.OutsideMaking:
 		again, err = s.reconcileGiteaToken(ctx, f, &is)
-	case store.GiteaTokenDeleting:
+	case store.OutsideDeleting:
 		err = s.endGiteaToken(ctx, giteaActor(), f, &is, "by_person")
-	case store.GiteaTokenActive, store.GiteaTokenWidened:
+	case store.OutsideActive, store.OutsideWidened:
 		err = s.ageGiteaToken(ctx, f, &is)
-	case store.GiteaTokenMissing, store.GiteaTokenStranger:
+	case store.OutsideMissing, store.OutsideStranger:
 	}
 	if err != nil {
 		s.logger.LogAttrs(ctx, slog.LevelWarn, "gitea token is tended later", slog.String("token_id", id), slog.String("state", string(is.State)), slog.Any("error", err))
@@ -77,14 +77,14 @@ func (s *Service) GiteaTokenTend(ctx context.Context, id string) (again time.Tim
 // the attempt has left is not tried again from here: whoever changed its state,
 // or has another take over from it, has put a job in the queue for it, and two
 // would become more with every failure.
-func (s *Service) giteaTokenAgain(ctx context.Context, was *store.GiteaToken) (time.Time, error) {
-	is, err := s.store.GiteaToken(ctx, was.ID)
+func (s *Service) giteaTokenAgain(ctx context.Context, was *store.OutsideCredential) (time.Time, error) {
+	is, err := s.store.OutsideCredential(ctx, was.System, was.ID)
 	if errors.Is(err, store.ErrNotFound) {
 		return time.Time{}, nil
 	}
-	if err == nil && s.overdue(is.ExpiresAt, is.Lives() || is.State == store.GiteaTokenDeleting) {
+	if err == nil && s.overdue(is.ExpiresAt, is.Lives() || is.State == store.OutsideDeleting) {
 		err = s.seeOverdue(ctx, giteaActor(), is.Namespace, "gitea_token:"+is.ID,
-			"The life of the token "+is.TokenName+" of the Gitea user "+is.Login+" has ended, and Gitea may still accept it: it could not be deleted.")
+			"The life of the token "+is.Name+" of the Gitea user "+is.Login+" has ended, and Gitea may still accept it: it could not be deleted.")
 	}
 	if err != nil || is.State != was.State {
 		return time.Time{}, err
@@ -104,7 +104,7 @@ func (s *Service) giteaTokenAgain(ctx context.Context, was *store.GiteaToken) (t
 }
 
 // reconcileGiteaToken finds out what became of an intent.
-func (s *Service) reconcileGiteaToken(ctx context.Context, f *forge, intent *store.GiteaToken) (again time.Time, err error) {
+func (s *Service) reconcileGiteaToken(ctx context.Context, f *forge, intent *store.OutsideCredential) (again time.Time, err error) {
 	age := s.now().Sub(intent.CreatedAt)
 	if age < giteaDoubt {
 		return intent.CreatedAt.Add(giteaDoubt), nil
@@ -114,7 +114,7 @@ func (s *Service) reconcileGiteaToken(ctx context.Context, f *forge, intent *sto
 		return time.Time{}, s.calledBack(ctx, &f.connection, err)
 	}
 	for i := range all {
-		if all[i].Name != intent.TokenName {
+		if all[i].Name != intent.Name {
 			continue
 		}
 		if err := absent(f.Delete(ctx, f.target, login, all[i].ID)); err != nil {
@@ -130,10 +130,11 @@ func (s *Service) reconcileGiteaToken(ctx context.Context, f *forge, intent *sto
 
 // tokensOf are the tokens of the user of a token, under the login that the user
 // has now; none of one who vanished.
-func (f *forge) tokensOf(ctx context.Context, is *store.GiteaToken) (login string, all []gitea.Token, err error) {
+func (f *forge) tokensOf(ctx context.Context, is *store.OutsideCredential) (login string, all []gitea.Token, err error) {
 	login = is.Login
-	if is.UserID != 0 {
-		login, err = f.LoginOf(ctx, f.target, is.UserID)
+	_, user, err := is.Numbers()
+	if err == nil && user != 0 {
+		login, err = f.LoginOf(ctx, f.target, user)
 	}
 	if err == nil {
 		all, err = f.List(ctx, f.target, login)
@@ -142,7 +143,7 @@ func (f *forge) tokensOf(ctx context.Context, is *store.GiteaToken) (login strin
 }
 
 // ageGiteaToken ends a token whose life is over, or has another take over.
-func (s *Service) ageGiteaToken(ctx context.Context, f *forge, is *store.GiteaToken) error {
+func (s *Service) ageGiteaToken(ctx context.Context, f *forge, is *store.OutsideCredential) error {
 	now := s.now()
 	if is.ExpiresAt.IsZero() || is.ExpiresAt.After(now) {
 		if _, err := s.rotateGiteaToken(ctx, giteaActor(), GiteaTokenRotate{ID: is.ID}, false); err != nil {

@@ -3,6 +3,7 @@ package management_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -19,18 +20,18 @@ import (
 func (f *fixture) noteToken(c store.Connection, id string) {
 	f.t.Helper()
 	f.change(func(ctx context.Context, tx *store.Tx) error {
-		return tx.InsertGiteaToken(ctx, store.GiteaToken{
-			ID: id, ConnectionID: c.ID, Namespace: c.Namespace, GiteaTokenID: 1, TokenName: "noted", Login: "alice", Scopes: []string{"read:user"},
-			State: store.GiteaTokenActive, StateAt: f.clock(), CreatedBy: "system", CreatedAt: f.clock(), UpdatedAt: f.clock(), Version: 1,
+		return tx.InsertOutsideCredential(ctx, store.OutsideCredential{
+			System: store.SystemGitea, ID: id, ConnectionID: c.ID, Namespace: c.Namespace, RemoteID: "1", Name: "noted", Login: "alice", Scopes: []string{"read:user"},
+			State: store.OutsideActive, StateAt: f.clock(), CreatedBy: "system", CreatedAt: f.clock(), UpdatedAt: f.clock(), Version: 1,
 		})
 	})
 }
 
 // waiting has the secret of a token wait, as after a rotation by schedule.
-func (f *fixture) waiting(is store.GiteaToken) {
+func (f *fixture) waiting(is store.OutsideCredential) {
 	f.t.Helper()
 	is.CollectedAt = time.Time{}
-	f.change(func(ctx context.Context, tx *store.Tx) error { return tx.UpdateGiteaToken(ctx, is) })
+	f.change(func(ctx context.Context, tx *store.Tx) error { return tx.UpdateOutsideCredential(ctx, is) })
 }
 
 func (f *fixture) change(fn func(context.Context, *store.Tx) error) {
@@ -72,9 +73,9 @@ func (s *smithy) make(change ...func(*management.GiteaTokenCreate)) management.G
 	return made
 }
 
-func (s *smithy) tokens() []store.GiteaToken {
+func (s *smithy) tokens() []store.OutsideCredential {
 	s.t.Helper()
-	all, _, err := s.store.GiteaTokens(s.t.Context(), store.GiteaTokenFilter{}, store.Page{})
+	all, _, err := s.store.OutsideCredentials(s.t.Context(), store.SystemGitea, store.OutsideFilter{}, store.Page{})
 	must(s.t, err)
 	return all
 }
@@ -110,12 +111,12 @@ func TestATokenIsMadeWithinTheLimitsOfTheConnection(t *testing.T) {
 	hook := s.hook("", "gitea_token.*").Webhook.ID
 	made := s.make()
 	is := made.Token
-	if is.State != store.GiteaTokenActive || !strings.HasPrefix(is.TokenName, "ci-") || len(is.TokenName) != 15 || is.GiteaTokenID == 0 ||
-		is.UserID == 0 || is.Namespace != "a" || is.CollectedAt.IsZero() || !slices.Equal(is.Scopes, []string{"read:repository", "read:user"}) {
+	if is.State != store.OutsideActive || !strings.HasPrefix(is.Name, "ci-") || len(is.Name) != 15 || is.RemoteID == "" ||
+		is.UserID == "" || is.Namespace != "a" || is.CollectedAt.IsZero() || !slices.Equal(is.Scopes, []string{"read:repository", "read:user"}) {
 		t.Errorf("%+v", is)
 	}
 	there := s.server.Tokens("alice")
-	if len(there) != 1 || there[0].Secret != made.Secret.Reveal() || there[0].Name != is.TokenName || there[0].ID != is.GiteaTokenID {
+	if len(there) != 1 || there[0].Secret != made.Secret.Reveal() || there[0].Name != is.Name || fmt.Sprint(there[0].ID) != is.RemoteID {
 		t.Errorf("%+v", there)
 	}
 	for place, text := range map[string]string{"database": s.dump(), "log": s.log.String()} {
@@ -204,7 +205,7 @@ func TestATokenWhoseAnswerWasLostIsFoundByItsNameAndDeleted(t *testing.T) {
 	}
 	s.server.After(nil)
 	intent := s.tokens()[0]
-	if intent.State != store.GiteaTokenMaking || len(s.server.Tokens("alice")) != 2 {
+	if intent.State != store.OutsideMaking || len(s.server.Tokens("alice")) != 2 {
 		t.Fatalf("%+v", intent)
 	}
 	if again := s.tend(intent.ID); !again.Equal(start.Add(2 * time.Minute)) {
@@ -243,7 +244,7 @@ func TestACrashBetweenIntentAndAnswerLeavesNothing(t *testing.T) {
 			s.server.Before(nil)
 			s.fixture = s.reopen()
 			intent := s.tokens()[0]
-			if intent.State != store.GiteaTokenMaking {
+			if intent.State != store.OutsideMaking {
 				t.Fatalf("%+v", intent)
 			}
 			s.advance(10 * time.Minute)
@@ -290,7 +291,7 @@ func TestASlowServerIsWaitedForBeforeAnIntentIsForgotten(t *testing.T) {
 	if again := s.tend(intent.ID); !again.Equal(start.Add(10 * time.Minute)) {
 		t.Errorf("again at %s", again)
 	}
-	s.server.AddToken("alice", intent.TokenName, "read:user") // only now it is there
+	s.server.AddToken("alice", intent.Name, "read:user") // only now it is there
 	s.advance(7 * time.Minute)
 	if again := s.tend(intent.ID); !again.IsZero() || len(s.server.Tokens("alice")) != 0 {
 		t.Errorf("again at %s: %+v", again, s.server.Tokens("alice"))
@@ -344,7 +345,7 @@ func TestATokenThatCannotBeDeletedNowIsDeletedLater(t *testing.T) {
 	if e := refused(t, err, management.CodeRemote); !strings.Contains(e.Message, "deleted as soon as") {
 		t.Errorf("%+v", e)
 	}
-	if is := s.tokens()[0]; is.State != store.GiteaTokenDeleting {
+	if is := s.tokens()[0]; is.State != store.OutsideDeleting {
 		t.Fatalf("%+v", is)
 	}
 	if again := s.tend(made.Token.ID); !again.Equal(start.Add(5 * time.Minute)) {
@@ -422,7 +423,7 @@ func TestARotatedTokenLivesBesideItsSuccessorForTheOverlap(t *testing.T) {
 	old := s.make()
 	made, err := s.GiteaTokenRotate(t.Context(), onlyA, management.GiteaTokenRotate{ID: old.Token.ID, Overlap: "2h"})
 	must(t, err)
-	if made.Token.Predecessor != old.Token.ID || made.Secret.Empty() || made.Token.TokenName == old.Token.TokenName || len(s.server.Tokens("alice")) != 2 {
+	if made.Token.Predecessor != old.Token.ID || made.Secret.Empty() || made.Token.Name == old.Token.Name || len(s.server.Tokens("alice")) != 2 {
 		t.Errorf("%+v", made)
 	}
 	is, err := s.GiteaTokenRead(t.Context(), onlyA, old.Token.ID)
@@ -434,7 +435,7 @@ func TestARotatedTokenLivesBesideItsSuccessorForTheOverlap(t *testing.T) {
 	refused(t, err, management.CodeConflict)
 	s.advance(2 * time.Hour)
 	s.tend(old.Token.ID)
-	if left := s.server.Tokens("alice"); len(left) != 1 || left[0].ID != made.Token.GiteaTokenID {
+	if left := s.server.Tokens("alice"); len(left) != 1 || fmt.Sprint(left[0].ID) != made.Token.RemoteID {
 		t.Errorf("%+v", left)
 	}
 }
@@ -451,7 +452,7 @@ func TestAScheduledRotationHasItsSecretFetchedOnce(t *testing.T) {
 		s.tend(old.Token.ID)
 	}
 	all := s.tokens()
-	if len(all) != 2 || all[0].Successor != all[1].ID || all[1].State != store.GiteaTokenActive || !all[1].CollectedAt.IsZero() {
+	if len(all) != 2 || all[0].Successor != all[1].ID || all[1].State != store.OutsideActive || !all[1].CollectedAt.IsZero() {
 		t.Fatalf("%+v", all)
 	}
 	told, _, err := s.store.Deliveries(t.Context(), store.DeliveryFilter{WebhookID: hook}, store.Page{})

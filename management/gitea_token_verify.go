@@ -9,11 +9,12 @@ import (
 	"credence/management/gitea"
 	"credence/management/remote"
 	"credence/store"
+	"credence/store/credential"
 )
 
 // GiteaTokenVerified is the answer of [Service.GiteaTokenVerify].
 type GiteaTokenVerified struct {
-	Token   store.GiteaToken
+	Token   store.OutsideCredential
 	Outcome remote.Outcome
 	Why     string // in the words of the server, for global admins only
 }
@@ -25,7 +26,7 @@ func (s *Service) GiteaTokenVerify(ctx context.Context, a Actor, id string) (Git
 	if err != nil {
 		return GiteaTokenVerified{}, err
 	}
-	if is.State == store.GiteaTokenMaking || is.State == store.GiteaTokenDeleting {
+	if is.State == store.OutsideMaking || is.State == store.OutsideDeleting {
 		return GiteaTokenVerified{}, refuse(CodeConflict, "%s: is %s; try again in some minutes", giteaTokenName(id), is.State)
 	}
 	f, err := s.giteaForgeOf(ctx, &is)
@@ -37,7 +38,7 @@ func (s *Service) GiteaTokenVerify(ctx context.Context, a Actor, id string) (Git
 		return GiteaTokenVerified{}, err
 	}
 	tried := s.now()
-	v := f.Verify(ctx, f.target, gitea.Claim{Secret: secret, TokenID: is.GiteaTokenID, UserID: is.UserID})
+	v := f.Verify(ctx, f.target, claimOf(&is, secret))
 	if err := ctx.Err(); err != nil {
 		return GiteaTokenVerified{}, failed(giteaTokenName(id), err)
 	}
@@ -53,16 +54,16 @@ func (s *Service) GiteaTokenVerify(ctx context.Context, a Actor, id string) (Git
 // had: not of one that has another by now, or was tried out later. One that is
 // invalid is a finding. asked: it is recorded even when nothing is new, since a
 // person wanted it.
-func (s *Service) noteGiteaVerification(ctx context.Context, a Actor, had store.GiteaToken, tried time.Time, v *gitea.Verification, asked bool) (store.GiteaToken, error) {
-	out, _, err := transact(ctx, s, a, giteaTokenName(had.ID), func(ctx context.Context, t *transaction) (store.GiteaToken, error) {
-		is, err := t.GiteaToken(ctx, had.ID)
+func (s *Service) noteGiteaVerification(ctx context.Context, a Actor, had store.OutsideCredential, tried time.Time, v *gitea.Verification, asked bool) (store.OutsideCredential, error) {
+	out, _, err := transact(ctx, s, a, giteaTokenName(had.ID), func(ctx context.Context, t *transaction) (store.OutsideCredential, error) {
+		is, err := t.OutsideCredential(ctx, store.SystemGitea, had.ID)
 		if err != nil {
 			return is, err
 		}
 		was, set := is.Seen.Outcome, false
 		if v.Outcome != remote.Unknown {
-			now := store.GiteaTokenSeen{VerifiedAt: tried.UTC().Truncate(time.Microsecond), Outcome: string(v.Outcome)}
-			if set, err = t.SetGiteaTokenVerified(ctx, is.ID, had.SecretAt, now); err != nil {
+			now := store.OutsideSeen{VerifiedAt: tried.UTC().Truncate(time.Microsecond), Outcome: string(v.Outcome)}
+			if set, err = t.SetOutsideVerified(ctx, store.SystemGitea, is.ID, had.SecretAt, now); err != nil {
 				return is, err
 			}
 			if set {
@@ -77,7 +78,13 @@ func (s *Service) noteGiteaVerification(ctx context.Context, a Actor, had store.
 		}
 		t.tellGiteaToken(event.GiteaTokenInvalid, &is, "")
 		return is, s.seeCredential(ctx, t, "credential_invalid", store.SeverityMedium, is.Namespace, "gitea_token:"+is.ID,
-			fmt.Sprintf("The token %s of the Gitea user %s is not accepted any more.", is.TokenName, is.Login))
+			fmt.Sprintf("The token %s of the Gitea user %s is not accepted any more.", is.Name, is.Login))
 	})
 	return out, err
+}
+
+// claimOf is the token as it is tried out.
+func claimOf(is *store.OutsideCredential, secret credential.Text) gitea.Claim {
+	id, user, _ := is.Numbers() // 0: whichever
+	return gitea.Claim{Secret: secret, TokenID: id, UserID: user}
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"credence/management/gitea"
 	"credence/management/remote"
 	"credence/store"
 )
@@ -52,10 +51,10 @@ func (s *Service) GiteaVerifyAll(ctx context.Context) (tried int, err error) {
 }
 
 func (s *Service) verifyGiteaConnection(ctx context.Context, c *store.Connection) (tried int, err error) {
-	filter := store.GiteaTokenFilter{ConnectionID: c.ID, States: []store.GiteaTokenState{store.GiteaTokenActive, store.GiteaTokenWidened}}
+	filter := store.OutsideFilter{ConnectionID: c.ID, States: []store.OutsideState{store.OutsideActive, store.OutsideWidened}}
 	page := store.Page{Limit: store.MaxPage}
 	for more := true; more; more = page.After != "" {
-		known, next, err := s.store.GiteaTokens(ctx, filter, page)
+		known, next, err := s.store.OutsideCredentials(ctx, store.SystemGitea, filter, page)
 		if err != nil {
 			return tried, err
 		}
@@ -80,7 +79,7 @@ func (s *Service) verifyGiteaConnection(ctx context.Context, c *store.Connection
 // reverifyGiteaToken tries a secret out by itself. What cannot be said now is tried
 // again by the pass after this; one that is gone or changed meanwhile is no
 // matter.
-func (s *Service) reverifyGiteaToken(ctx context.Context, is *store.GiteaToken) error {
+func (s *Service) reverifyGiteaToken(ctx context.Context, is *store.OutsideCredential) error {
 	f, err := s.giteaForgeOf(ctx, is)
 	if err != nil {
 		return err
@@ -90,7 +89,7 @@ func (s *Service) reverifyGiteaToken(ctx context.Context, is *store.GiteaToken) 
 		return err
 	}
 	tried := s.now()
-	v := f.Verify(ctx, f.target, gitea.Claim{Secret: secret, TokenID: is.GiteaTokenID, UserID: is.UserID})
+	v := f.Verify(ctx, f.target, claimOf(is, secret))
 	if err := ctx.Err(); err != nil || v.Outcome == remote.Unknown {
 		return err
 	}

@@ -100,9 +100,9 @@ var outsideAttempts = map[string]attempted{
 	}},
 	"N8NKeyAdopt": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
 		id := w.n8nKeyOf(ctx, ns)
-		if is, err := w.store.N8NKey(ctx, id); err == nil && ns == "a" {
-			is.State = store.N8NKeyWidened
-			w.change(func(ctx context.Context, tx *store.Tx) error { return tx.UpdateN8NKey(ctx, is) })
+		if is, err := w.store.OutsideCredential(ctx, store.SystemN8N, id); err == nil && ns == "a" {
+			is.State = store.OutsideWidened
+			w.change(func(ctx context.Context, tx *store.Tx) error { return tx.UpdateOutsideCredential(ctx, is) })
 		}
 		return w.N8NKeyAdopt(ctx, onlyA, management.N8NKeyAdopt{ID: id})
 	}},
@@ -134,9 +134,9 @@ var outsideAttempts = map[string]attempted{
 	}},
 	"GiteaTokenAdopt": {management.CodeNotFound, func(ctx context.Context, w *tenants, ns string) (any, error) {
 		id := w.tokenOf(ctx, ns)
-		if is, err := w.store.GiteaToken(ctx, id); err == nil && ns == "a" {
-			is.State = store.GiteaTokenWidened
-			w.change(func(ctx context.Context, tx *store.Tx) error { return tx.UpdateGiteaToken(ctx, is) })
+		if is, err := w.store.OutsideCredential(ctx, store.SystemGitea, id); err == nil && ns == "a" {
+			is.State = store.OutsideWidened
+			w.change(func(ctx context.Context, tx *store.Tx) error { return tx.UpdateOutsideCredential(ctx, is) })
 		}
 		return w.GiteaTokenAdopt(ctx, onlyA, management.GiteaTokenAdopt{ID: id})
 	}},

@@ -18,14 +18,14 @@ func n8nActor() Actor { return Actor{ID: "job:" + store.KindN8NKey, Role: store.
 func n8nKeyName(id string) string { return "n8n key " + quoted(id) }
 
 // readN8NKey reads a key that the actor may see.
-func readN8NKey(ctx context.Context, r store.N8NKeyReader, a Actor, id string) (store.N8NKey, error) {
+func readN8NKey(ctx context.Context, r store.OutsideReader, a Actor, id string) (store.OutsideCredential, error) {
 	what := n8nKeyName(id)
-	t, err := r.N8NKey(ctx, id)
+	t, err := r.OutsideCredential(ctx, store.SystemN8N, id)
 	if err != nil {
-		return store.N8NKey{}, failed(what, err)
+		return store.OutsideCredential{}, failed(what, err)
 	}
 	if !a.May(t.Namespace) {
-		return store.N8NKey{}, notFound(what)
+		return store.OutsideCredential{}, notFound(what)
 	}
 	return t, nil
 }
@@ -54,7 +54,7 @@ func (s *Service) n8nGate(c store.Connection) (*n8nGate, error) {
 }
 
 // n8nGateOf opens the connection of a key.
-func (s *Service) n8nGateOf(ctx context.Context, t *store.N8NKey) (*n8nGate, error) {
+func (s *Service) n8nGateOf(ctx context.Context, t *store.OutsideCredential) (*n8nGate, error) {
 	c, err := s.store.Connection(ctx, t.ConnectionID)
 	if err != nil {
 		return nil, failed(n8nKeyName(t.ID), err)
@@ -67,15 +67,15 @@ func (s *Service) n8nFailed(ctx context.Context, what string, a Actor, f *n8nGat
 	return remoteFailed(what, a, s.calledBack(ctx, &f.connection, err))
 }
 
-func (t *transaction) recordN8NKey(action string, is *store.N8NKey, d details) {
+func (t *transaction) recordN8NKey(action string, is *store.OutsideCredential, d details) {
 	t.record(is.Namespace, action, "n8n_key:"+is.ID, "", d)
 }
 
 // updateN8NKey writes a changed key and has what is due next for it done
 // in time.
-func (t *transaction) updateN8NKey(ctx context.Context, is store.N8NKey) (store.N8NKey, error) {
+func (t *transaction) updateN8NKey(ctx context.Context, is store.OutsideCredential) (store.OutsideCredential, error) {
 	is.UpdatedAt = t.Now()
-	if err := t.UpdateN8NKey(ctx, is); err != nil {
+	if err := t.UpdateOutsideCredential(ctx, is); err != nil {
 		return is, err
 	}
 	is.Version++
@@ -83,17 +83,17 @@ func (t *transaction) updateN8NKey(ctx context.Context, is store.N8NKey) (store.
 	if at.IsZero() {
 		return is, nil
 	}
-	return is, t.Enqueue(ctx, store.N8NKeyJob(is.ID, at))
+	return is, t.Enqueue(ctx, store.OutsideJob(&is, at))
 }
 
 // n8nKeyDue is when something is to be done about a key that is there; zero
 // for never. What is rotated is the secret, so its age counts.
-func n8nKeyDue(t *store.N8NKey) time.Time {
+func n8nKeyDue(t *store.OutsideCredential) time.Time {
 	var at time.Time
 	switch {
-	case !t.Lives() || t.State == store.N8NKeyStranger:
+	case !t.Lives() || t.State == store.OutsideStranger:
 		return at
-	case t.State == store.N8NKeyActive && t.RotateEvery > 0 && t.Successor == "":
+	case t.State == store.OutsideActive && t.RotateEvery > 0 && t.Successor == "":
 		at = cmp.Or(t.SecretAt, t.CreatedAt).Add(t.RotateEvery)
 	}
 	if at.IsZero() || !t.ExpiresAt.IsZero() && t.ExpiresAt.Before(at) {
@@ -103,11 +103,11 @@ func n8nKeyDue(t *store.N8NKey) time.Time {
 }
 
 // n8nKeyFacts never hold the secret.
-func n8nKeyFacts(t *store.N8NKey) facts {
+func n8nKeyFacts(t *store.OutsideCredential) facts {
 	f := facts{}
-	f.text("label", t.Label)
+	f.text("label", t.Name)
 	f.text("login", t.Login)
-	f.text("n8n_key_id", t.N8NKeyID)
+	f.text("n8n_key_id", t.RemoteID)
 	f.texts("scopes", t.Scopes)
 	f.text("owner", t.Owner)
 	f.text("description", t.Description)
@@ -122,23 +122,23 @@ func n8nKeyFacts(t *store.N8NKey) facts {
 }
 
 // tellN8NKey emits what happened to a key.
-func (t *transaction) tellN8NKey(kind event.Type, is *store.N8NKey, reason string) {
+func (t *transaction) tellN8NKey(kind event.Type, is *store.OutsideCredential, reason string) {
 	t.emit(kind, is.Namespace, event.N8NKeyChange{Key: eventN8NKey(is), Actor: t.actor.ID, Reason: reason})
 }
 
-func eventN8NKey(t *store.N8NKey) event.N8NKey {
+func eventN8NKey(t *store.OutsideCredential) event.N8NKey {
 	return event.N8NKey{
-		ID: t.ID, Namespace: t.Namespace, N8NKeyID: t.N8NKeyID, Label: t.Label, Login: t.Login, Scopes: t.Scopes,
-		LastFour: t.LastFour, Owner: t.Owner, State: string(t.State), CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt,
+		ID: t.ID, Namespace: t.Namespace, N8NKeyID: t.RemoteID, Label: t.Name, Login: t.Login, Scopes: t.Scopes,
+		LastFour: t.Ending, Owner: t.Owner, State: string(t.State), CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt,
 	}
 }
 
 // n8nSecret opens the secret of a key.
-func (s *Service) n8nSecret(t *store.N8NKey) (credential.Text, error) {
+func (s *Service) n8nSecret(t *store.OutsideCredential) (credential.Text, error) {
 	if len(t.Secret) == 0 {
 		return credential.Text{}, refuse(CodeConflict, "%s: its secret is not known here: it was made elsewhere", n8nKeyName(t.ID))
 	}
-	plain, err := s.store.Open(t.Secret, store.N8NKeyAssociatedData(t.ConnectionID, t.ID))
+	plain, err := s.store.Open(t.Secret, store.OutsideAssociatedData(t))
 	if err != nil {
 		return credential.Text{}, &Error{Code: CodeInternal, Message: n8nKeyName(t.ID) + ": its secret cannot be opened with the keyset of this server; rotate it", cause: err}
 	}

@@ -17,14 +17,14 @@ type N8NKeyAdopt struct {
 // N8NKeyAdopt accepts a key as it is at n8n: one that others made, or one that
 // has more scopes than it was given. It has to be within the limits of the
 // connection. The secret of one that others made stays unknown.
-func (s *Service) N8NKeyAdopt(ctx context.Context, a Actor, in N8NKeyAdopt) (store.N8NKey, error) {
+func (s *Service) N8NKeyAdopt(ctx context.Context, a Actor, in N8NKeyAdopt) (store.OutsideCredential, error) {
 	what := n8nKeyName(in.ID)
-	out, _, err := transact(ctx, s, a, what, func(ctx context.Context, t *transaction) (store.N8NKey, error) {
+	out, _, err := transact(ctx, s, a, what, func(ctx context.Context, t *transaction) (store.OutsideCredential, error) {
 		before, err := readN8NKey(ctx, t, a, in.ID)
 		if err != nil {
 			return before, err
 		}
-		if before.State != store.N8NKeyStranger && before.State != store.N8NKeyWidened {
+		if before.State != store.OutsideStranger && before.State != store.OutsideWidened {
 			return before, refuse(CodeConflict, "%s: is %s; only a stranger or a widened key is adopted", what, before.State)
 		}
 		c, err := t.Connection(ctx, before.ConnectionID)
@@ -34,8 +34,8 @@ func (s *Service) N8NKeyAdopt(ctx context.Context, a Actor, in N8NKeyAdopt) (sto
 		p, after := &problems{now: t.Now()}, before
 		after.Owner = p.text("owner", orDefault(in.Owner, before.Owner), 0, maxName)
 		after.Description = p.description(orDefault(in.Description, before.Description))
-		after.Scopes, after.State, after.StateAt = before.Seen.ServerScopes, store.N8NKeyActive, t.Now()
-		if before.State == store.N8NKeyStranger {
+		after.Scopes, after.State, after.StateAt = before.Seen.ServerScopes, store.OutsideActive, t.Now()
+		if before.State == store.OutsideStranger {
 			// It gets the end that the policy wants. It is not rotated by itself:
 			// who uses it does not fetch a secret here.
 			anew := after

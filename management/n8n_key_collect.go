@@ -21,7 +21,7 @@ func (s *Service) N8NKeyCollect(ctx context.Context, a Actor, id string) (N8NKey
 			return N8NKeyCreated{}, err
 		}
 		is.CollectedAt, is.UpdatedAt = t.Now(), t.Now()
-		if err := t.UpdateN8NKey(ctx, is); err != nil {
+		if err := t.UpdateOutsideCredential(ctx, is); err != nil {
 			return N8NKeyCreated{}, err
 		}
 		is.Version++

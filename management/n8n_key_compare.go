@@ -15,7 +15,7 @@ import (
 
 // N8NKeyCompare compares what is known of the keys of a connection with what
 // n8n has, and answers what was not known before.
-func (s *Service) N8NKeyCompare(ctx context.Context, a Actor, connection string) ([]store.N8NKey, error) {
+func (s *Service) N8NKeyCompare(ctx context.Context, a Actor, connection string) ([]store.OutsideCredential, error) {
 	what := connectionName(store.ConnectionN8N, connection)
 	c, err := readConnection(ctx, s.store, a, store.ConnectionN8N, connection)
 	if err != nil {
@@ -72,7 +72,7 @@ func (s *Service) compareN8NAgain(ctx context.Context, c store.Connection) (foun
 // compareN8N compares the keys of the account, and answers how many there are.
 // What nobody made here is looked for again in a listing that begins after it
 // was not known here: the first may be older than its end at our own hands.
-func (s *Service) compareN8N(ctx context.Context, a Actor, f *n8nGate) (found []store.N8NKey, looked int, err error) {
+func (s *Service) compareN8N(ctx context.Context, a Actor, f *n8nGate) (found []store.OutsideCredential, looked int, err error) {
 	var unknown []string
 	for range 2 {
 		began := s.now()
@@ -92,7 +92,7 @@ func (s *Service) compareN8N(ctx context.Context, a Actor, f *n8nGate) (found []
 
 // driftOfN8N compares one listing in one transaction. Of what is not known here
 // those become strangers that were unknown before; the others it answers.
-func (s *Service) driftOfN8N(ctx context.Context, a Actor, c *store.Connection, began time.Time, there []n8n.Key, unknown []string) (found []store.N8NKey, strange []string, err error) {
+func (s *Service) driftOfN8N(ctx context.Context, a Actor, c *store.Connection, began time.Time, there []n8n.Key, unknown []string) (found []store.OutsideCredential, strange []string, err error) {
 	_, _, err = transact(ctx, s, a, connectionName(c.Kind, c.Name), func(ctx context.Context, t *transaction) (struct{}, error) {
 		d := &n8nDrift{service: s, transaction: t, connection: c, began: began, there: map[string]*n8n.Key{}}
 		for i := range there {
@@ -118,13 +118,13 @@ type n8nDrift struct {
 	began      time.Time
 	there      map[string]*n8n.Key // by id; what is known is taken out
 	making     []string            // labels whose fate is found out elsewhere
-	found      []store.N8NKey
+	found      []store.OutsideCredential
 }
 
 func (d *n8nDrift) compare(ctx context.Context) error {
-	filter, page := store.N8NKeyFilter{ConnectionID: d.connection.ID}, store.Page{Limit: store.MaxPage}
+	filter, page := store.OutsideFilter{ConnectionID: d.connection.ID}, store.Page{Limit: store.MaxPage}
 	for {
-		known, next, err := d.N8NKeys(ctx, filter, page)
+		known, next, err := d.OutsideCredentials(ctx, store.SystemN8N, filter, page)
 		if err != nil {
 			return err
 		}
@@ -140,39 +140,39 @@ func (d *n8nDrift) compare(ctx context.Context) error {
 }
 
 // known compares one key that is known.
-func (d *n8nDrift) known(ctx context.Context, is store.N8NKey) error {
-	there := d.there[is.N8NKeyID]
-	delete(d.there, is.N8NKeyID)
+func (d *n8nDrift) known(ctx context.Context, is store.OutsideCredential) error {
+	there := d.there[is.RemoteID]
+	delete(d.there, is.RemoteID)
 	if there != nil {
 		is.Seen.ListedAt, is.Seen.ServerScopes, is.Seen.LastUsedAt = d.Now(), there.Scopes, there.LastUsedAt
-		if err := d.SetN8NKeyListed(ctx, is.ID, is.Seen); err != nil {
+		if err := d.SetOutsideListed(ctx, store.SystemN8N, is.ID, is.Seen); err != nil {
 			return err
 		}
 	}
 	switch is.State {
-	case store.N8NKeyMaking:
-		d.making = append(d.making, is.Label)
-	case store.N8NKeyDeleting, store.N8NKeyRotating:
-	case store.N8NKeyStranger:
+	case store.OutsideMaking:
+		d.making = append(d.making, is.Name)
+	case store.OutsideDeleting, store.OutsideRotating:
+	case store.OutsideStranger:
 		if there == nil {
 			d.recordN8NKey("n8n_key.vanish", &is, details{Before: n8nKeyFacts(&is)})
-			return d.DeleteN8NKey(ctx, is.ID, is.Version)
+			return d.DeleteOutsideCredential(ctx, store.SystemN8N, is.ID, is.Version)
 		}
-	case store.N8NKeyMissing:
+	case store.OutsideMissing:
 		if there != nil { // as after a restored backup
-			return d.become(ctx, is, store.N8NKeyActive, "n8n_key.find", "")
+			return d.become(ctx, is, store.OutsideActive, "n8n_key.find", "")
 		}
-	case store.N8NKeyActive, store.N8NKeyWidened:
+	case store.OutsideActive, store.OutsideWidened:
 		switch {
 		case there == nil && is.StateAt.Before(d.began): // else it was made meanwhile
-			return d.become(ctx, is, store.N8NKeyMissing, "n8n_key.miss", event.N8NKeyMissing)
-		case there != nil && is.State == store.N8NKeyActive && !within(is.Scopes, there.Scopes):
-			if err := d.become(ctx, is, store.N8NKeyWidened, "n8n_key.widen", event.N8NKeyWidened); err != nil {
+			return d.become(ctx, is, store.OutsideMissing, "n8n_key.miss", event.N8NKeyMissing)
+		case there != nil && is.State == store.OutsideActive && !within(is.Scopes, there.Scopes):
+			if err := d.become(ctx, is, store.OutsideWidened, "n8n_key.widen", event.N8NKeyWidened); err != nil {
 				return err
 			}
 			return d.service.seeCredential(ctx, d.transaction, "credential_widened", store.SeverityHigh, is.Namespace, "n8n_key:"+is.ID,
 				fmt.Sprintf("The key %s of the n8n account %s has the scopes %s at n8n, and was given %s.",
-					is.Label, is.Login, strings.Join(there.Scopes, ", "), strings.Join(is.Scopes, ", ")))
+					is.Name, is.Login, strings.Join(there.Scopes, ", "), strings.Join(is.Scopes, ", ")))
 		}
 	}
 	return nil
@@ -185,7 +185,7 @@ func within(widest, scopes []string) bool {
 }
 
 // become changes the state of a key, and tells of it where kind says how.
-func (d *n8nDrift) become(ctx context.Context, is store.N8NKey, state store.N8NKeyState, action string, kind event.Type) error {
+func (d *n8nDrift) become(ctx context.Context, is store.OutsideCredential, state store.OutsideState, action string, kind event.Type) error {
 	before := is
 	is.State, is.StateAt = state, d.Now()
 	is, err := d.updateN8NKey(ctx, is)
@@ -210,19 +210,19 @@ func (d *n8nDrift) elsewhere(ctx context.Context) error {
 		return err
 	}
 	for i := range others {
-		filter, page := store.N8NKeyFilter{ConnectionID: others[i].ID}, store.Page{Limit: store.MaxPage}
+		filter, page := store.OutsideFilter{ConnectionID: others[i].ID}, store.Page{Limit: store.MaxPage}
 		for more := true; more; more = page.After != "" {
-			known, next, err := d.N8NKeys(ctx, filter, page)
+			known, next, err := d.OutsideCredentials(ctx, store.SystemN8N, filter, page)
 			if err != nil {
 				return err
 			}
 			for j := range known {
 				switch known[j].State {
-				case store.N8NKeyStranger: // of both
-				case store.N8NKeyMaking:
-					d.making = append(d.making, known[j].Label)
-				case store.N8NKeyActive, store.N8NKeyWidened, store.N8NKeyMissing, store.N8NKeyDeleting, store.N8NKeyRotating:
-					delete(d.there, known[j].N8NKeyID)
+				case store.OutsideStranger: // of both
+				case store.OutsideMaking:
+					d.making = append(d.making, known[j].Name)
+				case store.OutsideActive, store.OutsideWidened, store.OutsideMissing, store.OutsideDeleting, store.OutsideRotating:
+					delete(d.there, known[j].RemoteID)
 				}
 			}
 			page.After = next
@@ -246,24 +246,24 @@ func (d *n8nDrift) strange() (ids []string) {
 func (d *n8nDrift) strangers(ctx context.Context, ids []string) error {
 	for _, id := range ids {
 		there := d.there[id]
-		own, err := store.NewID(store.N8NKeyIDPrefix, d.Now(), d.service.random)
+		own, err := store.NewID(store.SystemN8N.IDPrefix(), d.Now(), d.service.random)
 		if err != nil {
 			return err
 		}
-		is := store.N8NKey{
-			ID: own, ConnectionID: d.connection.ID, Namespace: d.connection.Namespace, N8NKeyID: id, Label: orDefault(there.Label, "(none)"),
-			Login: d.connection.Account, UserID: there.UserID, Scopes: there.Scopes, LastFour: there.Last4, State: store.N8NKeyStranger, StateAt: d.Now(),
-			ExpiresAt: there.ExpiresAt, Seen: store.N8NKeySeen{ListedAt: d.Now(), ServerScopes: there.Scopes, LastUsedAt: there.LastUsedAt},
+		is := store.OutsideCredential{
+			System: store.SystemN8N, ID: own, ConnectionID: d.connection.ID, Namespace: d.connection.Namespace, RemoteID: id, Name: orDefault(there.Label, "(none)"),
+			Login: d.connection.Account, UserID: there.UserID, Scopes: there.Scopes, Ending: there.Last4, State: store.OutsideStranger, StateAt: d.Now(),
+			ExpiresAt: there.ExpiresAt, Seen: store.OutsideSeen{ListedAt: d.Now(), ServerScopes: there.Scopes, LastUsedAt: there.LastUsedAt},
 			CreatedBy: "unknown", CreatedAt: d.Now(), UpdatedAt: d.Now(), Version: 1,
 		}
-		if err := d.InsertN8NKey(ctx, is); err != nil {
+		if err := d.InsertOutsideCredential(ctx, is); err != nil {
 			return err
 		}
 		d.recordN8NKey("n8n_key.see", &is, details{After: n8nKeyFacts(&is)})
 		d.tellN8NKey(event.N8NKeyStranger, &is, "")
 		d.found = append(d.found, is)
 		if err := d.service.seeCredential(ctx, d.transaction, "credential_stranger", store.SeverityMedium, is.Namespace, "n8n_key:"+is.ID,
-			fmt.Sprintf("The n8n account %s has the key %s, which was not made here.", is.Login, is.Label)); err != nil {
+			fmt.Sprintf("The n8n account %s has the key %s, which was not made here.", is.Login, is.Name)); err != nil {
 			return err
 		}
 	}

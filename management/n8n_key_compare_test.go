@@ -11,14 +11,14 @@ import (
 	"credence/test/n8nserver"
 )
 
-func (s *shop) compare() []store.N8NKey {
+func (s *shop) compare() []store.OutsideCredential {
 	s.t.Helper()
 	found, err := s.N8NKeyCompare(s.t.Context(), onlyA, "flows")
 	must(s.t, err)
 	return found
 }
 
-func (s *shop) readKey(id string) store.N8NKey {
+func (s *shop) readKey(id string) store.OutsideCredential {
 	s.t.Helper()
 	is, err := s.N8NKeyRead(s.t.Context(), onlyA, id)
 	must(s.t, err)
@@ -36,10 +36,10 @@ func TestAKeyOfN8NThatNobodyMadeHereIsAStrangerUntilItIsAdoptedOrDeleted(t *test
 		if len(found) != 2 {
 			s.t.Fatalf("%+v", found)
 		}
-		if found[0].N8NKeyID != theirs {
+		if found[0].RemoteID != theirs {
 			slices.Reverse(found)
 		}
-		if found[0].N8NKeyID != theirs || found[0].State != store.N8NKeyStranger || len(found[0].Secret) != 0 || found[1].N8NKeyID != wide {
+		if found[0].RemoteID != theirs || found[0].State != store.OutsideStranger || len(found[0].Secret) != 0 || found[1].RemoteID != wide {
 			s.t.Fatalf("%+v", found)
 		}
 		if again := s.compare(); len(again) != 0 {
@@ -50,7 +50,7 @@ func TestAKeyOfN8NThatNobodyMadeHereIsAStrangerUntilItIsAdoptedOrDeleted(t *test
 		}
 		adopted, err := s.N8NKeyAdopt(s.t.Context(), onlyA, management.N8NKeyAdopt{ID: found[0].ID, Owner: "team-a"})
 		must(s.t, err)
-		if adopted.State != store.N8NKeyActive || adopted.Owner != "team-a" {
+		if adopted.State != store.OutsideActive || adopted.Owner != "team-a" {
 			s.t.Errorf("%+v", adopted)
 		}
 		_, err = s.N8NKeyAdopt(s.t.Context(), onlyA, management.N8NKeyAdopt{ID: found[1].ID})
@@ -71,12 +71,12 @@ func TestAKeyThatN8NLostIsMissingAndAStrangerThatIsGoneIsForgotten(t *testing.T)
 	stranger := s.server.AddKey("laptop", "tag:list")
 	s.compare()
 	s.advance(time.Minute)
-	s.server.RemoveKey(made.N8NKeyID)
+	s.server.RemoveKey(made.RemoteID)
 	s.server.RemoveKey(stranger)
 	for range 2 {
 		s.compare()
 	}
-	if is := s.readKey(made.ID); is.State != store.N8NKeyMissing || len(s.told(hook)) != 1 || len(s.keys()) != 1 {
+	if is := s.readKey(made.ID); is.State != store.OutsideMissing || len(s.told(hook)) != 1 || len(s.keys()) != 1 {
 		t.Errorf("%+v, told %v", s.keys(), s.told(hook))
 	}
 	must(t, s.N8NKeyDelete(t.Context(), onlyA, made.ID))
@@ -87,10 +87,10 @@ func TestAKeyOfN8NWithMoreScopesThanItWasGivenIsWidened(t *testing.T) {
 	hook := s.hook("", "n8n_key.widened", "anomaly.opened").Webhook.ID
 	made := s.make().Key
 	for _, scopes := range [][]string{{"user:list", "tag:list"}, {"workflow:read", "tag:list"}} {
-		s.server.WidenKey(made.N8NKeyID, scopes...)
+		s.server.WidenKey(made.RemoteID, scopes...)
 		s.compare()
 		is := s.readKey(made.ID)
-		if is.State != store.N8NKeyWidened || len(s.told(hook)) != 2 {
+		if is.State != store.OutsideWidened || len(s.told(hook)) != 2 {
 			t.Fatalf("%+v, told %v", is, s.told(hook))
 		}
 		if scopes[0] == "user:list" { // beyond the connection
@@ -100,7 +100,7 @@ func TestAKeyOfN8NWithMoreScopesThanItWasGivenIsWidened(t *testing.T) {
 	}
 	is, err := s.N8NKeyAdopt(t.Context(), onlyA, management.N8NKeyAdopt{ID: made.ID})
 	must(t, err)
-	if is.State != store.N8NKeyActive || !slices.Equal(is.Scopes, []string{"tag:list", "workflow:read"}) {
+	if is.State != store.OutsideActive || !slices.Equal(is.Scopes, []string{"tag:list", "workflow:read"}) {
 		t.Errorf("%+v", is)
 	}
 }
@@ -114,7 +114,7 @@ func TestAnN8NThatCannotBeListedMakesNothingMissingAndAKeyUnderWayIsNoStranger(t
 		t.Errorf("%d, %v", found, err)
 	}
 	s.server.Calm()
-	if is := s.readKey(made.ID); is.State != store.N8NKeyActive {
+	if is := s.readKey(made.ID); is.State != store.OutsideActive {
 		t.Errorf("%+v", is)
 	}
 	s.server.Disrupt(http.MethodPost, "/rest/api-keys", n8nserver.LoseAnswer)

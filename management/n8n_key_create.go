@@ -26,7 +26,7 @@ type N8NKeyCreate struct {
 
 // N8NKeyCreated is the answer of what makes a key.
 type N8NKeyCreated struct {
-	Key      store.N8NKey
+	Key      store.OutsideCredential
 	Secret   credential.Text // shown this once; empty when Replayed
 	Replayed bool            // made by an earlier, equal request
 }
@@ -76,7 +76,7 @@ func (s *Service) n8nReplayed(ctx context.Context, a Actor, what string, in Idem
 		switch {
 		case errors.Is(err, store.ErrNotFound):
 			return N8NKeyCreated{}, refuse(CodeConflict, "%s: the earlier request with this idempotency key made none, or it is gone; use another key", what)
-		case err == nil && (is.State == store.N8NKeyMaking || is.State == store.N8NKeyRotating):
+		case err == nil && (is.State == store.OutsideMaking || is.State == store.OutsideRotating):
 			return N8NKeyCreated{}, refuse(CodeConflict, "%s: it is not known yet what became of the earlier request with this idempotency key; in some minutes it is", what)
 		}
 		return N8NKeyCreated{Key: is, Replayed: true}, err
@@ -86,22 +86,22 @@ func (s *Service) n8nReplayed(ctx context.Context, a Actor, what string, in Idem
 
 // newN8NKey checks the input against the connection and answers the key
 // it describes.
-func (s *Service) newN8NKey(a Actor, c *store.Connection, in *N8NKeyCreate, now time.Time) (store.N8NKey, error) {
+func (s *Service) newN8NKey(a Actor, c *store.Connection, in *N8NKeyCreate, now time.Time) (store.OutsideCredential, error) {
 	now = now.UTC().Truncate(time.Microsecond)
 	p := &problems{now: now}
-	is := store.N8NKey{
-		ConnectionID: c.ID, Namespace: c.Namespace, Label: p.n8nName(in.Name), Login: c.Account,
+	is := store.OutsideCredential{
+		System: store.SystemN8N, ConnectionID: c.ID, Namespace: c.Namespace, Name: p.n8nName(in.Name), Login: c.Account,
 		Scopes: p.n8nScopes(c, in.Scopes), Owner: p.text("owner", in.Owner, 0, maxName), Description: p.description(in.Description),
 		ExpiresAt: p.end("expires_at", in.ExpiresAt, "expires_in", in.ExpiresIn), RotateEvery: p.rotateEvery(in.RotateEvery),
-		Overlap: p.overlap(in.Overlap), State: store.N8NKeyMaking, StateAt: now, CreatedBy: a.ID, CreatedAt: now, UpdatedAt: now, Version: 1,
+		Overlap: p.overlap(in.Overlap), State: store.OutsideMaking, StateAt: now, CreatedBy: a.ID, CreatedAt: now, UpdatedAt: now, Version: 1,
 	}
 	return is, p.err(n8nKeyName(in.Name))
 }
 
 // intendN8NKey writes down that a key is about to be made, and has
 // somebody look what became of it.
-func (s *Service) intendN8NKey(ctx context.Context, a Actor, what string, in *N8NKeyCreate, intent store.N8NKey) (store.N8NKey, error) {
-	out, _, err := transact(ctx, s, a, what, func(ctx context.Context, t *transaction) (store.N8NKey, error) {
+func (s *Service) intendN8NKey(ctx context.Context, a Actor, what string, in *N8NKeyCreate, intent store.OutsideCredential) (store.OutsideCredential, error) {
+	out, _, err := transact(ctx, s, a, what, func(ctx context.Context, t *transaction) (store.OutsideCredential, error) {
 		c, err := t.Connection(ctx, intent.ConnectionID)
 		if err != nil {
 			return intent, err
@@ -124,7 +124,7 @@ func (s *Service) intendN8NKey(ctx context.Context, a Actor, what string, in *N8
 }
 
 // keepN8NPolicy holds a key to the policy of keys of type integration.
-func (t *transaction) keepN8NPolicy(ctx context.Context, p *problems, is *store.N8NKey) error {
+func (t *transaction) keepN8NPolicy(ctx context.Context, p *problems, is *store.OutsideCredential) error {
 	as := store.Key{
 		Namespace: is.Namespace, KeyType: store.KeyTypeIntegration, CreatedAt: is.CreatedAt, ExpiresAt: is.ExpiresAt,
 		Scopes: is.Scopes, StatusReason: is.Description,
@@ -141,17 +141,17 @@ func (t *transaction) keepN8NPolicy(ctx context.Context, p *problems, is *store.
 }
 
 // insertN8NIntent notes the intent under a name that nobody guesses.
-func (s *Service) insertN8NIntent(ctx context.Context, t *transaction, intent store.N8NKey) (store.N8NKey, error) {
+func (s *Service) insertN8NIntent(ctx context.Context, t *transaction, intent store.OutsideCredential) (store.OutsideCredential, error) {
 	var err error
-	if intent.ID, err = store.NewID(store.N8NKeyIDPrefix, t.Now(), s.random); err != nil {
+	if intent.ID, err = store.NewID(store.SystemN8N.IDPrefix(), t.Now(), s.random); err != nil {
 		return intent, err
 	}
-	if intent.Label, err = suffixed(intent.Label, s.random); err != nil {
+	if intent.Name, err = suffixed(intent.Name, s.random); err != nil {
 		return intent, err
 	}
-	if err := t.InsertN8NKey(ctx, intent); err != nil {
+	if err := t.InsertOutsideCredential(ctx, intent); err != nil {
 		return intent, err
 	}
 	t.recordN8NKey("n8n_key.request", &intent, details{After: n8nKeyFacts(&intent)})
-	return intent, t.Enqueue(ctx, store.N8NKeyJob(intent.ID, t.Now().Add(n8nDoubt)))
+	return intent, t.Enqueue(ctx, store.OutsideJob(&intent, t.Now().Add(n8nDoubt)))
 }

@@ -36,28 +36,28 @@ func (s *Service) N8NKeyDelete(ctx context.Context, a Actor, id string) error {
 }
 
 // intendN8NDeletion writes down that a key is to be deleted.
-func (s *Service) intendN8NDeletion(ctx context.Context, a Actor, id string) (store.N8NKey, error) {
+func (s *Service) intendN8NDeletion(ctx context.Context, a Actor, id string) (store.OutsideCredential, error) {
 	what := n8nKeyName(id)
-	out, _, err := transact(ctx, s, a, what, func(ctx context.Context, t *transaction) (store.N8NKey, error) {
+	out, _, err := transact(ctx, s, a, what, func(ctx context.Context, t *transaction) (store.OutsideCredential, error) {
 		is, err := readN8NKey(ctx, t, a, id)
 		if err != nil {
 			return is, err
 		}
 		switch is.State {
-		case store.N8NKeyMaking, store.N8NKeyRotating:
+		case store.OutsideMaking, store.OutsideRotating:
 			return is, refuse(CodeConflict, "%s: is being made or rotated; try again in some minutes", what)
-		case store.N8NKeyActive, store.N8NKeyWidened, store.N8NKeyMissing, store.N8NKeyStranger, store.N8NKeyDeleting:
+		case store.OutsideActive, store.OutsideWidened, store.OutsideMissing, store.OutsideStranger, store.OutsideDeleting:
 		}
 		t.recordN8NKey("n8n_key.delete", &is, details{Before: n8nKeyFacts(&is)})
-		if is.State == store.N8NKeyDeleting { // it has its job already
+		if is.State == store.OutsideDeleting { // it has its job already
 			return is, nil
 		}
-		is.State, is.StateAt, is.UpdatedAt = store.N8NKeyDeleting, t.Now(), t.Now()
-		if err := t.UpdateN8NKey(ctx, is); err != nil {
+		is.State, is.StateAt, is.UpdatedAt = store.OutsideDeleting, t.Now(), t.Now()
+		if err := t.UpdateOutsideCredential(ctx, is); err != nil {
 			return is, err
 		}
 		is.Version++
-		return is, t.Enqueue(ctx, store.N8NKeyJob(is.ID, t.Now().Add(n8nLater)))
+		return is, t.Enqueue(ctx, store.OutsideJob(&is, t.Now().Add(n8nLater)))
 	})
 	return out, err
 }
@@ -69,8 +69,8 @@ const n8nDeleteTime = 50 * time.Second
 // removeN8NKey deletes a key at n8n. Versions before 2.27 say of a key that is
 // not there, too, that it is deleted, and so does the account of somebody else:
 // where the secret is here, that decides.
-func (s *Service) removeN8NKey(ctx context.Context, f *n8nGate, is *store.N8NKey) error {
-	if err := f.Delete(ctx, f.target, is.N8NKeyID); err != nil || len(is.Secret) == 0 {
+func (s *Service) removeN8NKey(ctx context.Context, f *n8nGate, is *store.OutsideCredential) error {
+	if err := f.Delete(ctx, f.target, is.RemoteID); err != nil || len(is.Secret) == 0 {
 		return err
 	}
 	secret, err := s.n8nSecret(is)
@@ -86,16 +86,16 @@ func (s *Service) removeN8NKey(ctx context.Context, f *n8nGate, is *store.N8NKey
 }
 
 // endN8NKey deletes a key on the server, by its id, and forgets it.
-func (s *Service) endN8NKey(ctx context.Context, a Actor, f *n8nGate, is *store.N8NKey, reason string) error {
+func (s *Service) endN8NKey(ctx context.Context, a Actor, f *n8nGate, is *store.OutsideCredential, reason string) error {
 	lasting, cancel := lastingFor(ctx, n8nDeleteTime)
 	defer cancel()
-	if is.N8NKeyID != "" {
+	if is.RemoteID != "" {
 		if err := s.removeN8NKey(lasting, f, is); err != nil {
 			return s.calledBack(lasting, &f.connection, err)
 		}
 	}
 	_, _, err := transact(lasting, s, a, n8nKeyName(is.ID), func(ctx context.Context, t *transaction) (struct{}, error) {
-		if err := t.DeleteN8NKey(ctx, is.ID, is.Version); err != nil {
+		if err := t.DeleteOutsideCredential(ctx, store.SystemN8N, is.ID, is.Version); err != nil {
 			return struct{}{}, err
 		}
 		t.recordN8NKey("n8n_key.end", is, details{Before: n8nKeyFacts(is)})

@@ -33,7 +33,7 @@ func TestTwoJobsOfOneRotationInPlaceLeaveTheSecretThatWorks(t *testing.T) {
 	if want := s.clock().Add(3 * time.Minute); !second.Equal(want) {
 		t.Errorf("the second comes back at %s, want %s", second, want)
 	}
-	if is := s.keys()[0]; is.State != store.N8NKeyActive || !is.CollectedAt.IsZero() {
+	if is := s.keys()[0]; is.State != store.OutsideActive || !is.CollectedAt.IsZero() {
 		t.Errorf("%+v", is)
 	}
 	if got := s.verify(id); got != remote.Valid {
@@ -55,13 +55,13 @@ func TestASecretWhoseCallerHasLeftWaitsToBeCollected(t *testing.T) {
 	}
 	_, _ = s.N8NKeyCreate(leaving(), onlyA, ordered()) // nobody hears what it answers
 	is := s.keys()[0]
-	if is.State != store.N8NKeyActive || !is.CollectedAt.IsZero() {
+	if is.State != store.OutsideActive || !is.CollectedAt.IsZero() {
 		t.Fatalf("%+v", is)
 	}
 	_, err := s.N8NKeyCollect(t.Context(), onlyA, is.ID)
 	must(t, err)
 	_, _ = s.N8NKeyRotate(leaving(), onlyA, management.N8NKeyRotate{ID: is.ID, InPlace: true})
-	if is = s.readKey(is.ID); is.State != store.N8NKeyActive || !is.CollectedAt.IsZero() {
+	if is = s.readKey(is.ID); is.State != store.OutsideActive || !is.CollectedAt.IsZero() {
 		t.Errorf("%+v", is)
 	}
 }

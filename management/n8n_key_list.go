@@ -18,7 +18,7 @@ type N8NKeyList struct {
 
 // N8NKeyPage is a part of the keys, the oldest first.
 type N8NKeyPage struct {
-	Items []store.N8NKey
+	Items []store.OutsideCredential
 	Next  store.Cursor // "" when nothing follows
 }
 
@@ -27,11 +27,11 @@ func (s *Service) N8NKeyList(ctx context.Context, a Actor, in N8NKeyList) (N8NKe
 	const what = "list n8n keys"
 	p := &problems{}
 	page := p.page(in.Page)
-	filter := store.N8NKeyFilter{Owner: in.Owner}
+	filter := store.OutsideFilter{Owner: in.Owner}
 	if in.State != "" {
-		filter.States = []store.N8NKeyState{store.N8NKeyState(in.State)}
-		if !slices.Contains(store.N8NKeyStates(), filter.States[0]) {
-			p.add("state", quoted(in.State)+" is no state of a key", "use one of "+listed(store.N8NKeyStates()))
+		filter.States = []store.OutsideState{store.OutsideState(in.State)}
+		if !slices.Contains(store.OutsideStates(store.SystemN8N), filter.States[0]) {
+			p.add("state", quoted(in.State)+" is no state of a key", "use one of "+listed(store.OutsideStates(store.SystemN8N)))
 		}
 	}
 	if err := p.err(what); err != nil {
@@ -48,7 +48,7 @@ func (s *Service) N8NKeyList(ctx context.Context, a Actor, in N8NKeyList) (N8NKe
 	if filter.Scopes, some = a.visible(in.Namespace); !some {
 		return N8NKeyPage{}, nil
 	}
-	items, next, err := s.store.N8NKeys(ctx, filter, page)
+	items, next, err := s.store.OutsideCredentials(ctx, store.SystemN8N, filter, page)
 	if err != nil {
 		return N8NKeyPage{}, failed(what, err)
 	}

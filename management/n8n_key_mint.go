@@ -20,13 +20,13 @@ const n8nMintTime = 50 * time.Second
 // mintN8NKey makes the key that was written down as an intent.
 // collected: the caller gets the secret. It goes on when the caller leaves: a
 // secret that nobody holds is of no use to anybody.
-func (s *Service) mintN8NKey(ctx context.Context, a Actor, f *n8nGate, intent store.N8NKey, collected bool) (store.N8NKey, credential.Text, error) {
-	what := n8nKeyName(intent.Label)
+func (s *Service) mintN8NKey(ctx context.Context, a Actor, f *n8nGate, intent store.OutsideCredential, collected bool) (store.OutsideCredential, credential.Text, error) {
+	what := n8nKeyName(intent.Name)
 	lasting, cancel := lastingFor(ctx, n8nMintTime)
 	defer cancel()
-	made, err := f.Create(lasting, f.target, n8n.Spec{Label: intent.Label, Scopes: intent.Scopes, ExpiresAt: intent.ExpiresAt})
+	made, err := f.Create(lasting, f.target, n8n.Spec{Label: intent.Name, Scopes: intent.Scopes, ExpiresAt: intent.ExpiresAt})
 	if err != nil {
-		return store.N8NKey{}, credential.Text{}, s.unmadeN8NKey(lasting, a, what, f, &intent, err)
+		return store.OutsideCredential{}, credential.Text{}, s.unmadeN8NKey(lasting, a, what, f, &intent, err)
 	}
 	collected = collected && ctx.Err() == nil // else nobody is there to get it
 	is, err := s.settleN8NKey(lasting, a, &intent, &made, collected)
@@ -36,12 +36,12 @@ func (s *Service) mintN8NKey(ctx context.Context, a Actor, f *n8nGate, intent st
 	if err != nil {
 		// It is deleted unless it may have been written down: then, or if this
 		// fails, the job finds what is left.
-		switch there, unread := s.store.N8NKey(lasting, intent.ID); {
-		case unread == nil && there.N8NKeyID == made.Key.ID:
+		switch there, unread := s.store.OutsideCredential(lasting, store.SystemN8N, intent.ID); {
+		case unread == nil && there.RemoteID == made.Key.ID:
 		case unread == nil || errors.Is(unread, store.ErrNotFound):
 			err = errors.Join(err, f.Delete(lasting, f.target, made.Key.ID))
 		}
-		return store.N8NKey{}, credential.Text{}, err
+		return store.OutsideCredential{}, credential.Text{}, err
 	}
 	if !is.CollectedAt.IsZero() {
 		return is, made.Secret, nil
@@ -51,7 +51,7 @@ func (s *Service) mintN8NKey(ctx context.Context, a Actor, f *n8nGate, intent st
 
 // unmadeN8NKey takes an intent back that was refused. When it cannot be
 // told, the intent stays until the job has looked.
-func (s *Service) unmadeN8NKey(ctx context.Context, a Actor, what string, f *n8nGate, intent *store.N8NKey, err error) error {
+func (s *Service) unmadeN8NKey(ctx context.Context, a Actor, what string, f *n8nGate, intent *store.OutsideCredential, err error) error {
 	e, ok := errors.AsType[*remote.Error](err)
 	out := s.n8nFailed(ctx, what, a, f, err)
 	if !ok || e.Uncertain || e.Kind == remote.NameConflict {
@@ -65,16 +65,16 @@ func (s *Service) unmadeN8NKey(ctx context.Context, a Actor, what string, f *n8n
 
 // forgetN8NIntent removes an intent that became nothing, and frees the key
 // that it was to take over from.
-func (s *Service) forgetN8NIntent(ctx context.Context, a Actor, intent *store.N8NKey, action string) error {
+func (s *Service) forgetN8NIntent(ctx context.Context, a Actor, intent *store.OutsideCredential, action string) error {
 	_, _, err := transact(ctx, s, a, n8nKeyName(intent.ID), func(ctx context.Context, t *transaction) (struct{}, error) {
-		if err := t.DeleteN8NKey(ctx, intent.ID, intent.Version); err != nil {
+		if err := t.DeleteOutsideCredential(ctx, store.SystemN8N, intent.ID, intent.Version); err != nil {
 			return struct{}{}, err
 		}
 		t.recordN8NKey(action, intent, details{Before: n8nKeyFacts(intent)})
 		if intent.Predecessor == "" {
 			return struct{}{}, nil
 		}
-		before, err := t.N8NKey(ctx, intent.Predecessor)
+		before, err := t.OutsideCredential(ctx, store.SystemN8N, intent.Predecessor)
 		if errors.Is(err, store.ErrNotFound) || err == nil && before.Successor != intent.ID {
 			return struct{}{}, nil
 		}
@@ -82,7 +82,7 @@ func (s *Service) forgetN8NIntent(ctx context.Context, a Actor, intent *store.N8
 			return struct{}{}, err
 		}
 		before.Successor, before.UpdatedAt = "", t.Now()
-		if err := t.UpdateN8NKey(ctx, before); err != nil {
+		if err := t.UpdateOutsideCredential(ctx, before); err != nil {
 			return struct{}{}, err
 		}
 		at := n8nKeyDue(&before)
@@ -92,7 +92,7 @@ func (s *Service) forgetN8NIntent(ctx context.Context, a Actor, intent *store.N8
 		if soon := t.Now().Add(n8nLater); at.Before(soon) {
 			at = soon
 		}
-		return struct{}{}, t.Enqueue(ctx, store.N8NKeyJob(before.ID, at))
+		return struct{}{}, t.Enqueue(ctx, store.OutsideJob(&before, at))
 	})
 	if gone(err) {
 		return nil
@@ -101,24 +101,24 @@ func (s *Service) forgetN8NIntent(ctx context.Context, a Actor, intent *store.N8
 }
 
 // settleN8NKey writes down that the key was made.
-func (s *Service) settleN8NKey(ctx context.Context, a Actor, intent *store.N8NKey, made *n8n.Made, collected bool) (store.N8NKey, error) {
-	sealed, err := s.store.Seal([]byte(made.Secret.Reveal()), store.N8NKeyAssociatedData(intent.ConnectionID, intent.ID))
+func (s *Service) settleN8NKey(ctx context.Context, a Actor, intent *store.OutsideCredential, made *n8n.Made, collected bool) (store.OutsideCredential, error) {
+	sealed, err := s.store.Seal([]byte(made.Secret.Reveal()), store.OutsideAssociatedData(intent))
 	if err != nil {
-		return store.N8NKey{}, err
+		return store.OutsideCredential{}, err
 	}
-	out, _, err := transact(ctx, s, a, n8nKeyName(intent.ID), func(ctx context.Context, t *transaction) (store.N8NKey, error) {
-		is, err := t.N8NKey(ctx, intent.ID)
-		if err == nil && is.State == store.N8NKeyActive && is.N8NKeyID == made.Key.ID {
+	out, _, err := transact(ctx, s, a, n8nKeyName(intent.ID), func(ctx context.Context, t *transaction) (store.OutsideCredential, error) {
+		is, err := t.OutsideCredential(ctx, store.SystemN8N, intent.ID)
+		if err == nil && is.State == store.OutsideActive && is.RemoteID == made.Key.ID {
 			return is, nil // it was written down, and nobody heard
 		}
-		if err == nil && is.State != store.N8NKeyMaking {
+		if err == nil && is.State != store.OutsideMaking {
 			err = store.ErrStale
 		}
 		if err != nil {
 			return is, fmt.Errorf("the intent: %w", err)
 		}
-		is.N8NKeyID, is.UserID, is.Scopes, is.LastFour, is.Secret = made.Key.ID, made.Key.UserID, made.Key.Scopes, made.Key.Last4, sealed
-		is.State, is.StateAt, is.SecretAt = store.N8NKeyActive, t.Now(), t.Now()
+		is.RemoteID, is.UserID, is.Scopes, is.Ending, is.Secret = made.Key.ID, made.Key.UserID, made.Key.Scopes, made.Key.Last4, sealed
+		is.State, is.StateAt, is.SecretAt = store.OutsideActive, t.Now(), t.Now()
 		if collected {
 			is.CollectedAt = t.Now()
 		}
@@ -133,11 +133,11 @@ func (s *Service) settleN8NKey(ctx context.Context, a Actor, intent *store.N8NKe
 }
 
 // overlapN8NKey has the key before this one end after the overlap.
-func (t *transaction) overlapN8NKey(ctx context.Context, successor *store.N8NKey) error {
+func (t *transaction) overlapN8NKey(ctx context.Context, successor *store.OutsideCredential) error {
 	if successor.Predecessor == "" {
 		return nil
 	}
-	before, err := t.N8NKey(ctx, successor.Predecessor)
+	before, err := t.OutsideCredential(ctx, store.SystemN8N, successor.Predecessor)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	}

@@ -7,6 +7,6 @@ import (
 )
 
 // N8NKeyRead reads what is known of one key.
-func (s *Service) N8NKeyRead(ctx context.Context, a Actor, id string) (store.N8NKey, error) {
+func (s *Service) N8NKeyRead(ctx context.Context, a Actor, id string) (store.OutsideCredential, error) {
 	return readN8NKey(ctx, s.store, a, id)
 }

@@ -57,9 +57,9 @@ func (s *Service) rotateN8NKey(ctx context.Context, a Actor, in N8NKeyRotate, co
 
 // intendN8NRotation writes down that a key is about to be made that takes
 // over from another.
-func (s *Service) intendN8NRotation(ctx context.Context, a Actor, in N8NKeyRotate) (store.N8NKey, error) {
+func (s *Service) intendN8NRotation(ctx context.Context, a Actor, in N8NKeyRotate) (store.OutsideCredential, error) {
 	what := n8nKeyName(in.ID)
-	out, _, err := transact(ctx, s, a, what, func(ctx context.Context, t *transaction) (store.N8NKey, error) {
+	out, _, err := transact(ctx, s, a, what, func(ctx context.Context, t *transaction) (store.OutsideCredential, error) {
 		old, err := readN8NKey(ctx, t, a, in.ID)
 		if err != nil {
 			return old, err
@@ -77,9 +77,9 @@ func (s *Service) intendN8NRotation(ctx context.Context, a Actor, in N8NKeyRotat
 		if err := errors.Join(usable(&c), rotatableN8NKey(&old)); err != nil {
 			return old, err
 		}
-		intent := store.N8NKey{
-			ConnectionID: old.ConnectionID, Namespace: old.Namespace, Label: giteaBase(old.Label), Login: c.Account, UserID: old.UserID,
-			Scopes: old.Scopes, Owner: old.Owner, Description: old.Description, State: store.N8NKeyMaking, StateAt: t.Now(),
+		intent := store.OutsideCredential{
+			System: old.System, ConnectionID: old.ConnectionID, Namespace: old.Namespace, Name: giteaBase(old.Name), Login: c.Account, UserID: old.UserID,
+			Scopes: old.Scopes, Owner: old.Owner, Description: old.Description, State: store.OutsideMaking, StateAt: t.Now(),
 			RotateEvery: old.RotateEvery, Overlap: old.Overlap, Predecessor: old.ID,
 			CreatedBy: a.ID, CreatedAt: t.Now(), UpdatedAt: t.Now(), Version: 1,
 		}
@@ -101,7 +101,7 @@ func (s *Service) intendN8NRotation(ctx context.Context, a Actor, in N8NKeyRotat
 			return intent, err
 		}
 		old.Successor, old.UpdatedAt = intent.ID, t.Now()
-		if err := t.UpdateN8NKey(ctx, old); err != nil {
+		if err := t.UpdateOutsideCredential(ctx, old); err != nil {
 			return intent, err
 		}
 		return intent, t.remember(ctx, in.Idempotency, intent.ID)
@@ -110,9 +110,9 @@ func (s *Service) intendN8NRotation(ctx context.Context, a Actor, in N8NKeyRotat
 }
 
 // rotatableN8NKey refuses to rotate what is not there, or was already.
-func rotatableN8NKey(t *store.N8NKey) error {
+func rotatableN8NKey(t *store.OutsideCredential) error {
 	switch {
-	case t.State != store.N8NKeyActive:
+	case t.State != store.OutsideActive:
 		return refuse(CodeConflict, "%s: is %s; only an active key is rotated", n8nKeyName(t.ID), t.State)
 	case t.Successor != "":
 		return refuse(CodeConflict, "%s: %s takes over from it already; rotate that one", n8nKeyName(t.ID), t.Successor)
@@ -154,9 +154,9 @@ func (s *Service) rotateN8NInPlace(ctx context.Context, a Actor, in *N8NKeyRotat
 
 // intendN8NInPlace writes down that a key is about to get another secret, and
 // has somebody look what became of it.
-func (s *Service) intendN8NInPlace(ctx context.Context, a Actor, in *N8NKeyRotate) (store.N8NKey, error) {
+func (s *Service) intendN8NInPlace(ctx context.Context, a Actor, in *N8NKeyRotate) (store.OutsideCredential, error) {
 	what := n8nKeyName(in.ID)
-	out, _, err := transact(ctx, s, a, what, func(ctx context.Context, t *transaction) (store.N8NKey, error) {
+	out, _, err := transact(ctx, s, a, what, func(ctx context.Context, t *transaction) (store.OutsideCredential, error) {
 		is, err := readN8NKey(ctx, t, a, in.ID)
 		if err != nil {
 			return is, err
@@ -180,13 +180,13 @@ func (s *Service) intendN8NInPlace(ctx context.Context, a Actor, in *N8NKeyRotat
 			return is, err
 		}
 		is.ExpiresAt = anew.ExpiresAt
-		is.State, is.StateAt, is.UpdatedAt = store.N8NKeyRotating, t.Now(), t.Now()
-		if err := t.UpdateN8NKey(ctx, is); err != nil {
+		is.State, is.StateAt, is.UpdatedAt = store.OutsideRotating, t.Now(), t.Now()
+		if err := t.UpdateOutsideCredential(ctx, is); err != nil {
 			return is, err
 		}
 		is.Version++
 		t.recordN8NKey("n8n_key.request", &is, details{After: n8nKeyFacts(&is)})
-		return is, errors.Join(t.Enqueue(ctx, store.N8NKeyJob(is.ID, t.Now().Add(n8nDoubt))), t.remember(ctx, in.Idempotency, is.ID))
+		return is, errors.Join(t.Enqueue(ctx, store.OutsideJob(&is, t.Now().Add(n8nDoubt))), t.remember(ctx, in.Idempotency, is.ID))
 	})
 	return out, err
 }
@@ -195,18 +195,18 @@ func (s *Service) intendN8NInPlace(ctx context.Context, a Actor, in *N8NKeyRotat
 // who waits for it; nil when the job does it again, after an answer that was
 // lost. That n8n refuses the job says nothing of the first call: it may have
 // made a secret that nobody has, so the key stays an intent until there is one.
-func (s *Service) turnN8NKey(ctx context.Context, a Actor, f *n8nGate, intent store.N8NKey, of *Idempotency) (store.N8NKey, credential.Text, error) {
+func (s *Service) turnN8NKey(ctx context.Context, a Actor, f *n8nGate, intent store.OutsideCredential, of *Idempotency) (store.OutsideCredential, credential.Text, error) {
 	what := n8nKeyName(intent.ID)
 	lasting, cancel := lastingFor(ctx, n8nMintTime)
 	defer cancel()
-	made, err := f.Rotate(lasting, f.target, intent.N8NKeyID)
+	made, err := f.Rotate(lasting, f.target, intent.RemoteID)
 	if err != nil {
 		e, ok := errors.AsType[*remote.Error](err)
 		out := s.n8nFailed(lasting, what, a, f, err)
 		if !ok || e.Uncertain || of == nil {
-			return store.N8NKey{}, credential.Text{}, out
+			return store.OutsideCredential{}, credential.Text{}, out
 		}
-		return store.N8NKey{}, credential.Text{}, errors.Join(out, s.setN8NRefused(lasting, a, &intent, of))
+		return store.OutsideCredential{}, credential.Text{}, errors.Join(out, s.setN8NRefused(lasting, a, &intent, of))
 	}
 	collected := of != nil && ctx.Err() == nil // else nobody is there to get it
 	is, err := s.setN8NTurned(lasting, a, &intent, &made, collected)
@@ -214,7 +214,7 @@ func (s *Service) turnN8NKey(ctx context.Context, a Actor, f *n8nGate, intent st
 		is, err = s.setN8NTurned(lasting, a, &intent, &made, collected) // once more: the secret is here and nowhere else
 	}
 	if err != nil {
-		return store.N8NKey{}, credential.Text{}, err
+		return store.OutsideCredential{}, credential.Text{}, err
 	}
 	if !is.CollectedAt.IsZero() {
 		return is, made.Secret, nil
@@ -223,10 +223,10 @@ func (s *Service) turnN8NKey(ctx context.Context, a Actor, f *n8nGate, intent st
 }
 
 // setN8NTurned ends a rotation in place with the new secret.
-func (s *Service) setN8NTurned(ctx context.Context, a Actor, intent *store.N8NKey, made *n8n.Made, collected bool) (store.N8NKey, error) {
-	out, _, err := transact(ctx, s, a, n8nKeyName(intent.ID), func(ctx context.Context, t *transaction) (store.N8NKey, error) {
-		is, err := t.N8NKey(ctx, intent.ID)
-		if err == nil && is.State == store.N8NKeyActive && is.Version == intent.Version+1 && is.LastFour == made.Key.Last4 {
+func (s *Service) setN8NTurned(ctx context.Context, a Actor, intent *store.OutsideCredential, made *n8n.Made, collected bool) (store.OutsideCredential, error) {
+	out, _, err := transact(ctx, s, a, n8nKeyName(intent.ID), func(ctx context.Context, t *transaction) (store.OutsideCredential, error) {
+		is, err := t.OutsideCredential(ctx, store.SystemN8N, intent.ID)
+		if err == nil && is.State == store.OutsideActive && is.Version == intent.Version+1 && is.Ending == made.Key.Last4 {
 			return is, nil // it was written down, and nobody heard
 		}
 		if err == nil {
@@ -236,12 +236,12 @@ func (s *Service) setN8NTurned(ctx context.Context, a Actor, intent *store.N8NKe
 			return is, err
 		}
 		before := is
-		sealed, err := s.store.Seal([]byte(made.Secret.Reveal()), store.N8NKeyAssociatedData(is.ConnectionID, is.ID))
+		sealed, err := s.store.Seal([]byte(made.Secret.Reveal()), store.OutsideAssociatedData(&is))
 		if err != nil {
 			return is, err
 		}
-		is.State, is.StateAt = store.N8NKeyActive, t.Now()
-		is.Secret, is.SecretAt, is.LastFour, is.CollectedAt = sealed, t.Now(), made.Key.Last4, time.Time{}
+		is.State, is.StateAt = store.OutsideActive, t.Now()
+		is.Secret, is.SecretAt, is.Ending, is.CollectedAt = sealed, t.Now(), made.Key.Last4, time.Time{}
 		if collected {
 			is.CollectedAt = t.Now()
 		}
@@ -259,9 +259,9 @@ func (s *Service) setN8NTurned(ctx context.Context, a Actor, intent *store.N8NKe
 
 // setN8NRefused ends a rotation in place that n8n refused: the key is as it
 // was, and the request made nothing, so that its repetition tries again.
-func (s *Service) setN8NRefused(ctx context.Context, a Actor, intent *store.N8NKey, of *Idempotency) error {
+func (s *Service) setN8NRefused(ctx context.Context, a Actor, intent *store.OutsideCredential, of *Idempotency) error {
 	_, _, err := transact(ctx, s, a, n8nKeyName(intent.ID), func(ctx context.Context, t *transaction) (struct{}, error) {
-		before, err := t.N8NKey(ctx, intent.ID)
+		before, err := t.OutsideCredential(ctx, store.SystemN8N, intent.ID)
 		if err == nil {
 			err = n8nTurns(&before, intent)
 		}
@@ -269,7 +269,7 @@ func (s *Service) setN8NRefused(ctx context.Context, a Actor, intent *store.N8NK
 			return struct{}{}, err
 		}
 		is := before
-		is.State, is.StateAt = store.N8NKeyActive, t.Now()
+		is.State, is.StateAt = store.OutsideActive, t.Now()
 		if is, err = t.updateN8NKey(ctx, is); err != nil {
 			return struct{}{}, err
 		}
@@ -284,8 +284,8 @@ func (s *Service) setN8NRefused(ctx context.Context, a Actor, intent *store.N8NK
 
 // n8nTurns refuses to end a rotation in place that another attempt has taken
 // over.
-func n8nTurns(is, intent *store.N8NKey) error {
-	if is.State != store.N8NKeyRotating || is.Version != intent.Version {
+func n8nTurns(is, intent *store.OutsideCredential) error {
+	if is.State != store.OutsideRotating || is.Version != intent.Version {
 		return store.ErrStale
 	}
 	return nil
@@ -295,7 +295,7 @@ func n8nTurns(is, intent *store.N8NKey) error {
 // waits to be fetched. Of two jobs that would do it at once, the second would
 // end the secret of the first, whichever is written down last: so an attempt is
 // taken first, and who finds it taken comes back when it must be over.
-func (s *Service) resumeN8NRotation(ctx context.Context, intent *store.N8NKey) (again time.Time, err error) {
+func (s *Service) resumeN8NRotation(ctx context.Context, intent *store.OutsideCredential) (again time.Time, err error) {
 	if age := s.now().Sub(intent.UpdatedAt); age < n8nDoubt {
 		return intent.UpdatedAt.Add(n8nDoubt), nil
 	}
@@ -316,11 +316,11 @@ func (s *Service) resumeN8NRotation(ctx context.Context, intent *store.N8NKey) (
 }
 
 // takeN8NTurn writes down that the rotation is tried again from now on.
-func (s *Service) takeN8NTurn(ctx context.Context, intent *store.N8NKey) (store.N8NKey, error) {
-	out, _, err := transact(ctx, s, n8nActor(), n8nKeyName(intent.ID), func(ctx context.Context, t *transaction) (store.N8NKey, error) {
+func (s *Service) takeN8NTurn(ctx context.Context, intent *store.OutsideCredential) (store.OutsideCredential, error) {
+	out, _, err := transact(ctx, s, n8nActor(), n8nKeyName(intent.ID), func(ctx context.Context, t *transaction) (store.OutsideCredential, error) {
 		is := *intent
 		is.UpdatedAt = t.Now()
-		if err := t.UpdateN8NKey(ctx, is); err != nil {
+		if err := t.UpdateOutsideCredential(ctx, is); err != nil {
 			return is, err
 		}
 		is.Version++

@@ -25,7 +25,7 @@ const (
 //	rotating  rotate it again: nobody holds the secret that it may have got
 //	active    delete it at its end; before that, have another take over in time
 func (s *Service) N8NKeyTend(ctx context.Context, id string) (again time.Time, err error) {
-	is, err := s.store.N8NKey(ctx, id)
+	is, err := s.store.OutsideCredential(ctx, store.SystemN8N, id)
 	if errors.Is(err, store.ErrNotFound) {
 		return time.Time{}, nil
 	}
@@ -48,15 +48,15 @@ func (s *Service) N8NKeyTend(ctx context.Context, id string) (again time.Time, e
 		return time.Time{}, err
 	}
 	switch is.State {
-	case store.N8NKeyMaking:
+	case store.OutsideMaking:
 		again, err = s.reconcileN8NKey(ctx, f, &is)
-	case store.N8NKeyDeleting:
+	case store.OutsideDeleting:
 		err = s.endN8NKey(ctx, n8nActor(), f, &is, "by_person")
-	case store.N8NKeyActive, store.N8NKeyWidened:
+	case store.OutsideActive, store.OutsideWidened:
 		err = s.ageN8NKey(ctx, f, &is)
-	case store.N8NKeyRotating:
+	case store.OutsideRotating:
 		again, err = s.resumeN8NRotation(ctx, &is)
-	case store.N8NKeyMissing, store.N8NKeyStranger:
+	case store.OutsideMissing, store.OutsideStranger:
 	}
 	if err != nil {
 		s.logger.LogAttrs(ctx, slog.LevelWarn, "n8n key is tended later", slog.String("n8n_key", id), slog.String("state", string(is.State)), slog.Any("error", err))
@@ -69,14 +69,14 @@ func (s *Service) N8NKeyTend(ctx context.Context, id string) (again time.Time, e
 // the attempt has left is not tried again from here: whoever changed its state,
 // or has another take over from it, has put a job in the queue for it, and two
 // would become more with every failure.
-func (s *Service) n8nKeyAgain(ctx context.Context, was *store.N8NKey) (time.Time, error) {
-	is, err := s.store.N8NKey(ctx, was.ID)
+func (s *Service) n8nKeyAgain(ctx context.Context, was *store.OutsideCredential) (time.Time, error) {
+	is, err := s.store.OutsideCredential(ctx, was.System, was.ID)
 	if errors.Is(err, store.ErrNotFound) {
 		return time.Time{}, nil
 	}
-	if err == nil && s.overdue(is.ExpiresAt, is.Lives() || is.State == store.N8NKeyDeleting) {
+	if err == nil && s.overdue(is.ExpiresAt, is.Lives() || is.State == store.OutsideDeleting) {
 		err = s.seeOverdue(ctx, n8nActor(), is.Namespace, "n8n_key:"+is.ID,
-			"The life of the API key "+is.Label+" of the n8n account "+is.Login+" has ended, and n8n may still have it: it could not be deleted.")
+			"The life of the API key "+is.Name+" of the n8n account "+is.Login+" has ended, and n8n may still have it: it could not be deleted.")
 	}
 	if err != nil || is.State != was.State {
 		return time.Time{}, err
@@ -96,7 +96,7 @@ func (s *Service) n8nKeyAgain(ctx context.Context, was *store.N8NKey) (time.Time
 }
 
 // reconcileN8NKey finds out what became of an intent.
-func (s *Service) reconcileN8NKey(ctx context.Context, f *n8nGate, intent *store.N8NKey) (again time.Time, err error) {
+func (s *Service) reconcileN8NKey(ctx context.Context, f *n8nGate, intent *store.OutsideCredential) (again time.Time, err error) {
 	age := s.now().Sub(intent.CreatedAt)
 	if age < n8nDoubt {
 		return intent.CreatedAt.Add(n8nDoubt), nil
@@ -106,7 +106,7 @@ func (s *Service) reconcileN8NKey(ctx context.Context, f *n8nGate, intent *store
 		return time.Time{}, s.calledBack(ctx, &f.connection, err)
 	}
 	for i := range all {
-		if all[i].Label != intent.Label {
+		if all[i].Label != intent.Name {
 			continue
 		}
 		if err := f.Delete(ctx, f.target, all[i].ID); err != nil {
@@ -121,7 +121,7 @@ func (s *Service) reconcileN8NKey(ctx context.Context, f *n8nGate, intent *store
 }
 
 // ageN8NKey ends a key whose life is over, or has another take over.
-func (s *Service) ageN8NKey(ctx context.Context, f *n8nGate, is *store.N8NKey) error {
+func (s *Service) ageN8NKey(ctx context.Context, f *n8nGate, is *store.OutsideCredential) error {
 	now := s.now()
 	if is.ExpiresAt.IsZero() || is.ExpiresAt.After(now) {
 		if _, err := s.rotateN8NKey(ctx, n8nActor(), N8NKeyRotate{ID: is.ID}, false); err != nil {

@@ -61,9 +61,9 @@ func (s *shop) make(change ...func(*management.N8NKeyCreate)) management.N8NKeyC
 	return made
 }
 
-func (s *shop) keys() []store.N8NKey {
+func (s *shop) keys() []store.OutsideCredential {
 	s.t.Helper()
-	all, _, err := s.store.N8NKeys(s.t.Context(), store.N8NKeyFilter{}, store.Page{})
+	all, _, err := s.store.OutsideCredentials(s.t.Context(), store.SystemN8N, store.OutsideFilter{}, store.Page{})
 	must(s.t, err)
 	return all
 }
@@ -99,11 +99,11 @@ func TestAnN8NKeyIsMadeWithinTheLimitsOfTheConnection(t *testing.T) {
 		hook := s.hook("", "n8n_key.*").Webhook.ID
 		made := s.make(func(in *management.N8NKeyCreate) { in.ExpiresIn = "720h" })
 		is := made.Key
-		if is.State != store.N8NKeyActive || !strings.HasPrefix(is.Label, "ci-") || len(is.Label) != 15 || is.N8NKeyID == "" || is.UserID == "" ||
-			is.Namespace != "a" || is.CollectedAt.IsZero() || !strings.HasSuffix(made.Secret.Reveal(), is.LastFour) || is.ExpiresAt.IsZero() {
+		if is.State != store.OutsideActive || !strings.HasPrefix(is.Name, "ci-") || len(is.Name) != 15 || is.RemoteID == "" || is.UserID == "" ||
+			is.Namespace != "a" || is.CollectedAt.IsZero() || !strings.HasSuffix(made.Secret.Reveal(), is.Ending) || is.ExpiresAt.IsZero() {
 			s.t.Errorf("%+v", is)
 		}
-		if got := s.server.Labels(); !slices.Equal(got, []string{is.Label}) {
+		if got := s.server.Labels(); !slices.Equal(got, []string{is.Name}) {
 			s.t.Errorf("n8n has %v", got)
 		}
 		for place, text := range map[string]string{"database": s.dump(), "log": s.log.String()} {
@@ -175,7 +175,7 @@ func TestAnN8NKeyWhoseAnswerWasLostIsFoundByItsLabelAndDeleted(t *testing.T) {
 			s.t.Error(e.Message)
 		}
 		intent := s.keys()[0]
-		if intent.State != store.N8NKeyMaking || len(s.server.Labels()) != 2 {
+		if intent.State != store.OutsideMaking || len(s.server.Labels()) != 2 {
 			s.t.Fatalf("%+v", intent)
 		}
 		if again := s.tend(intent.ID); again.IsZero() {
@@ -211,7 +211,7 @@ func TestACrashBetweenIntentAndAnswerOfN8NLeavesNothing(t *testing.T) {
 				t.Error("it was made by a process that has died")
 			}
 			s.fixture = s.reopen()
-			i := slices.IndexFunc(s.keys(), func(k store.N8NKey) bool { return k.State == store.N8NKeyMaking })
+			i := slices.IndexFunc(s.keys(), func(k store.OutsideCredential) bool { return k.State == store.OutsideMaking })
 			if i < 0 {
 				t.Fatalf("%+v", s.keys())
 			}
@@ -284,12 +284,12 @@ func TestAnN8NKeyLivesBesideItsSuccessorForTheOverlap(t *testing.T) {
 		old := s.make()
 		made, err := s.N8NKeyRotate(s.t.Context(), onlyA, management.N8NKeyRotate{ID: old.Key.ID, Overlap: "2h"})
 		must(s.t, err)
-		if made.Key.Predecessor != old.Key.ID || made.Secret.Empty() || made.Key.Label == old.Key.Label || len(s.server.Labels()) != 2 {
+		if made.Key.Predecessor != old.Key.ID || made.Secret.Empty() || made.Key.Name == old.Key.Name || len(s.server.Labels()) != 2 {
 			s.t.Errorf("%+v", made)
 		}
 		s.advance(2 * time.Hour)
 		s.tend(old.Key.ID)
-		if left := s.server.Labels(); !slices.Equal(left, []string{made.Key.Label}) {
+		if left := s.server.Labels(); !slices.Equal(left, []string{made.Key.Name}) {
 			s.t.Errorf("%v", left)
 		}
 	})
@@ -321,7 +321,7 @@ func TestAnN8NKeyGetsAnotherSecretInPlace(t *testing.T) {
 	old := s.make()
 	made, err := s.N8NKeyRotate(t.Context(), onlyA, management.N8NKeyRotate{ID: old.Key.ID, InPlace: true})
 	must(t, err)
-	if made.Key.ID != old.Key.ID || made.Key.N8NKeyID != old.Key.N8NKeyID || made.Secret.Reveal() == old.Secret.Reveal() || len(s.keys()) != 1 {
+	if made.Key.ID != old.Key.ID || made.Key.RemoteID != old.Key.RemoteID || made.Secret.Reveal() == old.Secret.Reveal() || len(s.keys()) != 1 {
 		t.Errorf("%+v", made)
 	}
 	if s.verify(old.Key.ID) != remote.Valid {
@@ -331,19 +331,19 @@ func TestAnN8NKeyGetsAnotherSecretInPlace(t *testing.T) {
 	s.server.Disrupt("POST", "/rest/api-keys/", n8nserver.LoseAnswer)
 	_, err = s.N8NKeyRotate(t.Context(), onlyA, management.N8NKeyRotate{ID: old.Key.ID, InPlace: true})
 	refused(t, err, management.CodeRemote)
-	if is := s.keys()[0]; is.State != store.N8NKeyRotating {
+	if is := s.keys()[0]; is.State != store.OutsideRotating {
 		t.Fatalf("%+v", is)
 	}
 	s.advance(3 * time.Minute)
 	s.server.Start(true) // that n8n cannot be asked is no proof that it did nothing
 	s.tend(old.Key.ID)
-	if is := s.keys()[0]; is.State != store.N8NKeyRotating {
+	if is := s.keys()[0]; is.State != store.OutsideRotating {
 		t.Fatalf("%+v", is)
 	}
 	s.server.Start(false)
 	s.advance(10 * time.Minute)
 	s.tend(old.Key.ID)
-	if is := s.keys()[0]; is.State != store.N8NKeyActive || !is.CollectedAt.IsZero() {
+	if is := s.keys()[0]; is.State != store.OutsideActive || !is.CollectedAt.IsZero() {
 		t.Fatalf("%+v", is)
 	}
 	_, err = s.N8NKeyCollect(t.Context(), onlyA, old.Key.ID)
@@ -390,7 +390,7 @@ func TestVerifyingAnN8NKeyNotesTheOutcomeAndKeepsWhatWasKnown(t *testing.T) {
 		{func() {}, remote.Valid, "valid"},
 		{func() { s.server.SwitchOff(true); s.advance(2 * time.Minute) }, remote.Unknown, "valid"},
 		{func() { s.server.SwitchOff(false); s.server.Start(true) }, remote.Unknown, "valid"},
-		{func() { s.server.Start(false); s.server.RemoveKey(made.Key.N8NKeyID); s.advance(2 * time.Minute) }, remote.Invalid, "invalid"},
+		{func() { s.server.Start(false); s.server.RemoveKey(made.Key.RemoteID); s.advance(2 * time.Minute) }, remote.Invalid, "invalid"},
 		{func() {}, remote.Invalid, "invalid"},
 	} {
 		c.change()
@@ -408,7 +408,7 @@ func TestAnN8NKeyThatCannotBeDeletedNowIsDeletedLater(t *testing.T) {
 	made := s.make()
 	s.server.Start(true)
 	refused(t, s.N8NKeyDelete(t.Context(), onlyA, made.Key.ID), management.CodeRemote)
-	if is := s.keys()[0]; is.State != store.N8NKeyDeleting {
+	if is := s.keys()[0]; is.State != store.OutsideDeleting {
 		t.Fatalf("%+v", is)
 	}
 	s.server.Start(false)
@@ -448,7 +448,7 @@ func (w *tenants) n8nKeyOf(ctx context.Context, namespace string) string {
 	is.CollectedAt = time.Time{}
 	_, err = w.store.InTx(w.t.Context(), func(ctx context.Context, tx *store.Tx) error { //nolint:contextcheck // not the attempt's, in which the store is gone
 		tx.Audit(store.AuditRecord{Actor: "system", Action: "test", Object: "test"})
-		return tx.UpdateN8NKey(ctx, is)
+		return tx.UpdateOutsideCredential(ctx, is)
 	})
 	must(w.t, err)
 	return is.ID
@@ -468,9 +468,9 @@ func (f *fixture) noteN8NKey(namespace string) {
 		if err := tx.InsertConnection(ctx, c); err != nil {
 			return err
 		}
-		return tx.InsertN8NKey(ctx, store.N8NKey{
-			ID: "n8k_" + namespace, ConnectionID: c.ID, Namespace: namespace, N8NKeyID: "x", Label: "noted", Login: c.Account, Scopes: c.Scopes,
-			State: store.N8NKeyActive, StateAt: now, CreatedBy: "system", CreatedAt: now, UpdatedAt: now, Version: 1,
+		return tx.InsertOutsideCredential(ctx, store.OutsideCredential{
+			System: store.SystemN8N, ID: "n8k_" + namespace, ConnectionID: c.ID, Namespace: namespace, RemoteID: "x", Name: "noted", Login: c.Account, Scopes: c.Scopes,
+			State: store.OutsideActive, StateAt: now, CreatedBy: "system", CreatedAt: now, UpdatedAt: now, Version: 1,
 		})
 	})
 	must(f.t, err)

@@ -13,7 +13,7 @@ import (
 
 // N8NKeyVerified is the answer of [Service.N8NKeyVerify].
 type N8NKeyVerified struct {
-	Key     store.N8NKey
+	Key     store.OutsideCredential
 	Outcome remote.Outcome
 	Why     string // in the words of the server, for global admins only
 }
@@ -25,7 +25,7 @@ func (s *Service) N8NKeyVerify(ctx context.Context, a Actor, id string) (N8NKeyV
 	if err != nil {
 		return N8NKeyVerified{}, err
 	}
-	if is.State == store.N8NKeyMaking || is.State == store.N8NKeyRotating || is.State == store.N8NKeyDeleting {
+	if is.State == store.OutsideMaking || is.State == store.OutsideRotating || is.State == store.OutsideDeleting {
 		return N8NKeyVerified{}, refuse(CodeConflict, "%s: is %s; try again in some minutes", n8nKeyName(id), is.State)
 	}
 	f, err := s.n8nGateOf(ctx, &is)
@@ -53,16 +53,16 @@ func (s *Service) N8NKeyVerify(ctx context.Context, a Actor, id string) (N8NKeyV
 // had: not of one that has another by now, or was tried out later. One that is
 // invalid is a finding. asked: it is recorded even when nothing is new, since a
 // person wanted it.
-func (s *Service) noteN8NVerification(ctx context.Context, a Actor, had store.N8NKey, tried time.Time, v *n8n.Verdict, asked bool) (store.N8NKey, error) {
-	out, _, err := transact(ctx, s, a, n8nKeyName(had.ID), func(ctx context.Context, t *transaction) (store.N8NKey, error) {
-		is, err := t.N8NKey(ctx, had.ID)
+func (s *Service) noteN8NVerification(ctx context.Context, a Actor, had store.OutsideCredential, tried time.Time, v *n8n.Verdict, asked bool) (store.OutsideCredential, error) {
+	out, _, err := transact(ctx, s, a, n8nKeyName(had.ID), func(ctx context.Context, t *transaction) (store.OutsideCredential, error) {
+		is, err := t.OutsideCredential(ctx, store.SystemN8N, had.ID)
 		if err != nil {
 			return is, err
 		}
 		was, set := is.Seen.Outcome, false
 		if v.Outcome != remote.Unknown {
-			now := store.N8NKeySeen{VerifiedAt: tried.UTC().Truncate(time.Microsecond), Outcome: string(v.Outcome)}
-			if set, err = t.SetN8NKeyVerified(ctx, is.ID, had.SecretAt, now); err != nil {
+			now := store.OutsideSeen{VerifiedAt: tried.UTC().Truncate(time.Microsecond), Outcome: string(v.Outcome)}
+			if set, err = t.SetOutsideVerified(ctx, store.SystemN8N, is.ID, had.SecretAt, now); err != nil {
 				return is, err
 			}
 			if set {
@@ -77,7 +77,7 @@ func (s *Service) noteN8NVerification(ctx context.Context, a Actor, had store.N8
 		}
 		t.tellN8NKey(event.N8NKeyInvalid, &is, "")
 		return is, s.seeCredential(ctx, t, "credential_invalid", store.SeverityMedium, is.Namespace, "n8n_key:"+is.ID,
-			fmt.Sprintf("The key %s of the n8n account %s is not accepted any more.", is.Label, is.Login))
+			fmt.Sprintf("The key %s of the n8n account %s is not accepted any more.", is.Name, is.Login))
 	})
 	return out, err
 }

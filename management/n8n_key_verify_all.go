@@ -34,10 +34,10 @@ func (s *Service) N8NVerifyAll(ctx context.Context) (tried int, err error) {
 }
 
 func (s *Service) verifyN8NConnection(ctx context.Context, c *store.Connection) (tried int, err error) {
-	filter := store.N8NKeyFilter{ConnectionID: c.ID, States: []store.N8NKeyState{store.N8NKeyActive, store.N8NKeyWidened}}
+	filter := store.OutsideFilter{ConnectionID: c.ID, States: []store.OutsideState{store.OutsideActive, store.OutsideWidened}}
 	page := store.Page{Limit: store.MaxPage}
 	for more := true; more; more = page.After != "" {
-		known, next, err := s.store.N8NKeys(ctx, filter, page)
+		known, next, err := s.store.OutsideCredentials(ctx, store.SystemN8N, filter, page)
 		if err != nil {
 			return tried, err
 		}
@@ -62,7 +62,7 @@ func (s *Service) verifyN8NConnection(ctx context.Context, c *store.Connection) 
 // reverifyN8NKey tries a secret out by itself. What cannot be said now is tried
 // again by the pass after this; one that is gone or changed meanwhile is no
 // matter.
-func (s *Service) reverifyN8NKey(ctx context.Context, is *store.N8NKey) error {
+func (s *Service) reverifyN8NKey(ctx context.Context, is *store.OutsideCredential) error {
 	f, err := s.n8nGateOf(ctx, is)
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package management_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -41,7 +42,7 @@ func TestARotationInPlaceThatWasRefusedIsRepeatedAndNotReplayed(t *testing.T) {
 	}
 	replayed, err := s.N8NKeyRotate(t.Context(), onlyA, in)
 	must(t, err)
-	if !replayed.Replayed || !replayed.Secret.Empty() || replayed.Key.LastFour != again.Key.LastFour {
+	if !replayed.Replayed || !replayed.Secret.Empty() || replayed.Key.Ending != again.Key.Ending {
 		t.Errorf("%+v", replayed)
 	}
 }
@@ -122,7 +123,7 @@ func TestAListingThatIsOlderThanADeletionInventsNoStranger(t *testing.T) {
 			}
 			return false
 		})
-		if found := s.compare(); len(found) != 1 || found[0].TokenName != "laptop" {
+		if found := s.compare(); len(found) != 1 || found[0].Name != "laptop" {
 			t.Errorf("%+v", found)
 		}
 	})
@@ -134,7 +135,7 @@ func TestAListingThatIsOlderThanADeletionInventsNoStranger(t *testing.T) {
 			handler.ServeHTTP(w, r)
 			must(t, s.N8NKeyDelete(t.Context(), onlyA, id))
 		})
-		if found := s.compare(); len(found) != 1 || found[0].Label != "laptop" {
+		if found := s.compare(); len(found) != 1 || found[0].Name != "laptop" {
 			t.Errorf("%+v", found)
 		}
 	})
@@ -162,7 +163,7 @@ func TestNothingThatHappensToACredentialPostponesItsRotation(t *testing.T) {
 		s := newShop(t, n8nserver.New)
 		made := s.make(func(in *management.N8NKeyCreate) { in.RotateEvery = "240h" }).Key
 		s.advance(24 * time.Hour)
-		s.server.WidenKey(made.N8NKeyID, "tag:list", "workflow:read")
+		s.server.WidenKey(made.RemoteID, "tag:list", "workflow:read")
 		s.compare()
 		_, err := s.N8NKeyAdopt(t.Context(), onlyA, management.N8NKeyAdopt{ID: made.ID})
 		must(t, err)
@@ -199,11 +200,11 @@ func TestChangesOfACredentialLeaveOneJobForOneInstant(t *testing.T) {
 		made := s.make(func(in *management.N8NKeyCreate) { in.RotateEvery = "240h" }).Key
 		before := s.queued(store.KindN8NKey)
 		for range 5 {
-			s.server.WidenKey(made.N8NKeyID, "workflow:read")
+			s.server.WidenKey(made.RemoteID, "workflow:read")
 			s.compare()
 			_, err := s.N8NKeyAdopt(t.Context(), onlyA, management.N8NKeyAdopt{ID: made.ID})
 			must(t, err)
-			s.server.WidenKey(made.N8NKeyID, "tag:list")
+			s.server.WidenKey(made.RemoteID, "tag:list")
 			s.compare()
 			_, err = s.N8NKeyAdopt(t.Context(), onlyA, management.N8NKeyAdopt{ID: made.ID})
 			must(t, err)
@@ -248,7 +249,7 @@ func TestSecretsAreTriedOutAgainEveryDay(t *testing.T) {
 			t.Errorf("%+v", seen)
 		}
 		s.server.SetTokens(func(all []fakegitea.Token) []fakegitea.Token {
-			return slices.DeleteFunc(all, func(t fakegitea.Token) bool { return t.ID == stale.GiteaTokenID })
+			return slices.DeleteFunc(all, func(t fakegitea.Token) bool { return fmt.Sprint(t.ID) == stale.RemoteID })
 		})
 		s.advance(24 * time.Hour)
 		s.verifiesAll(2, s.GiteaVerifyAll)
@@ -268,7 +269,7 @@ func TestSecretsAreTriedOutAgainEveryDay(t *testing.T) {
 			t.Errorf("%+v", seen)
 		}
 		s.server.Start(false)
-		s.server.RemoveKey(made.N8NKeyID)
+		s.server.RemoveKey(made.RemoteID)
 		s.verifiesAll(1, s.N8NVerifyAll)
 		s.verifiesAll(0, s.N8NVerifyAll)
 		if seen := s.readKey(made.ID).Seen; seen.Outcome != "invalid" || !slices.Equal(s.toldOf(hook), []string{"n8n_key.invalid", "anomaly.opened"}) {

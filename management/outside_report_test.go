@@ -76,17 +76,17 @@ func (f *fixture) neglect(namespace string) {
 		n++
 		made := now.Add(-48 * time.Hour)
 		f.change(func(ctx context.Context, tx *store.Tx) error {
-			return tx.InsertGiteaToken(ctx, store.GiteaToken{
-				ID: fmt.Sprintf("gtk_%s%s", namespace, reason), ConnectionID: connections[store.ConnectionGitea], Namespace: namespace,
-				GiteaTokenID: int64(100 + n), TokenName: reason + " of " + namespace, Login: "alice", State: store.GiteaTokenState(state), StateAt: made,
-				ExpiresAt: expires, RotateEvery: rotate, Seen: store.GiteaTokenSeen{Outcome: outcome, VerifiedAt: made}, CreatedBy: "system", CreatedAt: made, UpdatedAt: made, Version: 1,
+			return tx.InsertOutsideCredential(ctx, store.OutsideCredential{
+				System: store.SystemGitea, ID: fmt.Sprintf("gtk_%s%s", namespace, reason), ConnectionID: connections[store.ConnectionGitea], Namespace: namespace,
+				RemoteID: fmt.Sprint(100 + n), Name: reason + " of " + namespace, Login: "alice", State: store.OutsideState(state), StateAt: made,
+				ExpiresAt: expires, RotateEvery: rotate, Seen: store.OutsideSeen{Outcome: outcome, VerifiedAt: made}, CreatedBy: "system", CreatedAt: made, UpdatedAt: made, Version: 1,
 			})
 		})
 		f.change(func(ctx context.Context, tx *store.Tx) error {
-			return tx.InsertN8NKey(ctx, store.N8NKey{
-				ID: fmt.Sprintf("n8k_%s%s", namespace, reason), ConnectionID: connections[store.ConnectionN8N], Namespace: namespace,
-				N8NKeyID: reason, Label: reason + " of " + namespace, Login: "alice", State: store.N8NKeyState(state), StateAt: made,
-				ExpiresAt: expires, RotateEvery: rotate, Seen: store.N8NKeySeen{Outcome: outcome, VerifiedAt: made}, CreatedBy: "system", CreatedAt: made, UpdatedAt: made, Version: 1,
+			return tx.InsertOutsideCredential(ctx, store.OutsideCredential{
+				System: store.SystemN8N, ID: fmt.Sprintf("n8k_%s%s", namespace, reason), ConnectionID: connections[store.ConnectionN8N], Namespace: namespace,
+				RemoteID: reason, Name: reason + " of " + namespace, Login: "alice", State: store.OutsideState(state), StateAt: made,
+				ExpiresAt: expires, RotateEvery: rotate, Seen: store.OutsideSeen{Outcome: outcome, VerifiedAt: made}, CreatedBy: "system", CreatedAt: made, UpdatedAt: made, Version: 1,
 			})
 		})
 	}

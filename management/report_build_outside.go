@@ -35,14 +35,14 @@ func (b *reporter) outside(ctx context.Context) error {
 
 func (b *reporter) outsideGitea(ctx context.Context) error {
 	return b.outsidePages(func(page store.Page) (store.Cursor, error) {
-		found, next, err := b.store.GiteaTokens(ctx, store.GiteaTokenFilter{Scopes: b.scopes}, page)
+		found, next, err := b.store.OutsideCredentials(ctx, store.SystemGitea, store.OutsideFilter{Scopes: b.scopes}, page)
 		for i := range found {
 			t := &found[i]
 			o := outsider{
-				line:  report.OutsideLine{System: string(store.SystemGitea), ID: t.ID, Name: t.TokenName, Namespace: t.Namespace, Login: t.Login, Owner: t.Owner},
+				line:  report.OutsideLine{System: string(store.SystemGitea), ID: t.ID, Name: t.Name, Namespace: t.Namespace, Login: t.Login, Owner: t.Owner},
 				state: string(t.State), lives: t.Lives(), outcome: t.Seen.Outcome, verified: t.Seen.VerifiedAt, expires: t.ExpiresAt,
 			}
-			if t.State == store.GiteaTokenActive && t.RotateEvery > 0 && t.Successor == "" {
+			if t.State == store.OutsideActive && t.RotateEvery > 0 && t.Successor == "" {
 				o.due = giteaTokenDue(t)
 			}
 			b.outsideSee(&o)
@@ -53,14 +53,14 @@ func (b *reporter) outsideGitea(ctx context.Context) error {
 
 func (b *reporter) outsideN8N(ctx context.Context) error {
 	return b.outsidePages(func(page store.Page) (store.Cursor, error) {
-		found, next, err := b.store.N8NKeys(ctx, store.N8NKeyFilter{Scopes: b.scopes}, page)
+		found, next, err := b.store.OutsideCredentials(ctx, store.SystemN8N, store.OutsideFilter{Scopes: b.scopes}, page)
 		for i := range found {
 			k := &found[i]
 			o := outsider{
-				line:  report.OutsideLine{System: string(store.SystemN8N), ID: k.ID, Name: k.Label, Namespace: k.Namespace, Login: k.Login, Owner: k.Owner},
+				line:  report.OutsideLine{System: string(store.SystemN8N), ID: k.ID, Name: k.Name, Namespace: k.Namespace, Login: k.Login, Owner: k.Owner},
 				state: string(k.State), lives: k.Lives(), outcome: k.Seen.Outcome, verified: k.Seen.VerifiedAt, expires: k.ExpiresAt,
 			}
-			if k.State == store.N8NKeyActive && k.RotateEvery > 0 && k.Successor == "" {
+			if k.State == store.OutsideActive && k.RotateEvery > 0 && k.Successor == "" {
 				o.due = n8nKeyDue(k)
 			}
 			b.outsideSee(&o)
@@ -112,7 +112,7 @@ func (o *outsider) reasons(now time.Time) {
 			o.line.At = at
 		}
 	}
-	if o.state == string(store.GiteaTokenMissing) { // n8n's word is the same
+	if o.state == string(store.OutsideMissing) { // n8n's word is the same
 		because(report.OutsideMissing, time.Time{})
 		return
 	}
@@ -123,9 +123,9 @@ func (o *outsider) reasons(now time.Time) {
 		because(report.OutsidePast, o.expires)
 	}
 	switch o.state {
-	case string(store.GiteaTokenStranger):
+	case string(store.OutsideStranger):
 		because(report.OutsideStranger, time.Time{})
-	case string(store.GiteaTokenWidened):
+	case string(store.OutsideWidened):
 		because(report.OutsideWidened, time.Time{})
 	}
 	if !o.due.IsZero() && !o.due.After(now) && !ended {

@@ -53,6 +53,9 @@ const (
 	ConnectionN8N   ConnectionKind = "n8n"
 )
 
+// System is that program, as a place where credentials are.
+func (k ConnectionKind) System() System { return System(k) }
+
 // ConnectionState says whether a connection is used.
 type ConnectionState string
 

@@ -43,7 +43,7 @@ type InventoryItem struct {
 	Login      string // the account there that it belongs to; "" for our own keys
 	Owner      string // who answers for it
 	Scopes     []string
-	State      string // a Status, a GiteaTokenState or an N8NKeyState
+	State      string // a Status or an OutsideState
 	Outcome    string // of the last verification; "" for our own keys
 	CreatedAt  time.Time
 	LastUsedAt time.Time // zero: never, or nobody says
@@ -85,12 +85,8 @@ func (s System) States() (all []string) {
 				all = append(all, string(is))
 			}
 		}
-	case SystemGitea:
-		for _, is := range GiteaTokenStates() {
-			all = append(all, string(is))
-		}
-	case SystemN8N:
-		for _, is := range N8NKeyStates() {
+	case SystemGitea, SystemN8N:
+		for _, is := range OutsideStates(s) {
 			all = append(all, string(is))
 		}
 	}

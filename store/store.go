@@ -22,8 +22,7 @@ type Reader interface {
 	ConnectionReader
 	ReportReader
 	NoticeReader
-	GiteaTokenReader
-	N8NKeyReader
+	OutsideReader
 	N8NSessionReader
 	InventoryReader
 	AuditReader
@@ -55,8 +54,7 @@ type Writer interface {
 	ConnectionWriter
 	ReportWriter
 	NoticeWriter
-	GiteaTokenWriter
-	N8NKeyWriter
+	OutsideWriter
 	N8NSessionWriter
 	IdempotencyWriter
 	JobWriter

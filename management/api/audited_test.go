@@ -307,11 +307,11 @@ var audited = map[string]leaves{
 	}},
 	"GiteaTokenCollect": {"gitea_token.collect", func(w walk) (string, string) {
 		id, _ := aGiteaToken(w)
-		is := ok[store.GiteaToken](w)(w.store.GiteaToken(w.t.Context(), id))
+		is := ok[store.OutsideCredential](w)(w.store.OutsideCredential(w.t.Context(), store.SystemGitea, id))
 		is.CollectedAt = time.Time{} // as after a rotation by schedule
 		_, err := w.store.InTx(w.t.Context(), func(ctx context.Context, tx *store.Tx) error {
 			tx.Audit(store.AuditRecord{Actor: "system", Action: "test", Object: "test"})
-			return errors.Join(tx.SetGiteaTokenListed(ctx, id, is.Seen), tx.UpdateGiteaToken(ctx, is))
+			return errors.Join(tx.SetOutsideListed(ctx, store.SystemGitea, id, is.Seen), tx.UpdateOutsideCredential(ctx, is))
 		})
 		must(w.t, err)
 		return id, ""
@@ -325,11 +325,11 @@ var audited = map[string]leaves{
 	}},
 	"GiteaTokenAdopt": {"gitea_token.adopt", func(w walk) (string, string) {
 		id, _ := aGiteaToken(w)
-		is := ok[store.GiteaToken](w)(w.store.GiteaToken(w.t.Context(), id))
-		is.State, is.Seen.ServerScopes = store.GiteaTokenWidened, []string{"read:repository"}
+		is := ok[store.OutsideCredential](w)(w.store.OutsideCredential(w.t.Context(), store.SystemGitea, id))
+		is.State, is.Seen.ServerScopes = store.OutsideWidened, []string{"read:repository"}
 		_, err := w.store.InTx(w.t.Context(), func(ctx context.Context, tx *store.Tx) error {
 			tx.Audit(store.AuditRecord{Actor: "system", Action: "test", Object: "test"})
-			return tx.UpdateGiteaToken(ctx, is)
+			return tx.UpdateOutsideCredential(ctx, is)
 		})
 		must(w.t, err)
 		return id, ""
@@ -369,11 +369,11 @@ var audited = map[string]leaves{
 	}},
 	"N8NKeyCollect": {"n8n_key.collect", func(w walk) (string, string) {
 		id, _ := anN8NKey(w)
-		is := ok[store.N8NKey](w)(w.store.N8NKey(w.t.Context(), id))
+		is := ok[store.OutsideCredential](w)(w.store.OutsideCredential(w.t.Context(), store.SystemN8N, id))
 		is.CollectedAt = time.Time{} // as after a rotation by schedule
 		_, err := w.store.InTx(w.t.Context(), func(ctx context.Context, tx *store.Tx) error {
 			tx.Audit(store.AuditRecord{Actor: "system", Action: "test", Object: "test"})
-			return errors.Join(tx.SetN8NKeyListed(ctx, id, is.Seen), tx.UpdateN8NKey(ctx, is))
+			return errors.Join(tx.SetOutsideListed(ctx, store.SystemN8N, id, is.Seen), tx.UpdateOutsideCredential(ctx, is))
 		})
 		must(w.t, err)
 		return id, ""
@@ -387,11 +387,11 @@ var audited = map[string]leaves{
 	}},
 	"N8NKeyAdopt": {"n8n_key.adopt", func(w walk) (string, string) {
 		id, _ := anN8NKey(w)
-		is := ok[store.N8NKey](w)(w.store.N8NKey(w.t.Context(), id))
-		is.State, is.Seen.ServerScopes = store.N8NKeyWidened, is.Scopes
+		is := ok[store.OutsideCredential](w)(w.store.OutsideCredential(w.t.Context(), store.SystemN8N, id))
+		is.State, is.Seen.ServerScopes = store.OutsideWidened, is.Scopes
 		_, err := w.store.InTx(w.t.Context(), func(ctx context.Context, tx *store.Tx) error {
 			tx.Audit(store.AuditRecord{Actor: "system", Action: "test", Object: "test"})
-			return tx.UpdateN8NKey(ctx, is)
+			return tx.UpdateOutsideCredential(ctx, is)
 		})
 		must(w.t, err)
 		return id, ""

@@ -27,7 +27,7 @@ func giteaTokenList(ctx context.Context, c call, in *client.GiteaTokenListInput)
 	found, err := c.service.GiteaTokenList(ctx, c.actor, management.GiteaTokenList{
 		Namespace: in.Namespace, Connection: in.Connection, Login: in.Login, Owner: in.Owner, State: in.State, Page: page,
 	})
-	return list(c, found.Items, found.Next, err, func(t store.GiteaToken) client.GiteaToken {
+	return list(c, found.Items, found.Next, err, func(t store.OutsideCredential) client.GiteaToken {
 		out := wireGiteaToken(t)
 		out.Connection = in.Connection
 		return out
@@ -80,10 +80,11 @@ func wireGiteaTokenCreated(made management.GiteaTokenCreated) client.GiteaTokenC
 	return out
 }
 
-func wireGiteaToken(t store.GiteaToken) client.GiteaToken {
+func wireGiteaToken(t store.OutsideCredential) client.GiteaToken {
+	id, user, _ := t.Numbers() // 0 for none
 	out := client.GiteaToken{
-		TokenID: t.ID, ConnectionID: t.ConnectionID, Namespace: t.Namespace, GiteaTokenID: t.GiteaTokenID, TokenName: t.TokenName,
-		Login: t.Login, UserID: t.UserID, Scopes: words(t.Scopes), ServerScopes: t.Seen.ServerScopes, LastEight: t.LastEight, Owner: t.Owner, Description: t.Description,
+		TokenID: t.ID, ConnectionID: t.ConnectionID, Namespace: t.Namespace, GiteaTokenID: id, TokenName: t.Name,
+		Login: t.Login, UserID: user, Scopes: words(t.Scopes), ServerScopes: t.Seen.ServerScopes, LastEight: t.Ending, Owner: t.Owner, Description: t.Description,
 		State: string(t.State), StateAt: t.StateAt, ExpiresAt: t.ExpiresAt, Overlap: period(t.Overlap), Predecessor: t.Predecessor,
 		Successor: t.Successor, SecretWaits: len(t.Secret) > 0 && t.CollectedAt.IsZero(), LastUsedAt: t.Seen.LastUsedAt,
 		VerifiedAt: t.Seen.VerifiedAt, Outcome: t.Seen.Outcome,

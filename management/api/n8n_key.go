@@ -27,7 +27,7 @@ func n8nKeyList(ctx context.Context, c call, in *client.N8NKeyListInput) (client
 	found, err := c.service.N8NKeyList(ctx, c.actor, management.N8NKeyList{
 		Namespace: in.Namespace, Connection: in.Connection, Owner: in.Owner, State: in.State, Page: page,
 	})
-	return list(c, found.Items, found.Next, err, func(t store.N8NKey) client.N8NKey {
+	return list(c, found.Items, found.Next, err, func(t store.OutsideCredential) client.N8NKey {
 		out := wireN8NKey(t)
 		out.Connection = in.Connection
 		return out
@@ -80,10 +80,10 @@ func wireN8NKeyCreated(made management.N8NKeyCreated) client.N8NKeyCreated {
 	return out
 }
 
-func wireN8NKey(t store.N8NKey) client.N8NKey {
+func wireN8NKey(t store.OutsideCredential) client.N8NKey {
 	out := client.N8NKey{
-		ID: t.ID, ConnectionID: t.ConnectionID, Namespace: t.Namespace, N8NKeyID: t.N8NKeyID, Label: t.Label,
-		Login: t.Login, UserID: t.UserID, Scopes: words(t.Scopes), ServerScopes: t.Seen.ServerScopes, LastFour: t.LastFour, Owner: t.Owner, Description: t.Description,
+		ID: t.ID, ConnectionID: t.ConnectionID, Namespace: t.Namespace, N8NKeyID: t.RemoteID, Label: t.Name,
+		Login: t.Login, UserID: t.UserID, Scopes: words(t.Scopes), ServerScopes: t.Seen.ServerScopes, LastFour: t.Ending, Owner: t.Owner, Description: t.Description,
 		State: string(t.State), StateAt: t.StateAt, ExpiresAt: t.ExpiresAt, Overlap: period(t.Overlap), Predecessor: t.Predecessor,
 		Successor: t.Successor, SecretWaits: len(t.Secret) > 0 && t.CollectedAt.IsZero(), LastUsedAt: t.Seen.LastUsedAt,
 		VerifiedAt: t.Seen.VerifiedAt, Outcome: t.Seen.Outcome,

@@ -3,6 +3,7 @@ package postgres
 import (
 	"fmt"
 	"net/netip"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgtype"
@@ -105,12 +106,14 @@ func (c optionalText) ScanText(v pgtype.Text) error {
 	return nil
 }
 
-// optionalNumber scans a number, and NULL as zero.
-type optionalNumber struct{ to *int64 }
+// numberText scans a number as text, and NULL and zero as none.
+type numberText struct{ to *string }
 
 // ScanInt64 implements [pgtype.Int64Scanner].
-func (c optionalNumber) ScanInt64(v pgtype.Int8) error {
-	*c.to = v.Int64
+func (c numberText) ScanInt64(v pgtype.Int8) error {
+	if *c.to = ""; v.Int64 != 0 {
+		*c.to = strconv.FormatInt(v.Int64, 10)
+	}
 	return nil
 }
 

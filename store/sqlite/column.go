@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"strconv"
 	"time"
 
 	"credence/store"
@@ -123,16 +124,18 @@ func (c optionalText) Scan(v any) error {
 	return nil
 }
 
-// optionalNumber scans a number, and NULL as zero.
-type optionalNumber struct{ to *int64 }
+// numberText scans a number as text, and NULL and zero as none.
+type numberText struct{ to *string }
 
 // Scan implements [database/sql.Scanner].
-func (c optionalNumber) Scan(v any) error {
+func (c numberText) Scan(v any) error {
 	switch v := v.(type) {
 	case nil:
-		*c.to = 0
+		*c.to = ""
 	case int64:
-		*c.to = v
+		if *c.to = ""; v != 0 {
+			*c.to = strconv.FormatInt(v, 10)
+		}
 	default:
 		return unexpected("number", v)
 	}

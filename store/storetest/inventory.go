@@ -20,7 +20,7 @@ func inventoryPromises() []promise {
 		{"Inventory", "answers pages ordered by when it became known, and then by system", func(f *fixture) {
 			f.insertAllSystems()
 			want := []string{
-				keyID(1), giteaTokenID(1), n8nKeyID(1), keyID(2), giteaTokenID(2), n8nKeyID(2), keyID(3), giteaTokenID(3), n8nKeyID(3),
+				keyID(1), outsideID(store.SystemGitea, 1), outsideID(store.SystemN8N, 1), keyID(2), outsideID(store.SystemGitea, 2), outsideID(store.SystemN8N, 2), keyID(3), outsideID(store.SystemGitea, 3), outsideID(store.SystemN8N, 3),
 			}
 			for size := 1; size <= len(want)+1; size++ {
 				got := walk(f, size, func(page store.Page) ([]store.InventoryItem, store.Cursor, error) {
@@ -52,18 +52,18 @@ func (f *fixture) inventory(filter store.InventoryFilter) []string {
 func (f *fixture) insertAllSystems() {
 	f.Helper()
 	f.insertConnections(f.sampleConnection(1, ""))
-	f.insertN8NKeys(f.sampleN8NKey(3), f.sampleN8NKey(1), f.sampleN8NKey(2))
-	f.insertGiteaTokens(f.sampleGiteaToken(2), f.sampleGiteaToken(3), f.sampleGiteaToken(1))
+	f.insertOutside(f.sampleOutside(store.SystemN8N, 3), f.sampleOutside(store.SystemN8N, 1), f.sampleOutside(store.SystemN8N, 2))
+	f.insertOutside(f.sampleOutside(store.SystemGitea, 2), f.sampleOutside(store.SystemGitea, 3), f.sampleOutside(store.SystemGitea, 1))
 	f.insertKeys(f.bareKey(3), f.bareKey(2), f.bareKey(1))
 }
 
 func inventoryFields(f *fixture) {
 	f.references()
 	f.insertConnections(f.sampleConnection(1, ""))
-	k, t, n := f.fullKey(1), f.sampleGiteaToken(1), f.sampleN8NKey(1)
+	k, t, n := f.fullKey(1), f.sampleOutside(store.SystemGitea, 1), f.sampleOutside(store.SystemN8N, 1)
 	f.insertKeys(k)
-	f.insertGiteaTokens(t)
-	f.insertN8NKeys(n)
+	f.insertOutside(t)
+	f.insertOutside(n)
 	c, err := f.backend.Connection(f.Context(), connectionID(1))
 	f.ok(err)
 	got, _, err := f.backend.Inventory(f.Context(), store.InventoryFilter{}, store.Page{})
@@ -74,12 +74,12 @@ func inventoryFields(f *fixture) {
 			State: string(k.Status), CreatedAt: k.CreatedAt, ExpiresAt: k.ExpiresAt,
 		},
 		{
-			System: store.SystemGitea, ID: t.ID, Name: t.TokenName, Namespace: t.Namespace, Connection: c.Name, Login: t.Login, Owner: t.Owner,
+			System: store.SystemGitea, ID: t.ID, Name: t.Name, Namespace: t.Namespace, Connection: c.Name, Login: t.Login, Owner: t.Owner,
 			Scopes: t.Scopes, State: string(t.State), Outcome: t.Seen.Outcome, CreatedAt: t.CreatedAt, LastUsedAt: t.Seen.LastUsedAt,
 			VerifiedAt: t.Seen.VerifiedAt, ExpiresAt: t.ExpiresAt,
 		},
 		{
-			System: store.SystemN8N, ID: n.ID, Name: n.Label, Namespace: n.Namespace, Connection: c.Name, Login: n.Login, Owner: n.Owner,
+			System: store.SystemN8N, ID: n.ID, Name: n.Name, Namespace: n.Namespace, Connection: c.Name, Login: n.Login, Owner: n.Owner,
 			Scopes: n.Scopes, State: string(n.State), Outcome: n.Seen.Outcome, CreatedAt: n.CreatedAt, LastUsedAt: n.Seen.LastUsedAt,
 			VerifiedAt: n.Seen.VerifiedAt, ExpiresAt: n.ExpiresAt,
 		},
@@ -92,13 +92,13 @@ func inventoryFilters(f *fixture) {
 	now := f.clock.now()
 	f.references()
 	f.insertConnections(f.sampleConnection(1, ""))
-	k, t, n, bare := f.fullKey(1), f.sampleGiteaToken(2), f.sampleN8NKey(3), f.bareKey(4)
-	t.Namespace, t.Owner, t.State, t.ExpiresAt = "tenant", "team", store.GiteaTokenStranger, time.Time{}
+	k, t, n, bare := f.fullKey(1), f.sampleOutside(store.SystemGitea, 2), f.sampleOutside(store.SystemN8N, 3), f.bareKey(4)
+	t.Namespace, t.Owner, t.State, t.ExpiresAt = "tenant", "team", store.OutsideStranger, time.Time{}
 	t.Seen.VerifiedAt = time.Time{}
 	n.Namespace, n.ExpiresAt = "", now.Add(-time.Second)
 	f.insertKeys(k, bare)
-	f.insertGiteaTokens(t)
-	f.insertN8NKeys(n)
+	f.insertOutside(t)
+	f.insertOutside(n)
 	for title, c := range map[string]struct {
 		filter store.InventoryFilter
 		want   []string
@@ -139,19 +139,21 @@ func inventoryMoves(f *fixture) {
 		}
 		if added < 6 {
 			added++
-			t := f.sampleGiteaToken(added)
-			f.insertGiteaTokens(t)
+			t := f.sampleOutside(store.SystemGitea, added)
+			f.insertOutside(t)
 		}
 		for _, i := range found {
 			if i.System == store.SystemN8N {
-				f.do(func(ctx context.Context, tx *store.Tx) error { return tx.DeleteN8NKey(ctx, i.ID, 3) })
+				f.do(func(ctx context.Context, tx *store.Tx) error {
+					return tx.DeleteOutsideCredential(ctx, store.SystemN8N, i.ID, 3)
+				})
 			}
 		}
 	}
 	var want []string
 	for n := 1; n <= 3; n++ {
-		want = append(want, keyID(n), giteaTokenID(n), n8nKeyID(n))
+		want = append(want, keyID(n), outsideID(store.SystemGitea, n), outsideID(store.SystemN8N, n))
 	}
-	inOrder(f, got, append(want, giteaTokenID(4), giteaTokenID(5), giteaTokenID(6))...)
+	inOrder(f, got, append(want, outsideID(store.SystemGitea, 4), outsideID(store.SystemGitea, 5), outsideID(store.SystemGitea, 6))...)
 	inOrder(f, f.inventory(store.InventoryFilter{Systems: []store.System{store.SystemN8N}}))
 }

@@ -59,7 +59,7 @@ func (f forge) rows(d *desk) map[string]string {
 }
 
 func (f forge) stored(ctx context.Context, r store.Reader) (states []string, err error) {
-	all, _, err := r.GiteaTokens(ctx, store.GiteaTokenFilter{}, store.Page{})
+	all, _, err := r.OutsideCredentials(ctx, store.SystemGitea, store.OutsideFilter{}, store.Page{})
 	for i := range all {
 		states = append(states, string(all[i].State))
 	}
@@ -145,7 +145,7 @@ func (f flows) rows(d *desk) map[string]string {
 }
 
 func (f flows) stored(ctx context.Context, r store.Reader) (states []string, err error) {
-	all, _, err := r.N8NKeys(ctx, store.N8NKeyFilter{}, store.Page{})
+	all, _, err := r.OutsideCredentials(ctx, store.SystemN8N, store.OutsideFilter{}, store.Page{})
 	for i := range all {
 		states = append(states, string(all[i].State))
 	}
