@@ -238,7 +238,7 @@ func (b *reporter) name(ctx context.Context, s *report.Sum) error {
 }
 
 func (b *reporter) quotas(ctx context.Context) error {
-	found, err := b.UsageQuotas(ctx, b.actor, UsageQuotas{Namespace: b.head.Namespace, Limit: reportLines})
+	found, err := b.UsageQuotas(ctx, b.actor, UsageQuotas{Namespace: b.head.Namespace, Page: PageInput{Limit: reportLines}})
 	q := &b.out.Quotas
 	q.Total, q.UsedUp, q.More = found.Total, found.UsedUp, found.More
 	for _, of := range found.Items {

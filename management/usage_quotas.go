@@ -3,6 +3,7 @@ package management
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -18,7 +19,7 @@ type UsageQuotas struct {
 	// AtLeast is how much of a quota must be used, in percent; 0 is 80. Of a
 	// quota that is not to be left out, however little is used: -1.
 	AtLeast int
-	Limit   int // 0: 100
+	Page    PageInput
 }
 
 // QuotaState is how much of a quota is used now. Replicas reserve blocks, so
@@ -33,37 +34,59 @@ type QuotaState struct {
 }
 
 // Percent is what is used of the limit.
-func (q *QuotaState) Percent() float64 { return 100 * float64(q.Used) / float64(max(1, q.Limit)) }
+func (q *QuotaState) Percent() float64 { return q.place().percent() }
 
 // QuotaStates is how full quotas are.
 type QuotaStates struct {
 	Items  []QuotaState // the fullest
-	Total  int          // how many there are
+	Next   store.Cursor // "" when nothing follows
+	Total  int          // how many there are, on all pages
 	UsedUp int          // of them used up
 	More   bool         // there may be more than Total: not all were looked at
 }
 
 const (
 	defaultQuotaPercent = 80
-	defaultQuotaRows    = 100
 	maxQuotaWindows     = 200_000 // that one question looks at
 )
 
-// UsageQuotas answers who is close to a quota, the fullest first.
+// quotaPlace is where a quota stands in the list, the fullest first.
+type quotaPlace struct {
+	Used    int64  `json:"used"`
+	Limit   int64  `json:"limit"`
+	Subject string `json:"subject"`
+	Name    string `json:"name"`
+}
+
+func (q *QuotaState) place() quotaPlace {
+	return quotaPlace{Used: q.Used, Limit: q.Limit, Subject: q.Subject, Name: q.Name}
+}
+
+func (p quotaPlace) percent() float64 { return 100 * float64(p.Used) / float64(max(1, p.Limit)) }
+
+func (p quotaPlace) compare(o quotaPlace) int {
+	return cmp.Or(cmp.Compare(o.percent(), p.percent()), strings.Compare(p.Subject, o.Subject), strings.Compare(p.Name, o.Name))
+}
+
+// UsageQuotas answers who is close to a quota, the fullest first. Each page looks
+// anew and goes on below the place where the one before ended: a quota that was
+// filled up in between can be on none of the pages, and none is on two of them.
 func (s *Service) UsageQuotas(ctx context.Context, a Actor, in UsageQuotas) (QuotaStates, error) {
 	p := &problems{}
 	p.text("namespace", in.Namespace, 0, maxNamespace)
 	if in.AtLeast < -1 || in.AtLeast > 100 {
 		p.add("at_least", fmt.Sprintf("%d is no share", in.AtLeast), "use 0 to 100 percent")
 	}
-	if in.Limit < 0 || in.Limit > store.MaxPage {
-		p.add("limit", fmt.Sprintf("%d is out of range", in.Limit), fmt.Sprintf("use 1 to %d", store.MaxPage))
+	page := p.page(in.Page)
+	var after quotaPlace
+	if page.After != "" && json.Unmarshal([]byte(page.After), &after) != nil {
+		p.add("cursor", "is not one that this list gave out", "leave it out to begin anew")
 	}
 	if err := p.err("read quotas"); err != nil {
 		return QuotaStates{}, err
 	}
-	least := max(0, cmp.Or(in.AtLeast, defaultQuotaPercent))
-	rows := cmp.Or(in.Limit, defaultQuotaRows)
+	least := float64(max(0, cmp.Or(in.AtLeast, defaultQuotaPercent)))
+	rows := cmp.Or(page.Limit, store.DefaultPage)
 	out := QuotaStates{More: true}
 	subject, name := "", ""
 	for looked := 0; looked < maxQuotaWindows; {
@@ -76,24 +99,45 @@ func (s *Service) UsageQuotas(ctx context.Context, a Actor, in UsageQuotas) (Quo
 			if err != nil {
 				return QuotaStates{}, failed("read quotas", err)
 			}
-			if is && state.Percent() >= float64(least) {
-				out.Items = append(out.Items, state)
-				if out.Total++; state.Used >= state.Limit {
-					out.UsedUp++
-				}
+			if is && state.Percent() >= least {
+				out.add(state, page.After == "" || state.place().compare(after) > 0)
 			}
 			subject, name = u.Subject, u.Name
 		}
-		slices.SortFunc(out.Items, func(a, b QuotaState) int {
-			return cmp.Or(cmp.Compare(b.Percent(), a.Percent()), strings.Compare(a.Subject, b.Subject), strings.Compare(a.Name, b.Name))
-		})
-		out.Items = out.Items[:min(len(out.Items), rows)]
+		out.keep(rows + 1) // the one beyond tells that there are more
 		if looked += len(uses); len(uses) < store.MaxPage {
 			out.More = false
 			break
 		}
 	}
-	return out, nil
+	return out, out.end(rows)
+}
+
+// add counts a quota, and takes it when it belongs behind the page before.
+func (q *QuotaStates) add(state QuotaState, behind bool) {
+	if q.Total++; state.Used >= state.Limit {
+		q.UsedUp++
+	}
+	if behind {
+		q.Items = append(q.Items, state)
+	}
+}
+
+// keep drops all but the fullest.
+func (q *QuotaStates) keep(rows int) {
+	slices.SortFunc(q.Items, func(a, b QuotaState) int { return a.place().compare(b.place()) })
+	q.Items = q.Items[:min(len(q.Items), rows)]
+}
+
+// end cuts the page, and says where the next begins when there is one.
+func (q *QuotaStates) end(rows int) error {
+	if len(q.Items) <= rows {
+		return nil
+	}
+	q.Items = q.Items[:rows]
+	next, err := json.Marshal(q.Items[rows-1].place())
+	q.Next = store.Cursor(next)
+	return err
 }
 
 // quotaState finds the quota of a window; false when it is none that the actor

@@ -98,3 +98,43 @@ func TestUsageSaysWhenThereIsMoreAndWhatIsMissing(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+func TestQuotasArePagedFromTheFullestOnAndEachIsThereOnce(t *testing.T) {
+	f := newFixture(t)
+	day := f.clock().Truncate(time.Hour)
+	for i, used := range []int64{90, 100, 85, 90, 10, 95, 90} {
+		name := "owner-" + string(rune('a'+i))
+		_, err := f.OwnerCreate(t.Context(), global, management.OwnerCreate{
+			Namespace: "default", Name: name, Quotas: []management.QuotaInput{{Name: "day", Limit: 100, Period: "day"}},
+		})
+		must(t, err)
+		_, _, err = f.store.ReserveQuota(t.Context(), store.QuotaWindow{
+			Subject: "owner:default/" + name, Name: "day", Start: day.Add(-time.Hour), End: day.Add(time.Hour),
+		}, used, 100)
+		must(t, err)
+	}
+	for _, rows := range []int{1, 2, 3, 4, 6, 7} {
+		var got []string
+		in := management.UsageQuotas{Page: management.PageInput{Limit: rows}}
+		for pages := 0; ; pages++ {
+			page, err := f.UsageQuotas(t.Context(), global, in)
+			must(t, err)
+			if len(page.Items) > rows || page.Total != 6 || page.UsedUp != 1 || pages > 6 {
+				t.Fatalf("page %d by %d holds %d, total %d, used up %d", pages, rows, len(page.Items), page.Total, page.UsedUp)
+			}
+			for _, q := range page.Items {
+				got = append(got, q.Owner)
+			}
+			if in.Page.Cursor = page.Next; page.Next == "" {
+				break
+			}
+		}
+		if want := []string{"owner-b", "owner-f", "owner-a", "owner-d", "owner-g", "owner-c"}; !slices.Equal(got, want) {
+			t.Errorf("by %d: %q, want %q", rows, got, want)
+		}
+	}
+	for field, page := range map[string]management.PageInput{"cursor": {Cursor: "week"}, "limit": {Limit: store.MaxPage + 1}} {
+		_, err := f.UsageQuotas(t.Context(), global, management.UsageQuotas{Page: page})
+		blames(t, err, field)
+	}
+}

@@ -44,4 +44,5 @@ var watching = []struct {
 	{"TheEndOfAKeyIsToldOfAWeekAheadOnceForEachEnd", TestTheEndOfAKeyIsToldOfAWeekAheadOnceForEachEnd},
 	{"UsageOfALimitedActorIsThatOfItsNamespaces", TestUsageOfALimitedActorIsThatOfItsNamespaces},
 	{"UsageSaysWhenThereIsMoreAndWhatIsMissing", TestUsageSaysWhenThereIsMoreAndWhatIsMissing},
+	{"QuotasArePagedFromTheFullestOnAndEachIsThereOnce", TestQuotasArePagedFromTheFullestOnAndEachIsThereOnce},
 }

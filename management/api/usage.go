@@ -25,7 +25,7 @@ func usageOperations() []Operation {
 			Role: store.RoleViewer, Codes: codes,
 		}, usageAddresses),
 		handle(Operation{
-			ID: "UsageQuotas", Method: http.MethodGet, Path: "/v1/usage/quotas", Summary: "Show who is close to a quota",
+			ID: "UsageQuotas", Method: http.MethodGet, Path: "/v1/usage/quotas", Summary: "List who is close to a quota, the fullest first",
 			Role: store.RoleViewer, Codes: codes,
 		}, usageQuotas),
 	}
@@ -79,8 +79,12 @@ func usageAddresses(ctx context.Context, c call, in *client.UsageAddressesInput)
 }
 
 func usageQuotas(ctx context.Context, c call, in *client.UsageQuotasInput) (client.List[client.QuotaState], error) {
-	found, err := c.service.UsageQuotas(ctx, c.actor, management.UsageQuotas{Namespace: in.Namespace, AtLeast: in.AtLeast, Limit: in.Limit})
-	return list(c, found.Items, "", err, func(q management.QuotaState) client.QuotaState {
+	page, err := c.page(in.PageInput)
+	if err != nil {
+		return client.List[client.QuotaState]{}, err
+	}
+	found, err := c.service.UsageQuotas(ctx, c.actor, management.UsageQuotas{Namespace: in.Namespace, AtLeast: in.AtLeast, Page: page})
+	return list(c, found.Items, found.Next, err, func(q management.QuotaState) client.QuotaState {
 		return client.QuotaState{
 			Namespace: q.Namespace, KeyID: q.KeyID, Owner: q.Owner, Name: q.Name, Limit: q.Limit, Used: q.Used,
 			Percent: q.Percent(), Start: q.Start, End: q.End,

@@ -30,8 +30,8 @@ func (c *command) show(object any, lines [][2]string) error {
 // showList prints a part of a list, and how to get the next.
 func showList[T any](c *command, list client.List[T], header string, row func(T) []string) error {
 	if c.machine() {
-		if c.output == "csv" && list.NextCursor != "" { // the others hold it
-			fmt.Fprintf(c.Err, "there is more: add --cursor %s, or --all\n", list.NextCursor)
+		if c.output == "csv" { // the others hold it
+			c.tellMore(list.NextCursor)
 		}
 		return c.emit(list)
 	}
@@ -56,10 +56,15 @@ func showList[T any](c *command, list client.List[T], header string, row func(T)
 	if len(left) > 0 {
 		fmt.Fprintf(c.Err, "no room here for %s: make the terminal wider, or see -o json\n", strings.Join(left, ", "))
 	}
-	if list.NextCursor != "" {
-		fmt.Fprintf(c.Err, "there is more: add --cursor %s, or --all\n", list.NextCursor)
-	}
+	c.tellMore(list.NextCursor)
 	return nil
+}
+
+// tellMore says how to get the next part of a list, when there is one.
+func (c *command) tellMore(next string) {
+	if next != "" {
+		fmt.Fprintf(c.Err, "there is more: add --cursor %s, or --all\n", next)
+	}
 }
 
 // printable keeps what others wrote from moving the cursor or the columns.

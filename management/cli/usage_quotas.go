@@ -15,22 +15,27 @@ func usageQuotas(c *command) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "quotas", Short: "show who is close to a quota, the fullest first",
 		Long: `Shows how much of each quota is used in the day or month that runs. Replicas
-reserve blocks, so it may be a little more than was spent.`,
-		Example: "  credence usage quotas\n  credence usage quotas --at-least 50 --namespace payments -o csv",
+reserve blocks, so it may be a little more than was spent. It shows 50, or up to
+--max, or with --all every one.`,
+		Example: "  credence usage quotas\n  credence usage quotas --at-least 0 --all\n  credence usage quotas --at-least 50 --namespace payments -o csv",
 	}
+	page := pagingFlags(cmd)
 	namespaceFlag(cmd, &in.Namespace, "only quotas of this namespace")
 	cmd.Flags().IntVar(&in.AtLeast, "at-least", 80, "only quotas of which so much is used, in percent")
-	cmd.Flags().IntVar(&in.Limit, "limit", 0, "at most so many rows, 100 if unsaid")
 	return c.verb(cmd, 0, func(ctx context.Context, api *client.Client, _ []string) error {
 		asked := in
 		if asked.AtLeast == 0 {
 			asked.AtLeast = -1
 		}
-		list, err := api.UsageQuotas(ctx, asked)
+		list, err := gather(ctx, page, func(ctx context.Context, p client.PageInput) (client.List[client.QuotaState], error) {
+			asked.PageInput = p
+			return api.UsageQuotas(ctx, asked)
+		})
 		if err != nil {
 			return err
 		}
 		if c.output == "csv" {
+			c.tellMore(list.NextCursor)
 			return c.csv([]string{"namespace", "key_id", "owner", "quota", "used", "limit", "end"}, len(list.Items), func(i int) []string {
 				q := list.Items[i]
 				return []string{

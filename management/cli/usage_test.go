@@ -129,4 +129,20 @@ default    %s  team   daily  81%%   100  in 20h  ██████████�
 		t.Errorf("%d lines, want the head and three quotas", lines)
 	}
 	o.fails(cli.ExitUsage, "at_least: 101", "usage", "quotas", "--at-least", "101")
+	for _, output := range []string{"table", "csv"} {
+		part := o.run("usage", "quotas", "--max", "1", "-o", output)
+		if strings.Count(part.out, "\n") != 2 || !strings.HasPrefix(part.err, "there is more: add --cursor ") {
+			t.Fatalf("the first as %s: %s%s", output, part.out, part.err)
+		}
+		rest := o.run("usage", "quotas", "--cursor", strings.TrimSuffix(strings.Fields(part.err)[5], ","), "-o", output)
+		if strings.Count(rest.out, "\n") != 2 || !strings.Contains(rest.out, id) || rest.err != "" {
+			t.Errorf("the rest as %s: %s%s", output, rest.out, rest.err)
+		}
+	}
+	if got := o.ok("usage", "quotas", "--max", "1", "-o", "json"); strings.Contains(got, `"next_cursor": ""`) || !strings.Contains(got, `"next_cursor": "`) {
+		t.Errorf("as JSON: %s", got)
+	}
+	if all := o.run("usage", "quotas", "--all", "--at-least", "0"); strings.Count(all.out, "\n") != 4 || all.err != "" {
+		t.Errorf("all: %s%s", all.out, all.err)
+	}
 }

@@ -605,7 +605,7 @@ func (c *Client) UsageAddresses(ctx context.Context, in UsageAddressesInput) (Li
 	return call[List[FailingAddress]](ctx, c, http.MethodGet, "/v1/usage/addresses", in)
 }
 
-// UsageQuotas: Show who is close to a quota.
+// UsageQuotas: List who is close to a quota, the fullest first.
 // GET /v1/usage/quotas, role viewer.
 func (c *Client) UsageQuotas(ctx context.Context, in UsageQuotasInput) (List[QuotaState], error) {
 	return call[List[QuotaState]](ctx, c, http.MethodGet, "/v1/usage/quotas", in)

@@ -80,7 +80,7 @@ type FailingAddress struct {
 type UsageQuotasInput struct {
 	Namespace string `query:"namespace" doc:"Only quotas of this namespace"`
 	AtLeast   int    `query:"at_least" doc:"Only quotas of which so much is used, in percent; 80 if unsaid, -1 for all"`
-	Limit     int    `query:"limit" doc:"Rows at most, 1 to 500; 100 if unsaid"`
+	PageInput
 }
 
 // QuotaState is how much of a quota is used.
