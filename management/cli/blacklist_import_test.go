@@ -90,3 +90,36 @@ func TestLinesOfAListThatAreWrongAreReportedAndTheOthersAdded(t *testing.T) {
 		t.Errorf("%d: %s", forced.code, forced.err)
 	}
 }
+
+func TestEveryBlacklistRuleIsRemovedOnlyWhenSomebodySaysSo(t *testing.T) {
+	o := open(t)
+	o.ok("blacklist", "add", "203.0.113.0/24", "--reason", "scan")
+	left := func() int { return strings.Count(o.ok("blacklist", "list"), "203.0.113.0/24") }
+
+	o.options.In = strings.NewReader("y\n")
+	o.fails(cli.ExitUsage, "--dry-run at what would be removed, then give --yes", "blacklist", "remove", "--everything")
+	o.options.Terminal = func() bool { return true }
+	o.options.In = strings.NewReader("\n")
+	o.fails(cli.ExitFailure, "not confirmed", "blacklist", "remove", "--everything")
+	o.ok("blacklist", "remove", "--everything", "--dry-run")
+	if left() != 1 {
+		t.Fatal("the rule was removed though nobody said yes")
+	}
+	for args, asked := range map[string]string{
+		"":                     "every blacklist rule that your token may change?",
+		"--global":             "every blacklist rule that refuses everywhere?",
+		"--namespace payments": "every blacklist rule of namespace payments?",
+	} {
+		o.options.In = strings.NewReader("n\n")
+		o.fails(cli.ExitFailure, asked, append([]string{"blacklist", "remove", "--everything"}, strings.Fields(args)...)...)
+	}
+	o.options.In = strings.NewReader("y\n")
+	if o.ok("blacklist", "remove", "--everything"); left() != 0 {
+		t.Error("the rule is still there after a yes")
+	}
+	o.ok("blacklist", "add", "203.0.113.0/24", "--reason", "scan")
+	o.options.Terminal, o.options.In = func() bool { return false }, strings.NewReader("")
+	if o.ok("blacklist", "remove", "--everything", "--yes"); left() != 0 {
+		t.Error("the rule is still there after --yes")
+	}
+}

@@ -13,15 +13,17 @@ import (
 func blacklistRemove(c *command) *cobra.Command {
 	var body client.BlacklistRulesRemove
 	var file string
+	var yes bool
 	cmd := &cobra.Command{
 		Use: "remove [ID]", Short: "end one blacklist rule before its time, or many",
 		Long: `Ends a rule before its time: the one of that id, or all that fit the flags.
 Clients of its network are let in again, unless another rule holds them too.
---dry-run says which rules.`,
+--dry-run says which rules. --everything asks; where no terminal is, it needs --yes.`,
 		Example: `  credence blacklist remove blk_01jc8zq8m4x0
   credence blacklist remove --source drop --dry-run
   credence blacklist remove --within 203.0.113.0/24 --namespace payments
-  credence blacklist remove --file drop.txt --source drop`,
+  credence blacklist remove --file drop.txt --source drop
+  credence blacklist remove --everything --namespace payments --yes`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&body.Source, "source", "", "rules of this source")
@@ -30,6 +32,7 @@ Clients of its network are let in again, unless another rule holds them too.
 	f.BoolVar(&body.Everything, "everything", false, "every rule there is")
 	f.BoolVar(&body.Global, "global", false, "only rules that refuse everywhere")
 	dryRunFlag(cmd, &body.DryRun)
+	yesFlag(cmd, &yes)
 	namespaceFlag(cmd, &body.Namespace, "only rules of this namespace")
 	c.waitFlag(cmd)
 	c.verb(cmd, 0, func(ctx context.Context, api *client.Client, args []string) error {
@@ -42,10 +45,32 @@ Clients of its network are let in again, unless another rule holds them too.
 		case !many:
 			return usage(errors.New("say which rule: its id, --source, --within, --file or --everything"))
 		}
+		picked := file != "" || body.Source != "" || body.Within != ""
+		if !picked && !body.DryRun {
+			if err := c.confirmEverything(yes, body); err != nil {
+				return err
+			}
+		}
 		return c.removeRules(ctx, api, body, file)
 	})
 	cmd.Args = cobra.MaximumNArgs(1)
 	return cmd
+}
+
+// confirmEverything asks before rules are removed that nobody has picked out.
+// A program cannot be asked: it has to say so.
+func (c *command) confirmEverything(yes bool, body client.BlacklistRulesRemove) error {
+	if !yes && !c.Terminal() {
+		return usage(errors.New("--everything: look with --dry-run at what would be removed, then give --yes"))
+	}
+	which := "every blacklist rule that your token may change"
+	switch {
+	case body.Namespace != "":
+		which = "every blacklist rule of namespace " + printable(body.Namespace)
+	case body.Global:
+		which = "every blacklist rule that refuses everywhere"
+	}
+	return c.confirm(yes, "Remove "+which+"? Who they kept out is let in again.")
 }
 
 func (c *command) removeRule(ctx context.Context, api *client.Client, id string, dryRun bool) error {
