@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +14,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"github.com/spf13/viper"
 )
@@ -216,17 +219,57 @@ func editDistance(a, b string) int {
 	return row[len(b)]
 }
 
+func configCommand(p process) *cobra.Command {
+	parent := &cobra.Command{
+		Use: "config", Short: "look at the configuration",
+		Long:    "Looks at the configuration as a process would read it: from a file, from variables and from flags.",
+		Example: "  credence config print",
+	}
+	group(parent)
+	var output string
+	show := configured(p, inAll, &cobra.Command{
+		Use:   "print",
+		Short: "print every setting, its value and where it came from",
+		Long: `Prints every setting, its value and where it came from. Later wins:
+defaults, the file (--config or ./credence.yaml), variables (CREDENCE_NAME),
+flags (--name). Passwords in addresses are masked.`,
+		Example: `  CREDENCE_CACHE_SIZE=500000 credence config print
+  credence config print --config /etc/credence/credence.yaml -o json`,
+	}, func(_ *cobra.Command, _ config, origins []origin) error {
+		if output != "table" && output != "json" {
+			return usageError{fmt.Errorf("--output %q: give table or json", output)}
+		}
+		return printConfig(p.out, origins, output)
+	})
+	show.Flags().StringVarP(&output, "output", "o", "table", "table or json")
+	parent.AddCommand(show)
+	return parent
+}
+
 // printConfig writes every setting, its value and where it came from.
-func printConfig(out io.Writer, origins []origin) error {
+func printConfig(out io.Writer, origins []origin, output string) error {
 	sort.Slice(origins, func(i, j int) bool { return origins[i].setting.name < origins[j].setting.name })
+	rows := make([]settingRow, 0, len(origins))
+	for _, o := range origins {
+		rows = append(rows, settingRow{Setting: o.setting.fileKey(), Value: maskURL(o.value), From: o.from})
+	}
+	if output == "json" {
+		e := json.NewEncoder(out)
+		e.SetEscapeHTML(false)
+		e.SetIndent("", "  ")
+		return e.Encode(map[string][]settingRow{"items": rows})
+	}
 	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(w, "SETTING\tVALUE\tFROM")
-	for _, o := range origins {
-		value := o.value
-		if value == "" {
-			value = "-"
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\n", o.setting.fileKey(), maskURL(value), o.from)
+	for _, r := range rows {
+		fmt.Fprintf(w, "%s\t%s\t%s\n", r.Setting, cmp.Or(r.Value, "-"), r.From)
 	}
 	return w.Flush()
+}
+
+// settingRow is a setting as config print shows it: its value without secrets.
+type settingRow struct {
+	Setting string `json:"setting"`
+	Value   string `json:"value"`
+	From    string `json:"from"`
 }

@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -185,16 +187,45 @@ func TestPlaintextBeyondLoopbackNeedsConsent(t *testing.T) {
 }
 
 func TestConfigPrintMasksPasswords(t *testing.T) {
-	var out bytes.Buffer
 	_, origins, err := load(t, "", nil, []string{"--store", "postgres://credence:hunter2@db/credence"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := printConfig(&out, origins); err != nil {
+	for _, output := range []string{"table", "json"} {
+		var out bytes.Buffer
+		if err := printConfig(&out, origins, output); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(out.String(), "hunter2") || !strings.Contains(out.String(), "credence:[masked]@db") {
+			t.Errorf("as %s: %s", output, out.String())
+		}
+	}
+}
+
+func TestConfigPrintAsJSONHoldsEverySettingAndWhereItsValueCameFrom(t *testing.T) {
+	var out, errs strings.Builder
+	environ := []string{"CREDENCE_CACHE_SIZE=500000"}
+	if code := run(t.Context(), []string{"config", "print", "--data-dir", "elsewhere", "-o", "json"}, process{strings.NewReader(""), &out, &errs, environ}); code != 0 {
+		t.Fatalf("exit code %d: %s", code, errs.String())
+	}
+	var got struct {
+		Items []settingRow `json:"items"`
+	}
+	if err := json.Unmarshal([]byte(out.String()), &got); err != nil {
 		t.Fatal(err)
 	}
-	if strings.Contains(out.String(), "hunter2") || !strings.Contains(out.String(), "credence:[masked]@db") {
-		t.Errorf("got %s", out.String())
+	for _, want := range []settingRow{
+		{"data_dir", "elsewhere", "flag --data-dir"}, {"cache_size", "500000", "variable CREDENCE_CACHE_SIZE"}, {"store", "", "default"},
+	} {
+		if !slices.Contains(got.Items, want) {
+			t.Errorf("no %+v in %s", want, out.String())
+		}
+	}
+	if len(got.Items) != len(settings()) {
+		t.Errorf("%d settings, want %d", len(got.Items), len(settings()))
+	}
+	if code := run(t.Context(), []string{"config", "print", "-o", "xml"}, process{strings.NewReader(""), &out, &errs, nil}); code != 2 || !strings.Contains(errs.String(), "table or json") {
+		t.Errorf("-o xml: exit code %d: %s", code, errs.String())
 	}
 }
 

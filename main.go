@@ -411,26 +411,6 @@ it by itself when it starts.`,
 	})
 }
 
-func configCommand(p process) *cobra.Command {
-	parent := &cobra.Command{
-		Use: "config", Short: "look at the configuration",
-		Long:    "Looks at the configuration as a process would read it: from a file, from variables and from flags.",
-		Example: "  credence config print",
-	}
-	group(parent)
-	parent.AddCommand(configured(p, inAll, &cobra.Command{
-		Use:   "print",
-		Short: "print every setting, its value and where it came from",
-		Long: `Prints every setting, its value and where it came from. Later wins:
-defaults, the file (--config or ./credence.yaml), variables (CREDENCE_NAME),
-flags (--name).`,
-		Example: "  CREDENCE_CACHE_SIZE=500000 credence config print",
-	}, func(_ *cobra.Command, _ config, origins []origin) error {
-		return printConfig(p.out, origins)
-	}))
-	return parent
-}
-
 func versionCommand(p process) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
