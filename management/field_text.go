@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"credence/store"
+	"credence/store/credential"
 )
 
 // Bounds of texts, in characters.
@@ -34,6 +35,11 @@ func (p *problems) text(field, value string, least, most int) string {
 		p.add(field, "holds a character that cannot be printed", "use printable characters and plain spaces, on one line")
 	case strings.TrimSpace(value) != value:
 		p.add(field, "begins or ends with a space", "remove it")
+	}
+	// The API has refused secrets in all that it takes; `tokens bootstrap` and
+	// the jobs do not come that way.
+	if what := credential.Seen(value); what != "" {
+		p.add(field, "holds what looks like "+what, "leave it out, and rotate it: it was seen here")
 	}
 	return value
 }

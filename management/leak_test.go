@@ -118,6 +118,16 @@ func TestAKeyTextInTheWrongPlaceIsNotRepeated(t *testing.T) {
 	}
 }
 
+func TestAFirstAdminTokenIsNotNamedByASecret(t *testing.T) {
+	f := newFixture(t)
+	text := f.key(management.KeyCreate{Namespace: "a"}).Text.Reveal()
+	_, err := f.TokenBootstrap(t.Context(), management.TokenBootstrap{Name: "of " + text})
+	problem := refused(t, err, management.CodeInvalidInput).Fields[0]
+	if problem.Field != "name" || problem.Problem != "holds what looks like an API key" || strings.Contains(err.Error(), text[9:40]) {
+		t.Errorf("%+v", problem)
+	}
+}
+
 func TestALongValueIsCutInAnError(t *testing.T) {
 	f := newFixture(t)
 	long := strings.Repeat("s3cret", 100)

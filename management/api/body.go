@@ -70,6 +70,11 @@ func readBody(w http.ResponseWriter, r *http.Request, registry huma.Registry, sc
 		slices.SortFunc(unstorable, byField)
 		return nil, newProblem(http.StatusUnprocessableEntity, string(management.CodeInvalidInput), "the body holds text that cannot be stored", unstorable...)
 	}
+	var secret []client.FieldError
+	if secretTexts(registry, schema, "", value, &secret); len(secret) > 0 {
+		slices.SortFunc(secret, byField)
+		return nil, newProblem(http.StatusUnprocessableEntity, string(management.CodeInvalidInput), "the body holds a secret where it would be kept in clear", secret...)
+	}
 	return raw, nil
 }
 
@@ -118,10 +123,7 @@ func jsonProblem(raw []byte, err error) string {
 // encoding/json match names without regard to case, so that "Name" beside
 // "name" would pass one and win in the other.
 func exactNames(registry huma.Registry, s *huma.Schema, path string, value any, unknown *[]client.FieldError) {
-	for s != nil && s.Ref != "" {
-		s = registry.SchemaFromRef(s.Ref)
-	}
-	if s == nil {
+	if s = resolved(registry, s); s == nil {
 		return
 	}
 	switch v := value.(type) {
@@ -144,6 +146,14 @@ func exactNames(registry huma.Registry, s *huma.Schema, path string, value any, 
 			})
 		}
 	}
+}
+
+// resolved is the schema that s refers to, or s; nil stands for anything.
+func resolved(registry huma.Registry, s *huma.Schema) *huma.Schema {
+	for s != nil && s.Ref != "" {
+		s = registry.SchemaFromRef(s.Ref)
+	}
+	return s
 }
 
 // short is a name as errors repeat it.

@@ -13,13 +13,16 @@
 //
 //	request id > panic guard > security headers > Host > in-flight bound
 //	> route (404, 405) > budget of failures (429) > admin token (401) > role (403) > query names (400)
-//	> body: type (415), size (413), JSON (400), field names (422)
+//	> body: type (415), size (413), JSON (400), field names, no secrets (422)
 //	> If-Match (428, 400, 412) > schema (422) > use-case
 //
 // Nothing of a body is read before the token and the role are judged. Every
 // answer that is not a success is application/problem+json with a stable code
 // and, where fields are concerned, a list of field, problem and remedy; huma's
 // own findings are brought into that form too (problem.go).
+//
+// Every text of a body passes credential.Seen: a secret that was pasted where
+// a name or a reason belongs is refused before anything keeps it (secret.go).
 //
 // Status 400 means that the request cannot be read (JSON, cursor, header,
 // unknown query parameter), 422 that it can be and a value is wrong.

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -74,6 +75,7 @@ func (j *journal) String() string {
 // deployment is a real API over a real database in a folder of its own.
 type deployment struct {
 	url     string
+	path    string // of the database
 	clock   *clock
 	log     *journal
 	metrics *prometheus.Registry
@@ -88,7 +90,8 @@ func deploy(tb testing.TB, change ...func(*api.Options)) *deployment {
 	tb.Helper()
 	d := &deployment{clock: newClock(), log: &journal{}, metrics: prometheus.NewRegistry()}
 	logger := slog.New(slog.NewTextHandler(d.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	db := sqlitetest.Open(tb, d.clock.now)
+	d.path = filepath.Join(tb.TempDir(), "credence.db")
+	db := sqlitetest.OpenAt(tb, d.path, d.clock.now)
 	keyset, err := seal.NewKeyset()
 	must(tb, err)
 	secrets, err := credential.NewSecrets(rand.Reader)

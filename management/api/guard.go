@@ -84,6 +84,9 @@ func (s *server) admit(w http.ResponseWriter, r *http.Request, op Operation, act
 	}
 	if op.Creates {
 		c.idempotency = idempotency(r, body)
+		if err := secretHeader("Idempotency-Key", c.idempotency.Key); err != nil {
+			return c, err
+		}
 	}
 	return c, nil
 }

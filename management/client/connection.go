@@ -37,7 +37,7 @@ type ConnectionCreate struct {
 	Description string            `json:"description,omitempty" doc:"For people"`
 	URL         string            `json:"url" doc:"Base URL: https, a public address or one that the server allows"`
 	Account     string            `json:"account,omitempty" doc:"That the credential belongs to"`
-	Credential  KeyText           `json:"credential" doc:"What the account proves itself by; kept sealed and never shown"`
+	Credential  KeyText           `json:"credential" format:"password" doc:"What the account proves itself by; kept sealed and never shown"`
 	CA          string            `json:"ca,omitempty" doc:"Authorities to trust there, PEM"`
 	ServerName  string            `json:"server_name,omitempty" doc:"Name that its certificate must bear"`
 	Logins      []string          `json:"logins,omitempty" doc:"Accounts that it may be used for; ci-* means all that begin so"`
@@ -50,7 +50,7 @@ type ConnectionUpdate struct {
 	Description Patch[string]            `json:"description,omitzero" doc:"For people"`
 	URL         Patch[string]            `json:"url,omitzero" doc:"Base URL; needs the credential anew"`
 	Account     Patch[string]            `json:"account,omitzero" doc:"That the credential belongs to"`
-	Credential  Patch[KeyText]           `json:"credential,omitzero" doc:"What the account proves itself by"`
+	Credential  Patch[KeyText]           `json:"credential,omitzero" format:"password" doc:"What the account proves itself by"`
 	CA          Patch[string]            `json:"ca,omitzero" doc:"Authorities to trust there, PEM"`
 	ServerName  Patch[string]            `json:"server_name,omitzero" doc:"Name that its certificate must bear"`
 	Logins      Patch[[]string]          `json:"logins,omitzero" doc:"All accounts that it may be used for"`

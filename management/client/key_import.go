@@ -4,7 +4,7 @@ package client
 // and what is said of a new key.
 type KeyImportRow struct {
 	Line     int     `json:"line,omitempty" doc:"Number by which the answer names it, e.g. its line in a file; its place in keys, from 1, if unsaid"`
-	KeyText  KeyText `json:"key_text,omitempty" doc:"Text of the key; not together with sha256"`
+	KeyText  KeyText `json:"key_text,omitempty" format:"password" doc:"Text of the key; not together with sha256"`
 	SHA256   string  `json:"sha256,omitempty" doc:"SHA-256 of the text, in hexadecimal digits or base64; the text itself then need not travel"`
 	Disabled bool    `json:"disabled,omitempty" doc:"Refuse it until it is enabled"`
 	KeyCreate

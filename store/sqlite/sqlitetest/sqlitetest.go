@@ -27,8 +27,15 @@ var migrated struct { //nolint:gochecknoglobals // one for all tests of the bina
 // test ends; a test may close it before.
 func Open(tb testing.TB, now func() time.Time) *sqlite.DB {
 	tb.Helper()
+	return OpenAt(tb, options(tb, now).Path, now)
+}
+
+// OpenAt is Open in a file of that path, which the test wants to look into.
+func OpenAt(tb testing.TB, path string, now func() time.Time) *sqlite.DB {
+	tb.Helper()
+	Write(tb, path)
 	o := options(tb, now)
-	Write(tb, o.Path)
+	o.Path = path
 	db, err := sqlite.Open(tb.Context(), o)
 	if err != nil {
 		tb.Fatalf("open: %v", err)
