@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -82,10 +83,9 @@ func (d *deployment) passes(service *management.Service, changes *store.Store, f
 		return nil, err
 	}
 	var work []func(context.Context) error
-	for _, p := range append(jobs.Cleanups(service),
-		jobs.Audit(service, d.config.AuditCheckpointEvery), jobs.GiteaTokens(service), jobs.N8NKeys(service),
-		jobs.GiteaVerifications(service), jobs.N8NVerifications(service), jobs.LateReports(service), jobs.UsageEvents(service), usages,
-	) {
+	for _, p := range slices.Concat(jobs.Cleanups(service), jobs.Outside(service), []jobs.Pass{
+		jobs.Audit(service, d.config.AuditCheckpointEvery), jobs.LateReports(service), jobs.UsageEvents(service), usages,
+	}) {
 		work = append(work, p.Work(d.logger, failures))
 	}
 	return work, nil

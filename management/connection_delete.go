@@ -32,15 +32,11 @@ func (s *Service) ConnectionDelete(ctx context.Context, a Actor, in ConnectionDe
 		}
 		f := connectionFacts(&c)
 		if in.Force {
-			tokens, err := t.DeleteOutsideCredentials(ctx, store.SystemGitea, c.ID)
+			forgotten, err := t.DeleteOutsideCredentials(ctx, c.Kind.System(), c.ID)
 			if err != nil {
 				return struct{}{}, err
 			}
-			keys, err := t.DeleteOutsideCredentials(ctx, store.SystemN8N, c.ID)
-			if err != nil {
-				return struct{}{}, err
-			}
-			f["forgotten"] = tokens + keys
+			f["forgotten"] = forgotten
 		}
 		err = t.DeleteConnection(ctx, c.ID, c.Version)
 		if errors.Is(err, store.ErrReferenced) {

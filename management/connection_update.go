@@ -95,13 +95,8 @@ func (t *transaction) keepConnectionPlace(ctx context.Context, before, after *st
 			return nil
 		}
 	}
-	one := store.Page{Limit: 1}
-	tokens, _, err := t.OutsideCredentials(ctx, store.SystemGitea, store.OutsideFilter{ConnectionID: before.ID}, one)
-	if err != nil {
-		return err
-	}
-	keys, _, err := t.OutsideCredentials(ctx, store.SystemN8N, store.OutsideFilter{ConnectionID: before.ID}, one)
-	if err == nil && len(tokens)+len(keys) > 0 {
+	known, _, err := t.OutsideCredentials(ctx, before.Kind.System(), store.OutsideFilter{ConnectionID: before.ID}, store.Page{Limit: 1})
+	if err == nil && len(known) > 0 {
 		err = refuse(CodeInUse, "%s: %s cannot be changed while credentials are known that were made over it: they are at the old one; make another connection for the new one, or delete them first",
 			connectionName(before.Kind, before.Name), field)
 	}

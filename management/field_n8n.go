@@ -1,7 +1,6 @@
 package management
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -9,25 +8,8 @@ import (
 	"credence/store"
 )
 
-// The bounds of keys of n8n.
-const (
-	maxN8NName   = maxGiteaName // a label has at most 50 characters, as a name there
-	maxN8NScopes = 300
-)
-
-// n8nName checks the part of the name that people choose. The rule is one for all
-// programs.
-func (p *problems) n8nName(value string) string {
-	remedy := fmt.Sprintf("use 1 to %d of A-Z a-z 0-9 . _ -, beginning with a letter", maxN8NName)
-	ok := value != "" && len(value) <= maxN8NName && (value[0] >= 'a' && value[0] <= 'z' || value[0] >= 'A' && value[0] <= 'Z')
-	for i := range len(value) {
-		ok = ok && (alphanumeric(value[i]) || strings.IndexByte("._-", value[i]) >= 0)
-	}
-	if !ok {
-		p.add("name", quoted(value)+" is no name of a key", remedy)
-	}
-	return value
-}
+// maxN8NScopes bounds the scopes of one key.
+const maxN8NScopes = 300
 
 // n8nScopes checks the scopes of a key against the widest of the connection.
 func (p *problems) n8nScopes(c *store.Connection, scopes []string) []string {

@@ -1,180 +1,149 @@
 package management
 
 import (
-	"cmp"
 	"context"
-	"errors"
-	"strconv"
 	"time"
 
-	"credence/management/event"
-	"credence/management/gitea"
 	"credence/management/remote"
 	"credence/store"
 	"credence/store/credential"
 )
 
-// giteaActor does what is due for tokens of Gitea users.
-func giteaActor() Actor { return Actor{ID: "job:" + store.KindGiteaToken, Role: store.RoleAdmin} }
+// The use-cases of access tokens of Gitea users. How a token lives is in
+// outside.go, and what is Gitea's own about that in outside_gitea.go.
 
-func giteaTokenName(id string) string { return "gitea token " + quoted(id) }
+func (s *Service) giteaTokens() keeper { return s.keep(store.SystemGitea) }
 
-// readGiteaToken reads a token that the actor may see.
-func readGiteaToken(ctx context.Context, r store.OutsideReader, a Actor, id string) (store.OutsideCredential, error) {
-	what := giteaTokenName(id)
-	t, err := r.OutsideCredential(ctx, store.SystemGitea, id)
-	if err != nil {
-		return store.OutsideCredential{}, failed(what, err)
-	}
-	if !a.May(t.Namespace) {
-		return store.OutsideCredential{}, notFound(what)
-	}
-	return t, nil
+// GiteaTokenCreate is the input of [Service.GiteaTokenCreate].
+type GiteaTokenCreate struct {
+	Connection  string
+	Login       string // of the user; one of those of the connection
+	Name        string // gets a random suffix
+	Scopes      []string
+	Owner       string // who answers for it
+	Description string
+	ExpiresAt   time.Time // it is deleted then; at most one of the two
+	ExpiresIn   string    // a Go duration
+	RotateEvery string    // a Go duration; "" for never
+	Overlap     string    // a Go duration; "" means 24h
+
+	Idempotency Idempotency
 }
 
-// forge is the client for Gitea, and a connection as it calls it.
-type forge struct {
-	*gitea.Client
-
-	connection store.Connection
-	target     *remote.Target
+// GiteaTokenCreated is the answer of what makes a token.
+type GiteaTokenCreated struct {
+	Token    store.OutsideCredential
+	Secret   credential.Text // shown this once; empty when Replayed
+	Replayed bool            // made by an earlier, equal request
 }
 
-// giteaForge opens a connection that is used.
-func (s *Service) giteaForge(c store.Connection) (*forge, error) {
-	if s.gitea == nil {
-		return nil, refuse(CodeInternal, "connection: this server has no client for %s", c.Kind)
-	}
-	if err := usable(&c); err != nil {
-		return nil, err
-	}
-	t, err := s.target(&c)
-	if err != nil {
-		return nil, err
-	}
-	return &forge{s.gitea, c, t}, nil
+func giteaTokenCreated(c outsideCreated, err error) (GiteaTokenCreated, error) {
+	return GiteaTokenCreated{Token: c.is, Secret: c.secret, Replayed: c.replayed}, err
 }
 
-// giteaForgeOf opens the connection of a token.
-func (s *Service) giteaForgeOf(ctx context.Context, t *store.OutsideCredential) (*forge, error) {
-	c, err := s.store.Connection(ctx, t.ConnectionID)
-	if err != nil {
-		return nil, failed(giteaTokenName(t.ID), err)
-	}
-	return s.giteaForge(c)
+// GiteaTokenCreate makes an access token of a Gitea user: within the users and
+// scopes of the connection, never for a site administrator.
+func (s *Service) GiteaTokenCreate(ctx context.Context, a Actor, in GiteaTokenCreate) (GiteaTokenCreated, error) {
+	return giteaTokenCreated(s.giteaTokens().make(ctx, a, &outsideCreate{
+		connection: in.Connection, login: in.Login, name: in.Name, scopes: in.Scopes, owner: in.Owner, description: in.Description,
+		expiresAt: in.ExpiresAt, expiresIn: in.ExpiresIn, rotateEvery: in.RotateEvery, overlap: in.Overlap, idempotency: in.Idempotency,
+	}))
 }
 
-// giteaFailed is what a call over a connection became.
-func (s *Service) giteaFailed(ctx context.Context, what string, a Actor, f *forge, err error) error {
-	return remoteFailed(what, a, s.calledBack(ctx, &f.connection, err))
+// GiteaTokenRotate is the input of [Service.GiteaTokenRotate].
+type GiteaTokenRotate struct {
+	ID      string
+	Overlap string // how long the old one lives on; a Go duration, "" as the token says
+
+	Idempotency Idempotency
 }
 
-func (t *transaction) recordGiteaToken(action string, is *store.OutsideCredential, d details) {
-	t.record(is.Namespace, action, "gitea_token:"+is.ID, "", d)
+// GiteaTokenRotate makes a token that takes over from another, with the same
+// user and scopes. The old one is deleted when the overlap is over.
+func (s *Service) GiteaTokenRotate(ctx context.Context, a Actor, in GiteaTokenRotate) (GiteaTokenCreated, error) {
+	return giteaTokenCreated(s.giteaTokens().rotate(ctx, a, &outsideRotate{id: in.ID, overlap: in.Overlap, idempotency: in.Idempotency}))
 }
 
-// updateGiteaToken writes a changed token and has what is due next for it done
-// in time.
-func (t *transaction) updateGiteaToken(ctx context.Context, is store.OutsideCredential) (store.OutsideCredential, error) {
-	is.UpdatedAt = t.Now()
-	if err := t.UpdateOutsideCredential(ctx, is); err != nil {
-		return is, err
-	}
-	is.Version++
-	at := giteaTokenDue(&is)
-	if at.IsZero() {
-		return is, nil
-	}
-	return is, t.Enqueue(ctx, store.OutsideJob(&is, at))
+// GiteaTokenCollect hands out the secret of a token that took over from another
+// by schedule: once, to whoever comes first.
+func (s *Service) GiteaTokenCollect(ctx context.Context, a Actor, id string) (GiteaTokenCreated, error) {
+	return giteaTokenCreated(s.giteaTokens().collect(ctx, a, id))
 }
 
-// giteaTokenDue is when something is to be done about a token that is there;
-// zero for never. What is rotated is the secret, so its age counts.
-func giteaTokenDue(t *store.OutsideCredential) time.Time {
-	var at time.Time
-	switch {
-	case !t.Lives() || t.State == store.OutsideStranger:
-		return at
-	case t.State == store.OutsideActive && t.RotateEvery > 0 && t.Successor == "":
-		at = cmp.Or(t.SecretAt, t.CreatedAt).Add(t.RotateEvery)
-	}
-	if at.IsZero() || !t.ExpiresAt.IsZero() && t.ExpiresAt.Before(at) {
-		at = t.ExpiresAt
-	}
-	return at
+// GiteaTokenRead reads what is known of one token.
+func (s *Service) GiteaTokenRead(ctx context.Context, a Actor, id string) (store.OutsideCredential, error) {
+	return s.giteaTokens().read(ctx, s.store, a, id)
 }
 
-// giteaTokenFacts never hold the secret.
-func giteaTokenFacts(t *store.OutsideCredential) facts {
-	f := facts{}
-	f.text("token_name", t.Name)
-	f.text("login", t.Login)
-	if id, _, err := t.Numbers(); err == nil && id != 0 {
-		f["gitea_token_id"] = id
-	}
-	f.texts("scopes", t.Scopes)
-	f.text("owner", t.Owner)
-	f.text("description", t.Description)
-	f.text("state", string(t.State))
-	f.instant("expires_at", t.ExpiresAt)
-	if t.RotateEvery > 0 {
-		f["rotate_every"] = t.RotateEvery.String()
-	}
-	f.text("predecessor", t.Predecessor)
-	f.text("successor", t.Successor)
-	return f
+// GiteaTokenList is the input of [Service.GiteaTokenList].
+type GiteaTokenList struct {
+	Namespace  string // "" for all that the actor may see
+	Connection string // name; "" for all
+	Login      string
+	Owner      string
+	State      string
+	Page       PageInput
 }
 
-// tellGiteaToken emits what happened to a token.
-func (t *transaction) tellGiteaToken(kind event.Type, is *store.OutsideCredential, reason string) {
-	t.emit(kind, is.Namespace, event.GiteaTokenChange{Token: eventGiteaToken(is), Actor: t.actor.ID, Reason: reason})
+// GiteaTokenPage is a part of the tokens, the oldest first.
+type GiteaTokenPage struct {
+	Items []store.OutsideCredential
+	Next  store.Cursor // "" when nothing follows
 }
 
-func eventGiteaToken(t *store.OutsideCredential) event.GiteaToken {
-	id, _, _ := t.Numbers() // 0 for none
-	return event.GiteaToken{
-		TokenID: t.ID, Namespace: t.Namespace, GiteaTokenID: id, Name: t.Name, Login: t.Login, Scopes: t.Scopes,
-		LastEight: t.Ending, Owner: t.Owner, State: string(t.State), CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt,
-	}
+// GiteaTokenList lists what is known of the tokens that the actor may see.
+func (s *Service) GiteaTokenList(ctx context.Context, a Actor, in GiteaTokenList) (GiteaTokenPage, error) {
+	items, next, err := s.giteaTokens().list(ctx, a, &outsideList{in.Namespace, in.Connection, in.Login, in.Owner, in.State, in.Page})
+	return GiteaTokenPage{Items: items, Next: next}, err
 }
 
-// seeCredential opens a finding about a credential of another program, once
-// while it lasts.
-func (s *Service) seeCredential(ctx context.Context, t *transaction, kind string, severity store.Severity, namespace, subject, message string) error {
-	id, err := store.NewID(store.AnomalyIDPrefix, t.Now(), s.random)
-	if err != nil {
-		return err
-	}
-	found, fresh, err := t.SeeAnomaly(ctx, store.Anomaly{
-		ID: id, Type: kind, Severity: severity, State: store.AnomalyOpen, Namespace: namespace, Subject: subject,
-		Evidence: store.Evidence{Observed: 1, Message: message}, FirstAt: t.Now(), LastAt: t.Now(), CreatedAt: t.Now(), Version: 1,
-	})
-	if err == nil && fresh {
-		t.recordAnomaly("anomaly.open", &found, details{After: anomalyFacts(&found)})
-	}
-	return err
+// GiteaTokenAdopt is the input of [Service.GiteaTokenAdopt].
+type GiteaTokenAdopt struct {
+	ID          string
+	Owner       string // who answers for it from now on
+	Description string
 }
 
-// giteaSecret opens the secret of a token.
-func (s *Service) giteaSecret(t *store.OutsideCredential) (credential.Text, error) {
-	if len(t.Secret) == 0 {
-		return credential.Text{}, refuse(CodeConflict, "%s: its secret is not known here: it was made elsewhere", giteaTokenName(t.ID))
-	}
-	plain, err := s.store.Open(t.Secret, store.OutsideAssociatedData(t))
-	if err != nil {
-		return credential.Text{}, &Error{Code: CodeInternal, Message: giteaTokenName(t.ID) + ": its secret cannot be opened with the keyset of this server; rotate it", cause: err}
-	}
-	return credential.NewText(string(plain)), nil
+// GiteaTokenAdopt accepts a token as it is on the server: one that others made,
+// or one that has more scopes than it was given.
+func (s *Service) GiteaTokenAdopt(ctx context.Context, a Actor, in GiteaTokenAdopt) (store.OutsideCredential, error) {
+	return s.giteaTokens().adopt(ctx, a, &outsideAdopt{in.ID, in.Owner, in.Description})
 }
 
-// numberText is an id of Gitea; "" for none.
-func numberText(id int64) string {
-	if id == 0 {
-		return ""
-	}
-	return strconv.FormatInt(id, 10)
+// GiteaTokenDelete deletes a token on the server and here.
+func (s *Service) GiteaTokenDelete(ctx context.Context, a Actor, id string) error {
+	return s.giteaTokens().delete(ctx, a, id)
 }
 
-// gone reports that somebody else was faster: what was to be changed is not
-// there any more.
-func gone(err error) bool { return errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrStale) }
+// GiteaTokenVerified is the answer of [Service.GiteaTokenVerify].
+type GiteaTokenVerified struct {
+	Token   store.OutsideCredential
+	Outcome remote.Outcome
+	Why     string // in the words of the server, for global admins only
+}
+
+// GiteaTokenVerify tries the secret of a token out.
+func (s *Service) GiteaTokenVerify(ctx context.Context, a Actor, id string) (GiteaTokenVerified, error) {
+	is, v, err := s.giteaTokens().try(ctx, a, id)
+	return GiteaTokenVerified{Token: is, Outcome: v.outcome, Why: v.why}, err
+}
+
+// GiteaTokenCompare is the input of [Service.GiteaTokenCompare].
+type GiteaTokenCompare struct {
+	Connection string
+	After      string // Next of the part before; "" begins
+}
+
+// GiteaCompared is what a comparison found that was not known before.
+type GiteaCompared struct {
+	Users  int // that were looked at
+	Tokens []store.OutsideCredential
+	Next   string // where to go on; "" when all users were looked at
+}
+
+// GiteaTokenCompare compares what is known of the tokens of a connection with
+// what the server has, for some users at a time, and says where to go on.
+func (s *Service) GiteaTokenCompare(ctx context.Context, a Actor, in GiteaTokenCompare) (GiteaCompared, error) {
+	out, err := s.giteaTokens().compareNow(ctx, a, in.Connection, in.After)
+	return GiteaCompared{Users: out.counted, Tokens: out.found, Next: out.next}, err
+}

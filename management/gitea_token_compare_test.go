@@ -139,7 +139,7 @@ func TestAServerThatCannotBeListedMakesNothingMissing(t *testing.T) {
 	})
 	_, err := s.GiteaTokenCompare(t.Context(), onlyA, management.GiteaTokenCompare{Connection: "main"})
 	refused(t, err, management.CodeRemote)
-	if found, err := s.GiteaCompareAll(t.Context()); err == nil || found != 0 {
+	if found, err := s.OutsideCompareAll(t.Context(), store.SystemGitea); err == nil || found != 0 {
 		t.Errorf("%d, %v", found, err)
 	}
 	if is := s.read(made.ID); is.State != store.OutsideActive {
@@ -153,7 +153,7 @@ func TestATokenThatIsBeingMadeIsNoStranger(t *testing.T) {
 	_, err := s.GiteaTokenCreate(t.Context(), onlyA, wanted())
 	refused(t, err, management.CodeRemote)
 	s.server.After(nil)
-	if found, err := s.GiteaCompareAll(t.Context()); err != nil || found != 0 {
+	if found, err := s.OutsideCompareAll(t.Context(), store.SystemGitea); err != nil || found != 0 {
 		t.Errorf("%d, %v", found, err)
 	}
 	if all := s.tokens(); len(all) != 1 || all[0].State != store.OutsideMaking {

@@ -82,7 +82,7 @@ func (s *smithy) tokens() []store.OutsideCredential {
 
 func (s *smithy) tend(id string) time.Time {
 	s.t.Helper()
-	again, err := s.GiteaTokenTend(s.t.Context(), id)
+	again, err := s.OutsideTend(s.t.Context(), store.SystemGitea, id)
 	must(s.t, err)
 	return again
 }

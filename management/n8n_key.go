@@ -1,146 +1,138 @@
 package management
 
 import (
-	"cmp"
 	"context"
 	"time"
 
-	"credence/management/event"
-	"credence/management/n8n"
 	"credence/management/remote"
 	"credence/store"
 	"credence/store/credential"
 )
 
-// n8nActor does what is due for keys of n8n.
-func n8nActor() Actor { return Actor{ID: "job:" + store.KindN8NKey, Role: store.RoleAdmin} }
+// The use-cases of API keys of n8n accounts. How a key lives is in outside.go,
+// and what is n8n's own about that in outside_n8n.go.
 
-func n8nKeyName(id string) string { return "n8n key " + quoted(id) }
+func (s *Service) n8nKeys() keeper { return s.keep(store.SystemN8N) }
 
-// readN8NKey reads a key that the actor may see.
-func readN8NKey(ctx context.Context, r store.OutsideReader, a Actor, id string) (store.OutsideCredential, error) {
-	what := n8nKeyName(id)
-	t, err := r.OutsideCredential(ctx, store.SystemN8N, id)
-	if err != nil {
-		return store.OutsideCredential{}, failed(what, err)
-	}
-	if !a.May(t.Namespace) {
-		return store.OutsideCredential{}, notFound(what)
-	}
-	return t, nil
+// N8NKeyCreate is the input of [Service.N8NKeyCreate].
+type N8NKeyCreate struct {
+	Connection  string
+	Name        string // gets a random suffix
+	Scopes      []string
+	Owner       string // who answers for it
+	Description string
+	ExpiresAt   time.Time // it is deleted then; at most one of the two
+	ExpiresIn   string    // a Go duration
+	RotateEvery string    // a Go duration; "" for never
+	Overlap     string    // a Go duration; "" means 24h
+
+	Idempotency Idempotency
 }
 
-// n8nGate is the client for n8n, and a connection as it calls it.
-type n8nGate struct {
-	*n8n.Client
-
-	connection store.Connection
-	target     *remote.Target
+// N8NKeyCreated is the answer of what makes a key.
+type N8NKeyCreated struct {
+	Key      store.OutsideCredential
+	Secret   credential.Text // shown this once; empty when Replayed
+	Replayed bool            // made by an earlier, equal request
 }
 
-// n8nGate opens a connection that is used.
-func (s *Service) n8nGate(c store.Connection) (*n8nGate, error) {
-	if s.n8n == nil {
-		return nil, refuse(CodeInternal, "connection: this server has no client for %s", c.Kind)
-	}
-	if err := usable(&c); err != nil {
-		return nil, err
-	}
-	t, err := s.target(&c)
-	if err != nil {
-		return nil, err
-	}
-	return &n8nGate{s.n8n, c, t}, nil
+func n8nKeyCreated(c outsideCreated, err error) (N8NKeyCreated, error) {
+	return N8NKeyCreated{Key: c.is, Secret: c.secret, Replayed: c.replayed}, err
 }
 
-// n8nGateOf opens the connection of a key.
-func (s *Service) n8nGateOf(ctx context.Context, t *store.OutsideCredential) (*n8nGate, error) {
-	c, err := s.store.Connection(ctx, t.ConnectionID)
-	if err != nil {
-		return nil, failed(n8nKeyName(t.ID), err)
-	}
-	return s.n8nGate(c)
+// N8NKeyCreate makes an API key for the account of a connection, within its
+// scopes.
+func (s *Service) N8NKeyCreate(ctx context.Context, a Actor, in N8NKeyCreate) (N8NKeyCreated, error) {
+	return n8nKeyCreated(s.n8nKeys().make(ctx, a, &outsideCreate{
+		connection: in.Connection, name: in.Name, scopes: in.Scopes, owner: in.Owner, description: in.Description,
+		expiresAt: in.ExpiresAt, expiresIn: in.ExpiresIn, rotateEvery: in.RotateEvery, overlap: in.Overlap, idempotency: in.Idempotency,
+	}))
 }
 
-// n8nFailed is what a call over a connection became.
-func (s *Service) n8nFailed(ctx context.Context, what string, a Actor, f *n8nGate, err error) error {
-	return remoteFailed(what, a, s.calledBack(ctx, &f.connection, err))
+// N8NKeyRotate is the input of [Service.N8NKeyRotate].
+type N8NKeyRotate struct {
+	ID      string
+	Overlap string // how long the old one lives on; a Go duration, "" as the key says
+	// InPlace gives the same key another secret, where the version can: the old
+	// one is refused at once.
+	InPlace bool
+
+	Idempotency Idempotency
 }
 
-func (t *transaction) recordN8NKey(action string, is *store.OutsideCredential, d details) {
-	t.record(is.Namespace, action, "n8n_key:"+is.ID, "", d)
+// N8NKeyRotate makes a key that takes over from another, with the same scopes,
+// or gives the key another secret. The old one is deleted when the overlap is
+// over.
+func (s *Service) N8NKeyRotate(ctx context.Context, a Actor, in N8NKeyRotate) (N8NKeyCreated, error) {
+	return n8nKeyCreated(s.n8nKeys().rotate(ctx, a, &outsideRotate{in.ID, in.Overlap, in.InPlace, in.Idempotency}))
 }
 
-// updateN8NKey writes a changed key and has what is due next for it done
-// in time.
-func (t *transaction) updateN8NKey(ctx context.Context, is store.OutsideCredential) (store.OutsideCredential, error) {
-	is.UpdatedAt = t.Now()
-	if err := t.UpdateOutsideCredential(ctx, is); err != nil {
-		return is, err
-	}
-	is.Version++
-	at := n8nKeyDue(&is)
-	if at.IsZero() {
-		return is, nil
-	}
-	return is, t.Enqueue(ctx, store.OutsideJob(&is, at))
+// N8NKeyCollect hands out the secret of a key that took over from another by
+// schedule: once, to whoever comes first.
+func (s *Service) N8NKeyCollect(ctx context.Context, a Actor, id string) (N8NKeyCreated, error) {
+	return n8nKeyCreated(s.n8nKeys().collect(ctx, a, id))
 }
 
-// n8nKeyDue is when something is to be done about a key that is there; zero
-// for never. What is rotated is the secret, so its age counts.
-func n8nKeyDue(t *store.OutsideCredential) time.Time {
-	var at time.Time
-	switch {
-	case !t.Lives() || t.State == store.OutsideStranger:
-		return at
-	case t.State == store.OutsideActive && t.RotateEvery > 0 && t.Successor == "":
-		at = cmp.Or(t.SecretAt, t.CreatedAt).Add(t.RotateEvery)
-	}
-	if at.IsZero() || !t.ExpiresAt.IsZero() && t.ExpiresAt.Before(at) {
-		at = t.ExpiresAt
-	}
-	return at
+// N8NKeyRead reads what is known of one key.
+func (s *Service) N8NKeyRead(ctx context.Context, a Actor, id string) (store.OutsideCredential, error) {
+	return s.n8nKeys().read(ctx, s.store, a, id)
 }
 
-// n8nKeyFacts never hold the secret.
-func n8nKeyFacts(t *store.OutsideCredential) facts {
-	f := facts{}
-	f.text("label", t.Name)
-	f.text("login", t.Login)
-	f.text("n8n_key_id", t.RemoteID)
-	f.texts("scopes", t.Scopes)
-	f.text("owner", t.Owner)
-	f.text("description", t.Description)
-	f.text("state", string(t.State))
-	f.instant("expires_at", t.ExpiresAt)
-	if t.RotateEvery > 0 {
-		f["rotate_every"] = t.RotateEvery.String()
-	}
-	f.text("predecessor", t.Predecessor)
-	f.text("successor", t.Successor)
-	return f
+// N8NKeyList is the input of [Service.N8NKeyList].
+type N8NKeyList struct {
+	Namespace  string // "" for all that the actor may see
+	Connection string // name; "" for all
+	Owner      string
+	State      string
+	Page       PageInput
 }
 
-// tellN8NKey emits what happened to a key.
-func (t *transaction) tellN8NKey(kind event.Type, is *store.OutsideCredential, reason string) {
-	t.emit(kind, is.Namespace, event.N8NKeyChange{Key: eventN8NKey(is), Actor: t.actor.ID, Reason: reason})
+// N8NKeyPage is a part of the keys, the oldest first.
+type N8NKeyPage struct {
+	Items []store.OutsideCredential
+	Next  store.Cursor // "" when nothing follows
 }
 
-func eventN8NKey(t *store.OutsideCredential) event.N8NKey {
-	return event.N8NKey{
-		ID: t.ID, Namespace: t.Namespace, N8NKeyID: t.RemoteID, Label: t.Name, Login: t.Login, Scopes: t.Scopes,
-		LastFour: t.Ending, Owner: t.Owner, State: string(t.State), CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt,
-	}
+// N8NKeyList lists what is known of the keys that the actor may see.
+func (s *Service) N8NKeyList(ctx context.Context, a Actor, in N8NKeyList) (N8NKeyPage, error) {
+	items, next, err := s.n8nKeys().list(ctx, a, &outsideList{in.Namespace, in.Connection, "", in.Owner, in.State, in.Page})
+	return N8NKeyPage{Items: items, Next: next}, err
 }
 
-// n8nSecret opens the secret of a key.
-func (s *Service) n8nSecret(t *store.OutsideCredential) (credential.Text, error) {
-	if len(t.Secret) == 0 {
-		return credential.Text{}, refuse(CodeConflict, "%s: its secret is not known here: it was made elsewhere", n8nKeyName(t.ID))
-	}
-	plain, err := s.store.Open(t.Secret, store.OutsideAssociatedData(t))
-	if err != nil {
-		return credential.Text{}, &Error{Code: CodeInternal, Message: n8nKeyName(t.ID) + ": its secret cannot be opened with the keyset of this server; rotate it", cause: err}
-	}
-	return credential.NewText(string(plain)), nil
+// N8NKeyAdopt is the input of [Service.N8NKeyAdopt].
+type N8NKeyAdopt struct {
+	ID          string
+	Owner       string // who answers for it from now on
+	Description string
+}
+
+// N8NKeyAdopt accepts a key as it is at n8n: one that others made, or one that
+// has more scopes than it was given.
+func (s *Service) N8NKeyAdopt(ctx context.Context, a Actor, in N8NKeyAdopt) (store.OutsideCredential, error) {
+	return s.n8nKeys().adopt(ctx, a, &outsideAdopt{in.ID, in.Owner, in.Description})
+}
+
+// N8NKeyDelete deletes a key at n8n and here.
+func (s *Service) N8NKeyDelete(ctx context.Context, a Actor, id string) error {
+	return s.n8nKeys().delete(ctx, a, id)
+}
+
+// N8NKeyVerified is the answer of [Service.N8NKeyVerify].
+type N8NKeyVerified struct {
+	Key     store.OutsideCredential
+	Outcome remote.Outcome
+	Why     string // in the words of n8n, for global admins only
+}
+
+// N8NKeyVerify tries the secret of a key out.
+func (s *Service) N8NKeyVerify(ctx context.Context, a Actor, id string) (N8NKeyVerified, error) {
+	is, v, err := s.n8nKeys().try(ctx, a, id)
+	return N8NKeyVerified{Key: is, Outcome: v.outcome, Why: v.why}, err
+}
+
+// N8NKeyCompare compares what is known of the keys of a connection with what
+// n8n has, and answers what was not known before.
+func (s *Service) N8NKeyCompare(ctx context.Context, a Actor, connection string) ([]store.OutsideCredential, error) {
+	out, err := s.n8nKeys().compareNow(ctx, a, connection, "")
+	return out.found, err
 }

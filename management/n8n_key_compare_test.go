@@ -110,7 +110,7 @@ func TestAnN8NThatCannotBeListedMakesNothingMissingAndAKeyUnderWayIsNoStranger(t
 	made := s.make().Key
 	s.advance(time.Minute)
 	s.server.Disrupt(http.MethodGet, "/rest/api-keys", n8nserver.Status(http.StatusBadRequest))
-	if found, err := s.N8NCompareAll(t.Context()); err == nil || found != 0 {
+	if found, err := s.OutsideCompareAll(t.Context(), store.SystemN8N); err == nil || found != 0 {
 		t.Errorf("%d, %v", found, err)
 	}
 	s.server.Calm()
@@ -120,7 +120,7 @@ func TestAnN8NThatCannotBeListedMakesNothingMissingAndAKeyUnderWayIsNoStranger(t
 	s.server.Disrupt(http.MethodPost, "/rest/api-keys", n8nserver.LoseAnswer)
 	_, err := s.N8NKeyCreate(t.Context(), onlyA, ordered(func(in *management.N8NKeyCreate) { in.Name = "lost" }))
 	refused(t, err, management.CodeRemote)
-	if found, err := s.N8NCompareAll(t.Context()); err != nil || found != 0 || len(s.keys()) != 2 {
+	if found, err := s.OutsideCompareAll(t.Context(), store.SystemN8N); err != nil || found != 0 || len(s.keys()) != 2 {
 		t.Errorf("%d, %v, %+v", found, err, s.keys())
 	}
 }

@@ -70,7 +70,7 @@ func (s *shop) keys() []store.OutsideCredential {
 
 func (s *shop) tend(id string) time.Time {
 	s.t.Helper()
-	again, err := s.N8NKeyTend(s.t.Context(), id)
+	again, err := s.OutsideTend(s.t.Context(), store.SystemN8N, id)
 	must(s.t, err)
 	return again
 }

@@ -237,14 +237,14 @@ func TestSecretsAreTriedOutAgainEveryDay(t *testing.T) {
 		s := newSmithy(t)
 		hook := s.hook("", "gitea_token.invalid", "anomaly.opened").Webhook.ID
 		fresh, stale := s.make().Token.ID, s.make(func(in *management.GiteaTokenCreate) { in.Login = "ci-1" }).Token
-		s.verifiesAll(0, s.GiteaVerifyAll) // new ones are known to work
+		s.verifiesAll(0, store.SystemGitea) // new ones are known to work
 		s.advance(23 * time.Hour)
 		_, err := s.GiteaTokenVerify(t.Context(), onlyA, fresh)
 		must(t, err)
 		s.advance(time.Hour)
 		recorded := len(s.entries("a"))
-		s.verifiesAll(1, s.GiteaVerifyAll)
-		s.verifiesAll(0, s.GiteaVerifyAll)
+		s.verifiesAll(1, store.SystemGitea)
+		s.verifiesAll(0, store.SystemGitea)
 		if seen := s.read(stale.ID).Seen; seen.Outcome != "valid" || !seen.VerifiedAt.Equal(s.clock()) || len(s.entries("a")) != recorded+1 {
 			t.Errorf("%+v", seen)
 		}
@@ -252,7 +252,7 @@ func TestSecretsAreTriedOutAgainEveryDay(t *testing.T) {
 			return slices.DeleteFunc(all, func(t fakegitea.Token) bool { return fmt.Sprint(t.ID) == stale.RemoteID })
 		})
 		s.advance(24 * time.Hour)
-		s.verifiesAll(2, s.GiteaVerifyAll)
+		s.verifiesAll(2, store.SystemGitea)
 		if seen := s.read(stale.ID).Seen; seen.Outcome != "invalid" || !slices.Equal(s.told(hook), []string{"gitea_token.invalid", "anomaly.opened"}) {
 			t.Errorf("%+v, told of %v", seen, s.told(hook))
 		}
@@ -261,26 +261,26 @@ func TestSecretsAreTriedOutAgainEveryDay(t *testing.T) {
 		s := newShop(t, n8nserver.New)
 		hook := s.hook("", "n8n_key.invalid", "anomaly.opened").Webhook.ID
 		made := s.make().Key
-		s.verifiesAll(0, s.N8NVerifyAll)
+		s.verifiesAll(0, store.SystemN8N)
 		s.advance(24 * time.Hour)
 		s.server.Start(true) // nobody can say: what was known stays, and it is tried again
-		s.verifiesAll(1, s.N8NVerifyAll)
+		s.verifiesAll(1, store.SystemN8N)
 		if seen := s.readKey(made.ID).Seen; seen.Outcome != "" {
 			t.Errorf("%+v", seen)
 		}
 		s.server.Start(false)
 		s.server.RemoveKey(made.RemoteID)
-		s.verifiesAll(1, s.N8NVerifyAll)
-		s.verifiesAll(0, s.N8NVerifyAll)
+		s.verifiesAll(1, store.SystemN8N)
+		s.verifiesAll(0, store.SystemN8N)
 		if seen := s.readKey(made.ID).Seen; seen.Outcome != "invalid" || !slices.Equal(s.toldOf(hook), []string{"n8n_key.invalid", "anomaly.opened"}) {
 			t.Errorf("%+v, told of %v", seen, s.toldOf(hook))
 		}
 	})
 }
 
-func (f *fixture) verifiesAll(want int, all func(context.Context) (int, error)) {
+func (f *fixture) verifiesAll(want int, system store.System) {
 	f.t.Helper()
-	if tried, err := all(f.t.Context()); err != nil || tried != want {
+	if tried, err := f.OutsideVerifyAll(f.t.Context(), system); err != nil || tried != want {
 		f.t.Errorf("tried %d, %v; want %d", tried, err, want)
 	}
 }

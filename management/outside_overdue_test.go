@@ -42,7 +42,7 @@ func TestWhatCannotBeEndedIsAFindingOnceItIsPastItsLife(t *testing.T) {
 	})
 	must(t, err)
 	n.advance(3 * time.Hour)
-	_, err = n.N8NKeyTend(t.Context(), key.ID)
+	_, err = n.OutsideTend(t.Context(), store.SystemN8N, key.ID)
 	must(t, err)
 	n.wantOverdue("while the connection is paused", "n8n_key:"+key.ID)
 }

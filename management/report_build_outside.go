@@ -12,67 +12,26 @@ import (
 	"credence/store"
 )
 
-// outsider is a credential of another system, whichever that is.
-type outsider struct {
-	line     report.OutsideLine
-	state    string
-	lives    bool // the system has it, as far as is known
-	outcome  string
-	verified time.Time
-	expires  time.Time
-	due      time.Time // a successor should have taken over by then; zero: never
-}
-
 // outside looks at a bounded number of credentials of each system, and lists
 // the worst of them.
 func (b *reporter) outside(ctx context.Context) error {
 	b.out.Outside.Counts = map[string]int{}
-	if err := b.outsideGitea(ctx); err != nil {
-		return err
+	for _, system := range store.OutsideSystems() {
+		if err := b.outsideOf(ctx, system); err != nil {
+			return err
+		}
 	}
-	return b.outsideN8N(ctx)
+	return nil
 }
 
-func (b *reporter) outsideGitea(ctx context.Context) error {
-	return b.outsidePages(func(page store.Page) (store.Cursor, error) {
-		found, next, err := b.store.OutsideCredentials(ctx, store.SystemGitea, store.OutsideFilter{Scopes: b.scopes}, page)
-		for i := range found {
-			t := &found[i]
-			o := outsider{
-				line:  report.OutsideLine{System: string(store.SystemGitea), ID: t.ID, Name: t.Name, Namespace: t.Namespace, Login: t.Login, Owner: t.Owner},
-				state: string(t.State), lives: t.Lives(), outcome: t.Seen.Outcome, verified: t.Seen.VerifiedAt, expires: t.ExpiresAt,
-			}
-			if t.State == store.OutsideActive && t.RotateEvery > 0 && t.Successor == "" {
-				o.due = giteaTokenDue(t)
-			}
-			b.outsideSee(&o)
-		}
-		return next, err
-	})
-}
-
-func (b *reporter) outsideN8N(ctx context.Context) error {
-	return b.outsidePages(func(page store.Page) (store.Cursor, error) {
-		found, next, err := b.store.OutsideCredentials(ctx, store.SystemN8N, store.OutsideFilter{Scopes: b.scopes}, page)
-		for i := range found {
-			k := &found[i]
-			o := outsider{
-				line:  report.OutsideLine{System: string(store.SystemN8N), ID: k.ID, Name: k.Name, Namespace: k.Namespace, Login: k.Login, Owner: k.Owner},
-				state: string(k.State), lives: k.Lives(), outcome: k.Seen.Outcome, verified: k.Seen.VerifiedAt, expires: k.ExpiresAt,
-			}
-			if k.State == store.OutsideActive && k.RotateEvery > 0 && k.Successor == "" {
-				o.due = n8nKeyDue(k)
-			}
-			b.outsideSee(&o)
-		}
-		return next, err
-	})
-}
-
-func (b *reporter) outsidePages(read func(store.Page) (store.Cursor, error)) error {
+// outsideOf looks at those of one system, page by page.
+func (b *reporter) outsideOf(ctx context.Context, system store.System) error {
 	page := store.Page{Limit: store.MaxPage}
 	for range reportPages {
-		next, err := read(page)
+		found, next, err := b.store.OutsideCredentials(ctx, system, store.OutsideFilter{Scopes: b.scopes}, page)
+		for i := range found {
+			b.outsideSee(&found[i])
+		}
 		if err != nil || next == "" {
 			return err
 		}
@@ -83,19 +42,21 @@ func (b *reporter) outsidePages(read func(store.Page) (store.Cursor, error)) err
 }
 
 // outsideSee counts a credential, and lists it if it is among the worst.
-func (b *reporter) outsideSee(o *outsider) {
+func (b *reporter) outsideSee(is *store.OutsideCredential) {
 	out := &b.out.Outside
-	if o.lives {
+	if is.Lives() {
 		out.Held++
 	}
-	if o.reasons(b.head.CreatedAt); len(o.line.Reasons) == 0 {
+	line := report.OutsideLine{System: string(is.System), ID: is.ID, Name: is.Name, Namespace: is.Namespace, Login: is.Login, Owner: is.Owner}
+	line.Reasons, line.At = outsideReasons(is, b.head.CreatedAt)
+	if len(line.Reasons) == 0 {
 		return
 	}
-	for _, reason := range o.line.Reasons {
+	for _, reason := range line.Reasons {
 		out.Counts[reason]++
 	}
 	out.Total++
-	out.Items = append(out.Items, o.line)
+	out.Items = append(out.Items, line)
 	rank := func(l *report.OutsideLine) int { return slices.Index(report.OutsideReasons(), l.Reasons[0]) }
 	slices.SortFunc(out.Items, func(x, y report.OutsideLine) int {
 		return cmp.Or(cmp.Compare(rank(&x), rank(&y)), x.At.Compare(y.At), strings.Compare(x.ID, y.ID))
@@ -103,35 +64,38 @@ func (b *reporter) outsideSee(o *outsider) {
 	out.Items = out.Items[:min(len(out.Items), reportLines)]
 }
 
-// reasons fills in why it is to be looked at, the worst first, and the instant
-// that the worst is about.
-func (o *outsider) reasons(now time.Time) {
-	ended := !o.expires.IsZero() && !o.expires.After(now)
+// outsideReasons are why a credential is to be looked at, the worst first, and
+// the instant that the worst is about.
+func outsideReasons(is *store.OutsideCredential, now time.Time) (reasons []string, worst time.Time) {
+	ended := !is.ExpiresAt.IsZero() && !is.ExpiresAt.After(now)
 	because := func(reason string, at time.Time) {
-		if o.line.Reasons = append(o.line.Reasons, reason); len(o.line.Reasons) == 1 {
-			o.line.At = at
+		if reasons = append(reasons, reason); len(reasons) == 1 {
+			worst = at
 		}
 	}
-	if o.state == string(store.OutsideMissing) { // n8n's word is the same
+	if is.State == store.OutsideMissing {
 		because(report.OutsideMissing, time.Time{})
-		return
+		return reasons, worst
 	}
-	if o.lives && o.outcome == string(remote.Invalid) {
-		because(report.OutsideInvalid, o.verified)
+	if is.Lives() && is.Seen.Outcome == string(remote.Invalid) {
+		because(report.OutsideInvalid, is.Seen.VerifiedAt)
 	}
 	if ended {
-		because(report.OutsidePast, o.expires)
+		because(report.OutsidePast, is.ExpiresAt)
 	}
-	switch o.state {
-	case string(store.OutsideStranger):
+	if is.State == store.OutsideStranger {
 		because(report.OutsideStranger, time.Time{})
-	case string(store.OutsideWidened):
+	}
+	if is.State == store.OutsideWidened {
 		because(report.OutsideWidened, time.Time{})
 	}
-	if !o.due.IsZero() && !o.due.After(now) && !ended {
-		because(report.OutsideRotation, o.due)
+	if rotates := is.State == store.OutsideActive && is.RotateEvery > 0 && is.Successor == ""; rotates && !ended {
+		if due := outsideDue(is); !due.After(now) {
+			because(report.OutsideRotation, due)
+		}
 	}
-	if o.lives && !o.expires.IsZero() && !ended && o.expires.Before(now.Add(reportExpiring)) {
-		because(report.OutsideEnding, o.expires)
+	if is.Lives() && !is.ExpiresAt.IsZero() && !ended && is.ExpiresAt.Before(now.Add(reportExpiring)) {
+		because(report.OutsideEnding, is.ExpiresAt)
 	}
+	return reasons, worst
 }

@@ -65,9 +65,8 @@ type Service struct {
 	turns          turns
 	plans          anomaly.Plans
 	places         anomaly.Places                  // nil: none
-	gitea          *gitea.Client                   // nil: no client
-	n8n            *n8n.Client                     // nil: no client
 	systems        map[store.ConnectionKind]System // nil: no client
+	outside        map[store.System]outsideSystem
 }
 
 // New makes a Service. It answers an error that names the option that is
@@ -89,7 +88,7 @@ func New(o Options) (*Service, error) {
 		store: o.Store, secrets: o.Secrets, random: o.Random, now: o.Now, logger: o.Logger,
 		retention: o.Retention, anchors: o.Anchors, acceptsForeign: o.AcceptForeignKeys, outgoing: o.Outgoing, protected: o.ProtectedNetworks,
 		sourceKnown: o.ClientSourceKnown, places: o.Places,
-		gitea: o.Gitea, n8n: o.N8N, systems: o.systems(),
+		systems: o.systems(), outside: o.outsideSystems(),
 	}, nil
 }
 

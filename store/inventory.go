@@ -20,6 +20,9 @@ const (
 // Systems lists them.
 func Systems() []System { return []System{SystemCredence, SystemGitea, SystemN8N} }
 
+// OutsideSystems lists those that are not this one.
+func OutsideSystems() []System { return []System{SystemGitea, SystemN8N} }
+
 // IDPrefix begins the ids of the credentials of the system.
 func (s System) IDPrefix() string {
 	switch s {

@@ -71,13 +71,13 @@ type service struct {
 
 func (s service) BlacklistExpire(context.Context, string) (time.Time, error) { return s.again, s.err }
 
-func (s service) N8NKeyTend(context.Context, string) (time.Time, error) { return s.again, s.err }
-
 func (s service) KeyRotationClose(context.Context, string) (time.Time, error) { return s.again, s.err }
 
 func (s service) ReportMake(context.Context, string) (time.Time, error) { return s.again, s.err }
 
-func (s service) GiteaTokenTend(context.Context, string) (time.Time, error) { return s.again, s.err }
+func (s service) OutsideTend(context.Context, store.System, string) (time.Time, error) {
+	return s.again, s.err
+}
 
 // queue keeps what it is given.
 type queue struct {

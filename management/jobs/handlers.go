@@ -11,9 +11,8 @@ import (
 type useCases interface {
 	blacklistExpirer
 	rotationCloser
-	n8nKeyTender
 	reportMaker
-	giteaTender
+	outsideTender
 }
 
 // rescheduler enqueues a job anew. [store.Store] fulfils it.
@@ -24,7 +23,7 @@ type rescheduler interface {
 // Handlers answers the handler of each kind of job.
 func Handlers(service useCases, queue rescheduler) map[string]store.JobHandler {
 	handlers := make(map[string]store.JobHandler)
-	for _, d := range []due{blacklistExpire(service), rotationClose(service), reportMake(service), giteaToken(service), n8nKeyTend(service)} {
+	for _, d := range append(outsideTend(service), blacklistExpire(service), rotationClose(service), reportMake(service)) {
 		handlers[d.kind] = d.handler(queue)
 	}
 	return handlers
