@@ -66,9 +66,7 @@ func (s *Service) noteCheck(ctx context.Context, a Actor, c *store.Connection, c
 		if checked.Problem != nil {
 			f.text("problem", string(checked.Problem.Kind))
 		}
-		for _, m := range checked.Report.Missing {
-			f["missing"] = append(textsOf(f["missing"]), m.What)
-		}
+		f.texts("missing", texts(checked.Report.Missing, func(m remote.Missing) string { return m.What }))
 		t.recordConnection("connection.check", &is, details{After: f})
 		if checked.Problem == nil {
 			is.Seen = store.ConnectionSeen{At: t.Now(), ServerVersion: checked.Report.ServerVersion}
@@ -83,9 +81,4 @@ func (s *Service) noteCheck(ctx context.Context, a Actor, c *store.Connection, c
 		return is, nil
 	})
 	return out, err
-}
-
-func textsOf(v any) []string {
-	all, _ := v.([]string)
-	return all
 }

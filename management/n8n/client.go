@@ -35,6 +35,7 @@ type Client struct {
 	sessions Sessions
 	now      func() time.Time
 	wait     func(ctx context.Context, d time.Duration) error
+	turns    remote.Turns // of creates, by connection: they come one after another
 
 	mu sync.Mutex
 	of map[string]*account // by the id of the target
@@ -52,7 +53,7 @@ func New(o remote.Options, sessions Sessions) (*Client, error) {
 		return nil, err
 	}
 	if o.Wait == nil {
-		o.Wait = wait
+		o.Wait = remote.Wait
 	}
 	return &Client{remote: r, sessions: sessions, now: o.Now, wait: o.Wait, of: map[string]*account{}}, nil
 }
@@ -60,23 +61,11 @@ func New(o remote.Options, sessions Sessions) (*Client, error) {
 // Close lets go of idle connections.
 func (c *Client) Close() { c.remote.Close() }
 
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 // account is what is kept of a connection between calls.
 type account struct {
 	version  int64 // of the connection
 	login    singleflight.Group
-	creating chan struct{} // held by who makes a key: they come one after another
-	lastMade time.Time     // guarded by creating
+	lastMade time.Time // guarded by the turn of who makes a key
 
 	mu         sync.Mutex
 	session    Session
@@ -95,7 +84,7 @@ func (c *Client) account(t *remote.Target) *account {
 	if len(c.of) >= mostAccounts {
 		clear(c.of)
 	}
-	is := &account{version: t.Version, creating: make(chan struct{}, 1)}
+	is := &account{version: t.Version}
 	c.of[t.ID] = is
 	return is
 }

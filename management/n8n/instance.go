@@ -167,14 +167,7 @@ func (c *Client) Check(ctx context.Context, t *remote.Target) (remote.Report, er
 	return r, nil
 }
 
-// Scopes are those that the account may give to a key, sorted.
-func (c *Client) Scopes(ctx context.Context, t *remote.Target) ([]string, error) {
-	if _, err := c.usable(ctx, t); err != nil {
-		return nil, err
-	}
-	return c.scopes(ctx, t)
-}
-
+// scopes are those that the account may give to a key, sorted.
 func (c *Client) scopes(ctx context.Context, t *remote.Target) ([]string, error) {
 	a, err := c.call(ctx, t, remote.Request{Method: http.MethodGet, Path: rest(t, "api-keys", "scopes")})
 	if err != nil {

@@ -101,13 +101,12 @@ func (c *Client) Create(ctx context.Context, t *remote.Target, in Spec) (Made, e
 	if err != nil {
 		return Made{}, err
 	}
-	of := c.account(t)
-	select {
-	case of.creating <- struct{}{}:
-		defer func() { <-of.creating }()
-	case <-ctx.Done():
-		return Made{}, ctx.Err()
+	leave, err := c.turns.Take(ctx, t.ID)
+	if err != nil {
+		return Made{}, err
 	}
+	defer leave()
+	of := c.account(t)
 	byTheSecond := i.Version.Before(2, 7)
 	for try := 1; ; try++ {
 		if wait := of.lastMade.Add(createPause).Sub(c.now()); byTheSecond && wait > 0 {

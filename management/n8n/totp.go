@@ -24,13 +24,6 @@ func totpKey(text string) ([]byte, error) {
 	return key, nil
 }
 
-// CheckTOTPSecret answers an error when the text is no secret of a second
-// factor.
-func CheckTOTPSecret(text string) error {
-	_, err := totpKey(text)
-	return err
-}
-
 // totp is the code of the instant: six digits, 30 seconds, SHA-1 (RFC 6238).
 func totp(secret string, at time.Time) (string, error) {
 	key, err := totpKey(secret)

@@ -18,3 +18,11 @@ func TestCodesAreThoseOfRFC6238(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatIsNoSecretHasNoCode(t *testing.T) {
+	for _, o := range []string{"", "no base32!", "1"} {
+		if _, err := totp(o, time.Unix(59, 0)); err == nil {
+			t.Errorf("%q is taken for a secret", o)
+		}
+	}
+}

@@ -58,7 +58,7 @@ func New(o Options) (*Client, error) {
 		o.Pace = pace
 	}
 	if o.Wait == nil {
-		o.Wait = wait
+		o.Wait = Wait
 	}
 	o.Outgoing.Timeout, o.Outgoing.MaxBody, o.Outgoing.Ports = o.Timeout, maxBody, outgoing.WebPorts
 	return &Client{o: o, ways: newWays(o)}, nil

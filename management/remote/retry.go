@@ -41,8 +41,8 @@ func (a *Answer) RetryAfter(now time.Time) time.Duration {
 	return 0
 }
 
-// wait waits, unless ctx ends before.
-func wait(ctx context.Context, d time.Duration) error {
+// Wait waits, unless ctx ends before.
+func Wait(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -96,8 +96,5 @@ const (
 	Unknown      Outcome = "unknown"       // nobody can say: try later
 )
 
-// Outcomes lists the outcomes.
-func Outcomes() []Outcome { return []Outcome{Valid, ValidLimited, Invalid, Blocked, Unknown} }
-
 // Works reports whether the credential is accepted.
 func (o Outcome) Works() bool { return o == Valid || o == ValidLimited }
