@@ -2,13 +2,11 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 
 	"github.com/spf13/cobra"
 
 	"credence/management/client"
-	"credence/store/timespan"
 )
 
 // giteaTokens are the verbs on access tokens of Gitea users.
@@ -23,7 +21,8 @@ const giteaTokenExamples = `  credence gitea tokens create --connection main --l
 
 func giteaTokenCreate(c *command) *cobra.Command {
 	var body client.GiteaTokenCreate
-	var expires, rotate, overlap, file, idempotency string
+	var life outsideLife
+	var file, idempotency string
 	cmd := &cobra.Command{
 		Use: "create --connection NAME --login USER --name NAME --scope SCOPE", Short: "make an access token of a user, and show its secret, once",
 		Long: `Makes an access token of a Gitea user, within the users and scopes of the
@@ -41,21 +40,12 @@ whose secret is fetched with collect. The secret is printed this once; with
 	f.StringSliceVar(&body.Scopes, "scope", nil, "what it may do, such as read:repository; may be repeated")
 	f.StringVar(&body.Owner, "owner", "", "who answers for it")
 	f.StringVar(&body.Description, "description", "", "for people")
-	f.StringVar(&expires, "expires", "", "how long it lives (720h, 90d), until when (2030-01-31T00:00:00Z), or never (default: as the policy for integration keys says)")
-	f.StringVar(&rotate, "rotate-every", "", "have another take over so long after it was made, e.g. 30d")
-	f.StringVar(&overlap, "overlap", "", "how long it then lives beside it, e.g. 2d (default 24h)")
+	life.flags(f)
 	secretFileFlag(cmd, &file)
 	idempotencyFlag(cmd, &idempotency)
 	return c.verb(cmd, 0, func(ctx context.Context, api *client.Client, _ []string) error {
-		life, err := lifetime("expires", expires)
-		if err != nil {
-			return err
-		}
-		body.ExpiresIn, body.ExpiresAt = life.length, life.instant
-		if body.RotateEvery, err = goDuration("rotate-every", rotate); err != nil {
-			return err
-		}
-		if body.Overlap, err = goDuration("overlap", overlap); err != nil {
+		var err error
+		if body.ExpiresIn, body.ExpiresAt, body.RotateEvery, body.Overlap, err = life.read(); err != nil {
 			return err
 		}
 		return c.giteaSecret(file, func() (client.GiteaTokenCreated, error) {
@@ -64,44 +54,14 @@ whose secret is fetched with collect. The secret is printed this once; with
 	})
 }
 
-// goDuration reads a length with days; "" stays.
-func goDuration(flag, value string) (string, error) {
-	if value == "" {
-		return "", nil
-	}
-	d, err := timespan.Parse(value)
-	if err != nil {
-		return "", usage(fmt.Errorf("--%s %q: give a length such as 720h or 30d", flag, value))
-	}
-	return d.String(), nil
-}
-
 // giteaSecret makes or fetches a token with its secret, and shows both.
 func (c *command) giteaSecret(file string, create func() (client.GiteaTokenCreated, error)) error {
-	var made client.GiteaTokenCreated
-	secret, err := c.secretTo(file, "rotate the token", func() (client.KeyText, error) {
-		var err error
-		made, err = create()
-		return made.Secret, err
+	return showOnce(c, file, create, func(made *client.GiteaTokenCreated) once {
+		return once{
+			label: "secret", text: &made.Secret, code: made.Code, lines: c.giteaTokenLines(made.Token),
+			lost: secretWasMade, remedy: "rotate the token", written: "secret", shown: shownToUser, again: madeBefore,
+		}
 	})
-	if err != nil {
-		return err
-	}
-	made.Secret = secret
-	lines := c.giteaTokenLines(made.Token)
-	if secret != "" {
-		lines = append(lines, [2]string{"secret", secret.Reveal()})
-	}
-	if err := c.show(made, lines); err != nil || c.machine() {
-		return err
-	}
-	switch {
-	case secret != "":
-		fmt.Fprintln(c.Err, "\nThe secret is shown this once: give it to who needs it now.")
-	case made.Code != "":
-		fmt.Fprintln(c.Err, "\nMade by an earlier command with the same --idempotency-key; its secret is not shown again.")
-	}
-	return nil
 }
 
 // giteaTokenLines are a token for people.

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -21,7 +20,8 @@ const n8nKeyExamples = `  credence n8n keys create --connection main --name ci -
 
 func n8nKeyCreate(c *command) *cobra.Command {
 	var body client.N8NKeyCreate
-	var expires, rotate, overlap, file, idempotency string
+	var life outsideLife
+	var file, idempotency string
 	cmd := &cobra.Command{
 		Use: "create --connection NAME --name NAME --scope SCOPE", Short: "make an API key, and show its secret, once",
 		Long: `Makes an API key for the account of the connection, within its scopes. The label
@@ -37,21 +37,12 @@ with --save-to it goes to a new file (mode 0600) instead.`,
 	f.StringSliceVar(&body.Scopes, "scope", nil, "what it may do, such as workflow:read; may be repeated")
 	f.StringVar(&body.Owner, "owner", "", "who answers for it")
 	f.StringVar(&body.Description, "description", "", "for people")
-	f.StringVar(&expires, "expires", "", "how long it lives (720h, 90d), until when (2030-01-31T00:00:00Z), or never (default: as the policy for integration keys says)")
-	f.StringVar(&rotate, "rotate-every", "", "have another take over so long after it was made, e.g. 30d")
-	f.StringVar(&overlap, "overlap", "", "how long it then lives beside it, e.g. 2d (default 24h)")
+	life.flags(f)
 	secretFileFlag(cmd, &file)
 	idempotencyFlag(cmd, &idempotency)
 	return c.verb(cmd, 0, func(ctx context.Context, api *client.Client, _ []string) error {
-		life, err := lifetime("expires", expires)
-		if err != nil {
-			return err
-		}
-		body.ExpiresIn, body.ExpiresAt = life.length, life.instant
-		if body.RotateEvery, err = goDuration("rotate-every", rotate); err != nil {
-			return err
-		}
-		if body.Overlap, err = goDuration("overlap", overlap); err != nil {
+		var err error
+		if body.ExpiresIn, body.ExpiresAt, body.RotateEvery, body.Overlap, err = life.read(); err != nil {
 			return err
 		}
 		return c.n8nSecret(file, func() (client.N8NKeyCreated, error) {
@@ -62,30 +53,12 @@ with --save-to it goes to a new file (mode 0600) instead.`,
 
 // n8nSecret makes or fetches a key with its secret, and shows both.
 func (c *command) n8nSecret(file string, create func() (client.N8NKeyCreated, error)) error {
-	var made client.N8NKeyCreated
-	secret, err := c.secretTo(file, "rotate the key", func() (client.KeyText, error) {
-		var err error
-		made, err = create()
-		return made.Secret, err
+	return showOnce(c, file, create, func(made *client.N8NKeyCreated) once {
+		return once{
+			label: "secret", text: &made.Secret, code: made.Code, lines: c.n8nKeyLines(made.Key),
+			lost: secretWasMade, remedy: "rotate the key", written: "secret", shown: shownToUser, again: madeBefore,
+		}
 	})
-	if err != nil {
-		return err
-	}
-	made.Secret = secret
-	lines := c.n8nKeyLines(made.Key)
-	if secret != "" {
-		lines = append(lines, [2]string{"secret", secret.Reveal()})
-	}
-	if err := c.show(made, lines); err != nil || c.machine() {
-		return err
-	}
-	switch {
-	case secret != "":
-		fmt.Fprintln(c.Err, "\nThe secret is shown this once: give it to who needs it now.")
-	case made.Code != "":
-		fmt.Fprintln(c.Err, "\nMade by an earlier command with the same --idempotency-key; its secret is not shown again.")
-	}
-	return nil
 }
 
 // n8nKeyLines are a key for people.

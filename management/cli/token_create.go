@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -46,48 +45,16 @@ func saveFlag(cmd *cobra.Command, into *string) {
 
 // tokenText makes a token and shows its text, or writes it to a file.
 func (c *command) tokenText(file string, create func() (client.TokenCreated, error)) error {
-	if file == "" {
-		made, err := create()
-		if err != nil {
-			return err
+	return showOnce(c, file, create, func(made *client.TokenCreated) once {
+		lines := c.tokenLines(made.Token)
+		if made.Previous != nil {
+			lines = append(lines, [2]string{"takes over from", made.Previous.TokenID}, [2]string{"which ends", c.when(made.Previous.ExpiresAt)})
 		}
-		return c.showToken(made)
-	}
-	var made client.TokenCreated
-	written, err := textToFile("--save-to", file, func() (string, error) {
-		var err error
-		made, err = create()
-		return made.TokenText.Reveal(), err
-	}, func(why error) error {
-		return fmt.Errorf("admin token %s was made, but its text is lost: %w: revoke it and make another", made.Token.TokenID, why)
+		return once{
+			label: "token", text: &made.TokenText, code: made.Code, lines: lines,
+			lost: "admin token " + made.Token.TokenID + " was made, but its text is lost", remedy: "revoke it and make another", written: "admin token",
+			shown: "The token is shown this once and stored nowhere: keep it in a safe place now.",
+			again: "This token was made by an earlier command with the same --idempotency-key; its text is not shown again.",
+		}
 	})
-	if err != nil {
-		return err
-	}
-	made.TokenText = ""
-	if err := c.showToken(made); err != nil || !written {
-		return err
-	}
-	fmt.Fprintf(c.Err, "admin token written to %s\n", file)
-	return nil
-}
-
-func (c *command) showToken(made client.TokenCreated) error {
-	lines := c.tokenLines(made.Token)
-	if made.Previous != nil {
-		lines = append(lines, [2]string{"takes over from", made.Previous.TokenID}, [2]string{"which ends", c.when(made.Previous.ExpiresAt)})
-	}
-	if made.TokenText != "" {
-		lines = append(lines, [2]string{"token", made.TokenText.Reveal()})
-	}
-	if err := c.show(made, lines); err != nil || c.machine() {
-		return err
-	}
-	switch {
-	case made.TokenText != "":
-		fmt.Fprintln(c.Err, "\nThe token is shown this once and stored nowhere: keep it in a safe place now.")
-	case made.Code != "":
-		fmt.Fprintln(c.Err, "\nThis token was made by an earlier command with the same --idempotency-key; its text is not shown again.")
-	}
-	return nil
 }
