@@ -16,8 +16,10 @@ type Actor struct {
 	// GrantsUntil is when every admin token that it makes must have ended; zero
 	// is never. A token makes none that outlives it.
 	GrantsUntil time.Time
-	IPAddress   netip.Addr
-	RequestID   string
+	// EndsAt is when what it proved itself with ends; zero is never.
+	EndsAt    time.Time
+	IPAddress netip.Addr
+	RequestID string
 }
 
 // Global reports whether the actor may act in every namespace.

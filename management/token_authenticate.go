@@ -32,7 +32,7 @@ func (s *Service) TokenAuthenticate(ctx context.Context, text []byte) (Actor, er
 		return Actor{}, unauthorized(errEndedToken)
 	}
 	s.touch(ctx, &token)
-	return Actor{ID: "token:" + token.ID, Role: token.Role, Namespaces: token.Namespaces, GrantsUntil: token.ExpiresAt}, nil
+	return Actor{ID: "token:" + token.ID, Role: token.Role, Namespaces: token.Namespaces, GrantsUntil: token.ExpiresAt, EndsAt: token.ExpiresAt}, nil
 }
 
 const (

@@ -8,7 +8,7 @@ import (
 )
 
 func me(_ context.Context, c call, _ *client.MeInput) (client.Me, error) {
-	return client.Me{Actor: c.actor.ID, Role: string(c.actor.Role), Namespaces: words(c.actor.Namespaces)}, nil
+	return client.Me{Actor: c.actor.ID, Role: string(c.actor.Role), Namespaces: words(c.actor.Namespaces), ExpiresAt: c.actor.EndsAt}, nil
 }
 
 func healthz(context.Context, call, *client.HealthInput) (client.Health, error) {

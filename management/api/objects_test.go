@@ -141,7 +141,7 @@ func TestAdminTokensLiveThroughEveryOperation(t *testing.T) {
 	}
 	who, err := d.client(t, text).Me(ctx, client.MeInput{})
 	must(t, err)
-	if who.Actor != "token:"+made.Token.TokenID || who.Role != "operator" {
+	if who.Actor != "token:"+made.Token.TokenID || who.Role != "operator" || !who.ExpiresAt.Equal(made.Token.ExpiresAt) {
 		t.Errorf("the new token is %+v", who)
 	}
 	shown, err := c.TokenShow(ctx, client.TokenShowInput{TokenID: made.Token.TokenID})

@@ -97,6 +97,9 @@ func TestACallerOfAnIdentityProviderIsLimitedAndOnTheRecord(t *testing.T) {
 	alice := d.client(t, credential.NewText(d.jwt(t, i, "alice", "a-admin")))
 	who, err := alice.Me(ctx, client.MeInput{})
 	must(t, err)
+	if left := who.ExpiresAt.Sub(d.clock.now()); left <= 0 || left > 301*time.Second {
+		t.Errorf("her token ends in %s", left)
+	}
 	if who.Actor != "oidc:corp:alice" || who.Role != "admin" || !slices.Equal(who.Namespaces, []string{"a"}) {
 		t.Errorf("she is %+v", who)
 	}

@@ -100,6 +100,7 @@ func Commands(o Options) []*cobra.Command {
 			webhookTest, webhookDeliveries, webhookRedeliver, webhookReplay, webhookListen),
 		noun(o, "gitea", "access tokens of Gitea users", giteaExamples, giteaConnections().connections, giteaTokens),
 		noun(o, "n8n", "API keys of n8n accounts", n8nExamples, n8nConnections().connections, n8nKeys),
+		whoami(o),
 		inventory(o),
 		export(o),
 		usageNoun(o),

@@ -251,6 +251,31 @@ token       crdadm_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx
 	o.ok("tokens", "revoke", first, "--force")
 }
 
+func TestWhoamiSaysWhoseTokenItIsAndWhatItMayDo(t *testing.T) {
+	o := open(t)
+	golden(t, `
+who         token:tok_xxxxxxxxxxxxxxxxxxxxxxxxxx
+role        admin
+namespaces  (all)
+expires     never
+`, o.ok("whoami"))
+	file := filepath.Join(t.TempDir(), "ci.token")
+	o.ok("tokens", "create", "--name", "ci", "--role", "viewer", "-n", "default", "--expires", "30d", "--save-to", file)
+	golden(t, `
+who         token:tok_xxxxxxxxxxxxxxxxxxxxxxxxxx
+role        viewer
+namespaces  default
+expires     2030-02-01 03:04:05Z (in 30d)
+`, o.ok("whoami", "--token-file", file))
+	var who client.Me
+	must(t, json.Unmarshal([]byte(o.ok("whoami", "--token-file", file, "-o", "json")), &who))
+	if !strings.HasPrefix(who.Actor, "token:tok_") || who.Role != "viewer" || !slices.Equal(who.Namespaces, []string{"default"}) || who.ExpiresAt.IsZero() {
+		t.Errorf("as JSON: %+v", who)
+	}
+	must(t, os.WriteFile(file, []byte("crdadm_"+strings.Repeat("0", 49)), 0o600))
+	o.fails(cli.ExitDenied, "admin token", "whoami", "--token-file", file)
+}
+
 func TestListsFitATerminalOfAHundredColumns(t *testing.T) {
 	o := open(t)
 	long := strings.Repeat("é", 100)

@@ -161,7 +161,10 @@ func (a *Authenticator) actor(ctx context.Context, p *provider, v verified, now 
 	if g.rule.TokenLife > 0 {
 		until = now.Add(g.rule.TokenLife)
 	}
-	return management.Actor{ID: id, Role: g.rule.Role, Namespaces: g.namespaces, GrantsUntil: until.UTC().Truncate(time.Microsecond)}, nil
+	return management.Actor{
+		ID: id, Role: g.rule.Role, Namespaces: g.namespaces,
+		GrantsUntil: until.UTC().Truncate(time.Microsecond), EndsAt: v.end.UTC().Truncate(time.Microsecond),
+	}, nil
 }
 
 // refused logs the reason, for whoever writes the rules, and answers the same
