@@ -143,10 +143,11 @@ func (r *listRun) note(done client.BlacklistImported) {
 	for _, line := range done.Lines {
 		r.report.add(line.Line, line.Errors...)
 		s.Overlaps += line.Overlap
-		if len(line.Overlaps) > 0 && r.report.csv == nil {
-			r.report.say("line %d: %s", line.Line, line.Overlaps[0].Note)
+		if len(line.Overlaps) > 0 {
+			r.report.remark(line.Line, line.Overlaps[0].Note)
 		}
 	}
+	r.report.release()
 }
 
 // finish shows what came of the list, also when it was interrupted.

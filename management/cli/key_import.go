@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/csv"
 	"encoding/json"
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -148,6 +150,9 @@ func (r *importRun) all(ctx context.Context) error {
 		case errors.As(err, &wrong):
 			r.summary.Read++
 			r.fail(wrong.Line, wrong.FieldError)
+			if err := r.told(ctx); err != nil {
+				return err
+			}
 			continue
 		case err != nil:
 			if sent := r.send(ctx); sent != nil {
@@ -165,7 +170,7 @@ func (r *importRun) all(ctx context.Context) error {
 func (r *importRun) add(ctx context.Context, row client.KeyImportRow) error {
 	if earlier, repeated := r.seen[row.SHA256]; repeated {
 		r.fail(row.Line, client.FieldError{Field: "key_text", Problem: "repeats the key of line " + strconv.Itoa(earlier), Remedy: "give each key once"})
-		return nil
+		return r.told(ctx)
 	}
 	if len(r.seen) < maxSeen {
 		r.seen[row.SHA256] = row.Line
@@ -183,6 +188,18 @@ func (r *importRun) add(ctx context.Context, row client.KeyImportRow) error {
 	r.batch.rows = append(r.batch.rows, row)
 	r.batch.bytes += len(raw) + 1
 	r.batch.values += values + 1
+	return nil
+}
+
+// told tells of refused lines, unless one of the batch may yet come before them.
+// So that a file without end of broken lines is not kept, the batch goes early.
+func (r *importRun) told(ctx context.Context) error {
+	switch {
+	case len(r.batch.rows) == 0:
+		r.report.release()
+	case r.report.held() >= maxBatchRows:
+		return r.send(ctx)
+	}
 	return nil
 }
 
@@ -206,9 +223,10 @@ func (r *importRun) send(ctx context.Context) error {
 			r.fail(line.Line, line.Errors...)
 		}
 		if line.State == client.ImportPresent && line.Status != "active" {
-			r.report.remark(line)
+			r.report.remark(line.Line, "is key "+line.KeyID+", which is "+line.Status+" and stays so")
 		}
 	}
+	r.report.release()
 	r.progress("%d lines read: %d keys made, %d there before, %d refused", r.summary.Read, r.summary.Created, r.summary.Present, r.summary.Failed)
 	return nil
 }
@@ -257,12 +275,22 @@ func (r *importRun) finish(err error) error {
 // maxShown is how many refused lines are shown when they go to no file.
 const maxShown = 20
 
-// lineReport is where refused lines are told: a file, or the screen.
+// lineReport is where refused lines are told: a file, or the screen. What is
+// found out about lines comes in no order; it is held until all that is before it
+// is known, and told in theirs.
 type lineReport struct {
 	command *command
 	file    *secretfile.File
 	csv     *csv.Writer
 	shown   int
+	waiting []lineNote
+}
+
+// lineNote is what there is to say of a line: what is wrong, or a remark.
+type lineNote struct {
+	line   int
+	fields []client.FieldError
+	remark string
 }
 
 func newLineReport(c *command, name string) (*lineReport, error) {
@@ -278,22 +306,38 @@ func newLineReport(c *command, name string) (*lineReport, error) {
 	return r, r.csv.Write([]string{"line", "field", "problem", "remedy"})
 }
 
+// add holds what is wrong with a line.
 func (r *lineReport) add(line int, fields ...client.FieldError) {
-	for _, f := range fields {
-		if r.csv != nil {
-			// What cannot be written is found by close.
-			_ = r.csv.Write([]string{strconv.Itoa(line), f.Field, f.Problem, f.Remedy})
-			continue
-		}
-		r.say("line %d: %s %s; %s", line, f.Field, f.Problem, f.Remedy)
+	r.waiting = append(r.waiting, lineNote{line: line, fields: fields})
+}
+
+// remark holds what people should know of a line that is not wrong.
+func (r *lineReport) remark(line int, text string) {
+	if r.csv == nil {
+		r.waiting = append(r.waiting, lineNote{line: line, remark: text})
 	}
 }
 
-// remark tells of a key that was there before and is not active.
-func (r *lineReport) remark(line client.KeyImportLine) {
-	if r.csv == nil {
-		r.say("line %d: is key %s, which is %s and stays so", line.Line, line.KeyID, line.Status)
+// held is of how many lines there is something to say.
+func (r *lineReport) held() int { return len(r.waiting) }
+
+// release tells what is held, in the order of the lines.
+func (r *lineReport) release() {
+	slices.SortStableFunc(r.waiting, func(a, b lineNote) int { return cmp.Compare(a.line, b.line) })
+	for _, n := range r.waiting {
+		if n.remark != "" {
+			r.say("line %d: %s", n.line, n.remark)
+		}
+		for _, f := range n.fields {
+			if r.csv != nil {
+				// What cannot be written is found by close.
+				_ = r.csv.Write([]string{strconv.Itoa(n.line), f.Field, f.Problem, f.Remedy})
+				continue
+			}
+			r.say("line %d: %s %s; %s", n.line, f.Field, f.Problem, f.Remedy)
+		}
 	}
+	r.waiting = r.waiting[:0]
 }
 
 func (r *lineReport) say(format string, args ...any) {
@@ -307,6 +351,7 @@ func (r *lineReport) say(format string, args ...any) {
 }
 
 func (r *lineReport) close() error {
+	r.release()
 	if r.file == nil {
 		return nil
 	}

@@ -1,10 +1,14 @@
 package cli_test
 
 import (
+	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -73,6 +77,9 @@ func TestRefusedLinesAreReportedAndTheOthersImported(t *testing.T) {
 			t.Errorf("the report lacks %q:\n%s", want, content)
 		}
 	}
+	if got := reportedLines(t, string(content)); !slices.Equal(got, []int{3, 4, 5}) {
+		t.Errorf("lines %d are told in this order", got)
+	}
 	if strings.Contains(string(content)+r.err+r.out, "legacy-key-text") {
 		t.Error("a key text was repeated")
 	}
@@ -80,6 +87,59 @@ func TestRefusedLinesAreReportedAndTheOthersImported(t *testing.T) {
 	o.fails(cli.ExitUsage, "--file", "keys", "import", "--format", "csv")
 	o.fails(cli.ExitUsage, "give one of", "keys", "import", "--file", name, "--format", "excel")
 	o.fails(cli.ExitUsage, "column 1", "keys", "import", "--file", file(t, "key\n"), "--format", "csv")
+}
+
+// reportedLines are the lines of a report of refused ones, in its order.
+func reportedLines(t *testing.T, report string) (lines []int) {
+	t.Helper()
+	rows, err := csv.NewReader(strings.NewReader(report)).ReadAll()
+	must(t, err)
+	for _, row := range rows[1:] {
+		line, err := strconv.Atoi(row[0])
+		must(t, err)
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// TestRefusedLinesAreReportedInTheirOrder: some are found wrong here, some by the
+// server when their batch is sent, and batches end in the middle.
+func TestRefusedLinesAreReportedInTheirOrder(t *testing.T) {
+	o := open(t)
+	var content strings.Builder
+	content.WriteString("key_text,name,plan\n")
+	var want []int
+	for line := 2; line < 1800; line++ {
+		switch {
+		case line%7 == 0, line > 600 && line < 1300: // no request is due for long
+			content.WriteString("\"broken\n")
+		case line%11 == 0:
+			fmt.Fprintf(&content, "legacy-key-text-number-%d,a,nowhere\n", line)
+		case line%13 == 0:
+			content.WriteString("legacy-key-text-number-2,a,\n")
+		default:
+			fmt.Fprintf(&content, "legacy-key-text-number-%d,a,\n", line)
+			continue
+		}
+		want = append(want, line)
+	}
+	name, report := file(t, content.String()), filepath.Join(t.TempDir(), "errors.csv")
+	o.fails(cli.ExitUsage, "lines refused", "keys", "import", "--file", name, "--format", "csv", "--errors", report, "--dry-run")
+	told, err := os.ReadFile(report)
+	must(t, err)
+	if got := reportedLines(t, string(told)); !slices.Equal(got, want) {
+		t.Errorf("%d lines are told and not in order, want %d", len(got), len(want))
+	}
+	r := o.run("keys", "import", "--file", file(t, content.String()), "--format", "csv", "--dry-run")
+	var shown []int
+	for _, m := range regexp.MustCompile(`(?m)^line (\d+): `).FindAllStringSubmatch(r.err, -1) {
+		line, err := strconv.Atoi(m[1])
+		must(t, err)
+		shown = append(shown, line)
+	}
+	if !slices.Equal(shown, want[:20]) {
+		t.Errorf("on the screen: %d, want %d", shown, want[:20])
+	}
 }
 
 func TestKeysAreImportedFromStandardInput(t *testing.T) {

@@ -17,7 +17,8 @@
 //   - A key text is digested here ([Reader.Next] answers its SHA-256 alone), so
 //     it never travels, and it is in no error.
 //   - What is wrong with one key is a [*LineError] with its line, field and
-//     remedy; the next call goes on behind it. Any other error ends the file.
+//     remedy; the next call goes on behind it. Keys and errors come in the order of
+//     their lines. Any other error ends the file.
 //   - Memory is bounded: csv, jsonl and list hold one line of at most [MaxLine]
 //     bytes, however large the file; the others are read whole and refuse more
 //     than [MaxFile] bytes.

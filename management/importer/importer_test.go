@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -244,6 +245,26 @@ keyauth_credentials:
 		}),
 		row(18, "mobile-key-4", client.KeyCreate{Name: "mobile 4", Scopes: []string{"readers"}, Labels: map[string]string{"custom-id": "m-1", "tags": "public"}}),
 		row(19, "123456", client.KeyCreate{Name: "web", Scopes: []string{"writers"}}))
+}
+
+// TestKongCredentialsComeInTheOrderOfTheirLines: those beside the consumers may
+// stand before them.
+func TestKongCredentialsComeInTheOrderOfTheirLines(t *testing.T) {
+	rows, problems := read(t, "kong", `keyauth_credentials:
+- key: ${A_VARIABLE}
+  consumer: b
+- key: legacy-key-text-number-1
+  consumer: b
+consumers:
+- username: a
+  keyauth_credentials:
+  - key: legacy-key-text-number-2
+  - key: ${ANOTHER}
+- username: b
+`, client.KeyCreate{})
+	if len(rows) != 2 || rows[0].Line != 4 || rows[1].Line != 9 || !slices.Equal(problems, []string{"line 2: key", "line 10: key"}) {
+		t.Errorf("%+v %q", rows, problems)
+	}
 }
 
 func TestUnkeyKeysKeepWhatNarrowsThem(t *testing.T) {

@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"cmp"
 	"encoding/base64"
 	"errors"
 	"io"
@@ -102,12 +103,24 @@ func (e *entry) row(name string) (client.KeyImportRow, error) {
 	}, nil
 }
 
-// readySource answers what was read before.
-type readySource struct{ rows []readyRow }
+// readySource answers what was read before, in the order of its lines: some
+// formats name a key in one place and its holder in another.
+type readySource struct {
+	rows   []readyRow
+	sorted bool
+}
 
 type readyRow struct {
 	row client.KeyImportRow
 	err error
+}
+
+// line is that of the key, or of what is wrong with it.
+func (r *readyRow) line() int {
+	if wrong, is := errors.AsType[*LineError](r.err); is {
+		return wrong.Line
+	}
+	return r.row.Line
 }
 
 func (s *readySource) add(row client.KeyImportRow, err error) {
@@ -115,6 +128,10 @@ func (s *readySource) add(row client.KeyImportRow, err error) {
 }
 
 func (s *readySource) next() (client.KeyImportRow, error) {
+	if !s.sorted {
+		slices.SortStableFunc(s.rows, func(a, b readyRow) int { return cmp.Compare(a.line(), b.line()) })
+		s.sorted = true
+	}
 	if len(s.rows) == 0 {
 		return client.KeyImportRow{}, io.EOF
 	}
