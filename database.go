@@ -38,6 +38,17 @@ func parseStore(c config, logger *slog.Logger) (database, error) {
 	return database{}, usageError{fmt.Errorf("store: %q is neither sqlite:PATH nor postgres://USER@HOST/DATABASE", maskURL(c.Store))}
 }
 
+// sharedBy refuses a file to one plane alone: the other could not open it while
+// that one runs.
+func (d *database) sharedBy(c config, p processes) error {
+	name := map[processes]string{inExtauthz: "extauthz", inManagement: "management"}[p]
+	if d.sqlite == nil || name == "" {
+		return nil
+	}
+	return usageError{fmt.Errorf("store: %q is a SQLite file, which one process has at a time, and %s is one of two: "+
+		"run `credence serve`, which is both in one, or name a PostgreSQL database with --store postgres://USER@HOST/DATABASE", c.Store, name)}
+}
+
 // migrateStore brings the database to this version's schema.
 func migrateStore(ctx context.Context, c config, logger *slog.Logger) (from, to int64, err error) {
 	db, err := parseStore(c, logger)

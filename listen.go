@@ -34,7 +34,11 @@ type listeners struct {
 // and runs use.
 func withListeners(ctx context.Context, c config, logs io.Writer, p processes, use func(*listeners, *slog.Logger) error) error {
 	logger := newLogger(c, logs)
-	if _, err := parseStore(c, logger); err != nil {
+	db, err := parseStore(c, logger)
+	if err != nil {
+		return err
+	}
+	if err := db.sharedBy(c, p); err != nil {
 		return err
 	}
 	if err := checkListeners(c, p); err != nil {
