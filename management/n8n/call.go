@@ -51,7 +51,8 @@ func (c *Client) call(ctx context.Context, t *remote.Target, r remote.Request) (
 //	{"status":"error","message":"Unauthorized"}          without a session
 //	{"message":"..."}                                    the public interface
 type refusal struct {
-	Code        json.RawMessage   `json:"code"` // a number or a word
+	Code        json.RawMessage   `json:"code"`   // a number or a word
+	Status      string            `json:"status"` // "error", or none
 	Message     string            `json:"message"`
 	Path        []json.RawMessage `json:"path"`
 	MFARequired bool              `json:"mfaRequired"`
@@ -104,6 +105,8 @@ func (c *Client) judged(t *remote.Target, a *remote.Answer) *remote.Error {
 		return notN8N(t, a.Status, "something before n8n asks for a login of its own: let this connection past it")
 	case a.Status == http.StatusUnauthorized:
 		return is(remote.SessionExpired, "the session has ended")
+	case a.Status == http.StatusMisdirectedRequest:
+		return notN8N(t, a.Status, "what answers there does not know that host (421): check the host of the base URL, and what is in between")
 	case a.Status == http.StatusForbidden:
 		return is(remote.Forbidden, "the account may not do that: it needs the right to manage API keys, as the owner and admins have")
 	case a.Status == http.StatusBadRequest && (r.about("scopes") || r.says("Invalid scopes")):
@@ -120,6 +123,8 @@ func (c *Client) judged(t *remote.Target, a *remote.Answer) *remote.Error {
 		return is(remote.RateLimited, "it asks to wait "+a.RetryAfter(c.now()).String())
 	case a.Status/100 == 5:
 		return is(remote.Unavailable, "it answered "+strconv.Itoa(a.Status))
+	case a.Form != remote.JSON:
+		return notN8N(t, a.Status, "answered "+strconv.Itoa(a.Status)+" in a form that n8n does not: check the base URL, and what is in between")
 	}
 	return is(remote.RequestInvalid, "it refused the call with "+strconv.Itoa(a.Status))
 }
@@ -136,10 +141,26 @@ func (c *Client) whyMissing(ctx context.Context, t *remote.Target, missing *remo
 		return keysDisabled(t)
 	case a.Status == http.StatusOK && a.Form == remote.JSON:
 		return fail
-	case a.Status/100 == 5, a.Status == http.StatusNotFound && a.Form == remote.JSON:
+	case startingUp(&a):
 		return t.Fail(remote.Unavailable, a.Status, "it is starting: try again in a moment")
+	case a.Status/100 == 5:
+		return t.Fail(remote.Unavailable, a.Status, "it answered "+strconv.Itoa(a.Status)+" when it was asked whether it is ready")
 	}
 	return notN8N(t, missing.Status, "there is no n8n at the base URL: check it and its path")
+}
+
+// startingUp reports whether an answer about readiness is that of an n8n which
+// has not come so far. Others say 404 and 503 in JSON, too, but not in its words:
+// {"status":"error"}, or its refusal with the status as a number.
+func startingUp(a *remote.Answer) bool {
+	r := refused(a)
+	switch a.Status {
+	case http.StatusServiceUnavailable:
+		return r.Status == "error" || r.code() == a.Status
+	case http.StatusNotFound:
+		return r.code() == a.Status
+	}
+	return false
 }
 
 func keysDisabled(t *remote.Target) *remote.Error {

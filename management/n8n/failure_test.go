@@ -30,14 +30,34 @@ func TestWhatCanBeBehindAnAddress(t *testing.T) {
 		kind   remote.Kind
 		says   string
 	}{
-		"a web page for everything":   {page(200, "text/html", "<html>"), remote.UnexpectedAnswer, "base URL"},
-		"another program with JSON":   {page(200, "application/json", `{"message":"hello"}`), remote.UnexpectedAnswer, "base URL"},
-		"JSON that is none":           {page(200, "application/json", `{"data":`), remote.UnexpectedAnswer, "base URL"},
-		"nothing there":               {page(404, "text/plain", "404 page not found"), remote.UnexpectedAnswer, "no n8n at the base URL"},
-		"a proxy that wants a login":  {page(401, "text/html", "<html>"), remote.UnexpectedAnswer, "login of its own"},
-		"a proxy that forbids":        {page(403, "text/html", "<html>"), remote.Forbidden, "may not"},
-		"a proxy without n8n":         {page(502, "text/html", "<html>"), remote.Unavailable, "502"},
-		"n8n that is being installed": {page(503, "text/html", "<html>"), remote.Unavailable, "503"},
+		"a web page for everything":        {page(200, "text/html", "<html>"), remote.UnexpectedAnswer, "base URL"},
+		"another program with JSON":        {page(200, "application/json", `{"message":"hello"}`), remote.UnexpectedAnswer, "base URL"},
+		"JSON that is none":                {page(200, "application/json", `{"data":`), remote.UnexpectedAnswer, "base URL"},
+		"nothing there":                    {page(404, "text/plain", "404 page not found"), remote.UnexpectedAnswer, "no n8n at the base URL"},
+		"a proxy that wants a login":       {page(401, "text/html", "<html>"), remote.UnexpectedAnswer, "login of its own"},
+		"a proxy that forbids":             {page(403, "text/html", "<html>"), remote.Forbidden, "may not"},
+		"a proxy without n8n":              {page(502, "text/html", "<html>"), remote.Unavailable, "502"},
+		"n8n that is being installed":      {page(503, "text/html", "<html>"), remote.Unavailable, "503"},
+		"a server of other hosts":          {page(421, "text/plain", "misdirected"), remote.UnexpectedAnswer, "does not know that host (421)"},
+		"a server of other hosts, in JSON": {page(421, "application/problem+json", `{"status":421,"code":"misdirected_request"}`), remote.UnexpectedAnswer, "does not know that host (421)"},
+		"another program without the path": {page(404, "application/json", `{"message":"not found"}`), remote.UnexpectedAnswer, "no n8n at the base URL"},
+		"Credence":                         {page(404, "application/problem+json", `{"status":404,"code":"no_such_path"}`), remote.UnexpectedAnswer, "no n8n at the base URL"},
+		"a server of files":                {page(405, "text/html", "<html>"), remote.UnexpectedAnswer, "answered 405 in a form that n8n does not"},
+		"a port of TLS":                    {page(400, "text/html", "<html>"), remote.UnexpectedAnswer, "answered 400 in a form that n8n does not"},
+		"nothing there, and a proxy that fails": {func(w http.ResponseWriter, r *http.Request) {
+			status := http.StatusNotFound
+			if strings.HasPrefix(r.URL.Path, "/healthz") {
+				status = http.StatusBadGateway
+			}
+			page(status, "text/html", "<html>")(w, r)
+		}, remote.Unavailable, "answered 502 when it was asked whether it is ready"},
+		"n8n that is starting": {func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasPrefix(r.URL.Path, "/healthz") {
+				page(503, "application/json", `{"status":"error"}`)(w, r)
+				return
+			}
+			page(404, "text/html", "Cannot POST /rest/login")(w, r)
+		}, remote.Unavailable, "it is starting"},
 		"a redirect": {func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "https://elsewhere.example/", http.StatusMovedPermanently)
 		}, remote.Redirected, "give the connection the address"},

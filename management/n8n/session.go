@@ -204,7 +204,7 @@ func (c *Client) judgedLogin(ctx context.Context, t *remote.Target, a *remote.An
 		return is(remote.CredentialRejected, "the instance demands single sign-on, from which only its owner is exempt: use the owner's account")
 	case a.Status == http.StatusUnauthorized:
 		return is(remote.CredentialRejected, "e-mail or password of the account are wrong, or it may not log in")
-	case a.Status == http.StatusBadRequest:
+	case a.Status == http.StatusBadRequest && a.Form == remote.JSON:
 		return is(remote.CredentialRejected, "the login was refused as malformed: check the e-mail of the account")
 	}
 	fail := c.judged(t, a)

@@ -114,7 +114,7 @@ func (c *Client) verdict(t *remote.Target, a *remote.Answer) Verdict {
 		// "'X-N8N-API-KEY' header required", or "Unauthorized" with a capital.
 		return unknown(t.Fail(remote.Unavailable, a.Status, "the key did not arrive: something in between takes the header "+keyHeader+" away"))
 	case a.Status == http.StatusNotFound:
-		return unknown(t.Fail(remote.Unavailable, a.Status, "it is starting, or the path of its public interface is another"))
+		return unknown(t.Fail(remote.Unavailable, a.Status, "it is starting, the path of its public interface is another, or something else answers there"))
 	}
 	if fail := c.judged(t, a); fail != nil {
 		return unknown(fail)
