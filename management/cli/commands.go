@@ -162,10 +162,28 @@ const (
 // noun is a command with its verbs, and the flags that all of them have.
 func noun(o Options, name, short, examples string, verbs ...func(*command) *cobra.Command) *cobra.Command {
 	c := &command{Options: o}
-	parent := &cobra.Command{
-		Use: name, Short: short, Example: examples,
-		Long: "Commands for " + name + ": " + short + ".\n\n" + connectHelp + "\n\n" + exitHelp(),
-		Args: cobra.ArbitraryArgs,
+	parent := bareNoun(name, short, examples)
+	parent.Long += "\n\n" + connectHelp + "\n\n" + exitHelp()
+	c.connectFlags(parent)
+	for _, verb := range verbs {
+		c.hold(parent, verb(c))
+	}
+	return parent
+}
+
+// group is a noun within another: its verbs have the flags of that.
+func (c *command) group(name, short, examples string, verbs ...*cobra.Command) *cobra.Command {
+	parent := bareNoun(name, short, examples)
+	for _, verb := range verbs {
+		c.hold(parent, verb)
+	}
+	return parent
+}
+
+// bareNoun is a command that holds others, still without them.
+func bareNoun(name, short, examples string) *cobra.Command {
+	return &cobra.Command{
+		Use: name, Short: short, Example: examples, Long: "Commands for " + name + ": " + short + ".", Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usage(fmt.Errorf("unknown command %q: `%s --help` lists them", args[0], cmd.CommandPath()))
@@ -173,13 +191,12 @@ func noun(o Options, name, short, examples string, verbs ...func(*command) *cobr
 			return cmd.Help()
 		},
 	}
-	c.connectFlags(parent)
-	for _, verb := range verbs {
-		cmd := verb(c)
-		parent.AddCommand(cmd)
-		c.completed(parent, cmd)
-	}
-	return parent
+}
+
+// hold puts a verb into a command.
+func (c *command) hold(parent, verb *cobra.Command) {
+	parent.AddCommand(verb)
+	c.completed(parent, verb)
 }
 
 // connectFlags are the flags of a command and its verbs that say which server,

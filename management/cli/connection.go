@@ -53,24 +53,6 @@ func (k connectionKind) line(verb string) string {
 	return "  credence " + k.noun + " connections " + verb
 }
 
-// group is a command that holds others of a noun.
-func (c *command) group(name, short, examples string, verbs ...*cobra.Command) *cobra.Command {
-	cmd := &cobra.Command{
-		Use: name, Short: short, Example: examples, Long: "Commands for " + name + ": " + short + ".", Args: cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return usage(fmt.Errorf("unknown command %q: `%s --help` lists them", args[0], cmd.CommandPath()))
-			}
-			return cmd.Help()
-		},
-	}
-	for _, verb := range verbs {
-		cmd.AddCommand(verb)
-		c.completed(cmd, verb)
-	}
-	return cmd
-}
-
 // connections are the verbs on connections to a kind of program.
 func (k connectionKind) connections(c *command) *cobra.Command {
 	return c.group("connections", "the ways to "+k.title+" servers, and what they may be used for",
