@@ -42,10 +42,9 @@ func sharedAccount(a, b *store.Connection) (login string, both bool) {
 	return "", false
 }
 
-// accountsOf are the accounts that are named in full. Keys of n8n are those of
-// the account that is logged in with.
+// accountsOf are the accounts that are named in full.
 func accountsOf(c *store.Connection) []string {
-	if c.Kind == store.ConnectionN8N {
+	if c.Kind.OwnAccount() {
 		return []string{c.Account}
 	}
 	return slices.DeleteFunc(slices.Clone(c.Logins), func(s string) bool { return strings.Contains(s, "*") })

@@ -86,12 +86,12 @@ func (s *Service) ConnectionUpdate(ctx context.Context, a Actor, in ConnectionUp
 
 // keepConnectionPlace refuses another URL while credentials are known that were
 // made over the connection: they would be looked for, tried out and deleted at
-// a server that never had them. Keys of n8n are the account's, so for them the
-// same holds of that.
+// a server that never had them. Where they are those of the account, the same
+// holds of that.
 func (t *transaction) keepConnectionPlace(ctx context.Context, before, after *store.Connection) error {
 	field := "url"
 	if after.URL == before.URL {
-		if field = "account"; before.Kind != store.ConnectionN8N || after.Account == before.Account {
+		if field = "account"; !before.Kind.OwnAccount() || after.Account == before.Account {
 			return nil
 		}
 	}
@@ -111,7 +111,7 @@ func (s *Service) patchedConnection(t *transaction, system System, in *Connectio
 	patch(&after.Account, in.Account, p.account)
 	patch(&after.CA, in.CA, p.authorities)
 	patch(&after.ServerName, in.ServerName, p.serverName)
-	if after.Kind == store.ConnectionN8N && in.Account.present { // they are the account, unless somebody says otherwise
+	if after.Kind.OwnAccount() && in.Account.present { // they are the account, unless somebody says otherwise
 		after.Logins = nil
 	}
 	patch(&after.Logins, in.Logins, p.logins)

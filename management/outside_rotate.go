@@ -58,11 +58,7 @@ func (k keeper) succeed(ctx context.Context, a Actor, in *outsideRotate, collect
 func (k keeper) intendSuccessor(ctx context.Context, a Actor, in *outsideRotate, login string) (store.OutsideCredential, error) {
 	what := k.name(in.id)
 	out, _, err := transact(ctx, k.Service, a, what, func(ctx context.Context, t *transaction) (store.OutsideCredential, error) {
-		old, err := k.read(ctx, t, a, in.id)
-		if err != nil {
-			return old, err
-		}
-		c, err := t.Connection(ctx, old.ConnectionID)
+		old, c, err := k.toRotate(ctx, t, a, in.id)
 		if err != nil {
 			return old, err
 		}
@@ -73,9 +69,6 @@ func (k keeper) intendSuccessor(ctx context.Context, a Actor, in *outsideRotate,
 		p.idempotencyKey(in.idempotency)
 		k.checkLogin(p, &c, login)
 		k.checkScopes(p, &c, old.Scopes)
-		if err := errors.Join(usable(&c), k.rotatable(&old)); err != nil {
-			return old, err
-		}
 		intent, err := k.successorOf(ctx, t, a, &old, login)
 		if err != nil {
 			return old, err
@@ -117,13 +110,20 @@ func (k keeper) successorOf(ctx context.Context, t *transaction, a Actor, old *s
 	return intent, err
 }
 
-// rotatable refuses to rotate what is not there, or was already.
-func (k keeper) rotatable(is *store.OutsideCredential) error {
-	switch {
-	case is.State != store.OutsideActive:
-		return refuse(CodeConflict, "%s: is %s; only an active %s is rotated", k.name(is.ID), is.State, k.noun)
-	case is.Successor != "":
-		return refuse(CodeConflict, "%s: %s takes over from it already; rotate that one", k.name(is.ID), is.Successor)
+// toRotate reads a credential and its connection, and refuses to rotate what is
+// not there, or was already.
+func (k keeper) toRotate(ctx context.Context, t *transaction, a Actor, id string) (is store.OutsideCredential, c store.Connection, err error) {
+	if is, err = k.read(ctx, t, a, id); err != nil {
+		return is, c, err
 	}
-	return nil
+	if c, err = t.Connection(ctx, is.ConnectionID); err != nil {
+		return is, c, err
+	}
+	switch err = usable(&c); {
+	case is.State != store.OutsideActive:
+		err = errors.Join(err, refuse(CodeConflict, "%s: is %s; only an active %s is rotated", k.name(id), is.State, k.noun))
+	case is.Successor != "":
+		err = errors.Join(err, refuse(CodeConflict, "%s: %s takes over from it already; rotate that one", k.name(id), is.Successor))
+	}
+	return is, c, err
 }

@@ -54,15 +54,8 @@ func (k keeper) turning(what string) (inPlace, error) {
 func (k keeper) intendTurn(ctx context.Context, a Actor, in *outsideRotate) (store.OutsideCredential, error) {
 	what := k.name(in.id)
 	out, _, err := transact(ctx, k.Service, a, what, func(ctx context.Context, t *transaction) (store.OutsideCredential, error) {
-		is, err := k.read(ctx, t, a, in.id)
+		is, c, err := k.toRotate(ctx, t, a, in.id)
 		if err != nil {
-			return is, err
-		}
-		c, err := t.Connection(ctx, is.ConnectionID)
-		if err != nil {
-			return is, err
-		}
-		if err := errors.Join(usable(&c), k.rotatable(&is)); err != nil {
 			return is, err
 		}
 		// It stays the same, with the end that it has; where the policy wants one

@@ -56,6 +56,10 @@ const (
 // System is that program, as a place where credentials are.
 func (k ConnectionKind) System() System { return System(k) }
 
+// OwnAccount reports whether the credentials are those of the account that a
+// connection logs in with; else they are those of its logins.
+func (k ConnectionKind) OwnAccount() bool { return k == ConnectionN8N }
+
 // ConnectionState says whether a connection is used.
 type ConnectionState string
 
