@@ -125,7 +125,7 @@ func rootCommand(p process) *cobra.Command {
 		In: p.in, Out: p.out, Err: p.err, Now: time.Now,
 		Server: variables["CREDENCE_SERVER"], Token: variables["CREDENCE_TOKEN"], DataDir: variables["CREDENCE_DATA_DIR"],
 		Context: variables["CREDENCE_CONTEXT"], ContextsFile: contextsFile(p.environ), NoColour: noColour(p.environ),
-		TLS: clientTLS(variables),
+		TLS: clientTLS(variables), Objects: heldObjects,
 	})...)
 	for _, noun := range root.Commands() {
 		if noun.Name() == "tokens" {

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -74,6 +76,18 @@ func newAnchor(ctx context.Context, c config, text string) (management.Anchor, e
 		return anchor.NewObject(ctx, text, outgoing.NewClient(o))
 	}
 	return anchor.NewWebhook(text, outgoing.NewClient(o))
+}
+
+// heldObjects reads what an anchor keeps in an object store. Who runs the command
+// names the address and the endpoint, so no list of what is allowed applies.
+func heldObjects(ctx context.Context, address string) (io.ReadCloser, error) {
+	o, err := anchor.NewObject(ctx, address, &http.Client{
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	})
+	if err != nil {
+		return nil, err
+	}
+	return o.Read(ctx)
 }
 
 // passes are what one of the control planes does at intervals.

@@ -73,7 +73,7 @@ func (o *Object) Hold(ctx context.Context, lines []byte) error {
 		Bucket: aws.String(o.bucket), Key: aws.String(key), Body: bytes.NewReader(lines),
 		ContentType: aws.String("application/jsonl"), IfNoneMatch: aws.String("*"),
 	})
-	if said, ok := errors.AsType[smithy.APIError](err); ok && said.ErrorCode() == "PreconditionFailed" {
+	if code(err) == "PreconditionFailed" {
 		err = o.held(ctx, key, lines)
 	}
 	if err != nil {
@@ -108,16 +108,21 @@ func objectName(lines []byte) string {
 	line, _, _ := bytes.Cut(lines, []byte("\n"))
 	_ = json.Unmarshal(line, &first) // without an instant it has the name of the first year
 	sum := sha256.Sum256(lines)
-	return first.At.UTC().Format("20060102T150405Z") + "-" + hex.EncodeToString(sum[:]) + ".jsonl"
+	return first.At.UTC().Format("20060102T150405Z") + "-" + hex.EncodeToString(sum[:]) + ending
 }
 
-// remedy says what can be done about what a store answers.
-func remedy(err error) string {
+// code is the word of a store for what it does not do; "" for other errors.
+func code(err error) string {
 	said, ok := errors.AsType[smithy.APIError](err)
 	if !ok {
 		return ""
 	}
-	switch said.ErrorCode() {
+	return said.ErrorCode()
+}
+
+// remedy says what can be done about what a store answers.
+func remedy(err error) string {
+	switch code(err) {
 	case "AccessDenied":
 		return ": allow s3:PutObject and s3:GetObject on what is under the prefix to the role of this process"
 	case "NoSuchBucket":

@@ -1,7 +1,10 @@
 package cli_test
 
 import (
+	"context"
 	"encoding/json"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -9,8 +12,10 @@ import (
 	"strings"
 	"testing"
 
+	"credence/management/anchor"
 	"credence/management/cli"
 	"credence/management/client"
+	"credence/test/fakes3"
 )
 
 func TestAuditListAndShow(t *testing.T) {
@@ -90,6 +95,50 @@ default    1      head  now   xxxxxxxxxxxxxxxx
 	o.fails(cli.ExitUsage, "--public-key", "audit", "verify", "--file", export, "--public-key", held)
 	o.fails(cli.ExitUsage, "--checkpoint", "audit", "verify", "--file", export, "--checkpoint", keys)
 	o.fails(cli.ExitUsage, "--file", "audit", "verify", "--file", filepath.Join(dir, "none"))
+}
+
+// TestAuditVerifyReadsWhereAnchorsWrite: from an object store, as an anchor of the
+// control plane has filled it.
+func TestAuditVerifyReadsWhereAnchorsWrite(t *testing.T) {
+	o := open(t)
+	bucket, reach := fakes3.New(t), &http.Client{Transport: &http.Transport{}}
+	t.Cleanup(reach.CloseIdleConnections)
+	o.fails(cli.ExitUsage, "reads no object store", "audit", "verify", "--checkpoint", "s3://held/credence")
+	o.options.Objects = func(ctx context.Context, address string) (io.ReadCloser, error) {
+		held, err := anchor.NewObject(ctx, address, reach)
+		if err != nil {
+			return nil, err
+		}
+		return held.Read(ctx)
+	}
+	o.ok("plans", "create", "basic", "--limit", "100/m")
+	dir := t.TempDir()
+	held, export, keys := filepath.Join(dir, "held.jsonl"), filepath.Join(dir, "audit.jsonl"), filepath.Join(dir, "audit.pem")
+	o.ok("audit", "checkpoint", "--out", held)
+	o.ok("audit", "export", "--out", export)
+	o.ok("audit", "public-key", "--out", keys)
+	to, err := anchor.NewObject(t.Context(), "s3://held/credence", reach)
+	must(t, err)
+	for line := range strings.Lines(read(t, held)) {
+		must(t, to.Hold(t.Context(), []byte(line)))
+	}
+	bucket.Objects["exports/audit.jsonl"] = read(t, export)
+	for _, args := range [][]string{
+		{"--checkpoint", "s3://held/credence", "--public-key", keys},
+		{"--file", "s3://held/exports/audit.jsonl", "--checkpoint", "s3://held/credence/", "--public-key", keys},
+		{"--file", export, "--checkpoint", "s3://held/credence"},
+	} {
+		if got := o.run(append([]string{"audit", "verify"}, args...)...); !strings.HasPrefix(got.out, "whole: ") || strings.Contains(got.err, "from outside") {
+			t.Errorf("verify %v says %q %q", args, got.out, got.err)
+		}
+	}
+	// A log that was written anew does not fit what the store has.
+	anew := filepath.Join(dir, "anew.jsonl")
+	open(t).ok("audit", "export", "--out", anew)
+	bucket.Objects["exports/anew.jsonl"] = read(t, anew)
+	o.fails(cli.ExitFailure, `audit chain ""`, "audit", "verify", "--file", "s3://held/exports/anew.jsonl", "--checkpoint", "s3://held/credence")
+	bucket.Refuse = "AccessDenied"
+	o.fails(cli.ExitUsage, "allow s3:GetObject", "audit", "verify", "--checkpoint", "s3://held/credence")
 }
 
 func read(t *testing.T, file string) string {

@@ -37,17 +37,24 @@ checkpoints that were kept elsewhere: --checkpoint takes a file that an anchor
 or "credence audit checkpoint --out" wrote, may be given more than once, and is
 only worth what the place is that it was kept in. --public-key holds all
 signatures against keys that you kept ("credence audit public-key"); without it
-those of the server are taken, and with --file none are checked.`,
+those of the server are taken, and with --file none are checked.
+
+Both --file and --checkpoint take s3://BUCKET/PREFIX, too: an object whose name
+ends with .jsonl, or all of those under the prefix, such as an anchor of the
+server has put there. AWS_REGION, AWS_ENDPOINT_URL_S3, AWS_ACCESS_KEY_ID, a
+profile or a role say where and who, here as there; reading needs s3:GetObject
+and s3:ListBucket.`,
 		Example: `  credence audit verify
   credence audit verify --checkpoint anchored.jsonl --public-key audit.pem
-  credence audit verify --file audit.jsonl --checkpoint anchored.jsonl --public-key audit.pem`,
+  credence audit verify --file audit.jsonl --checkpoint anchored.jsonl --public-key audit.pem
+  credence audit verify --checkpoint s3://held/credence --public-key audit.pem`,
 	}
 	chainFlags(cmd, &v.namespace, &v.global)
-	cmd.Flags().StringVar(&v.file, "file", "", "export to verify instead of the server's log")
-	cmd.Flags().StringArrayVar(&v.checkpoints, "checkpoint", nil, "file with checkpoints that were kept elsewhere")
+	cmd.Flags().StringVar(&v.file, "file", "", "export to verify instead of the server's log; a file or s3://BUCKET/NAME.jsonl")
+	cmd.Flags().StringArrayVar(&v.checkpoints, "checkpoint", nil, "file with checkpoints that were kept elsewhere, or s3://BUCKET/PREFIX")
 	cmd.Flags().StringVar(&v.publicKey, "public-key", "", "file with the public keys that must have signed the checkpoints")
 	online := c.verb(cmd, 0, func(ctx context.Context, api *client.Client, _ []string) error {
-		o, err := v.options(c)
+		o, err := v.options(ctx, c)
 		if err != nil {
 			return err
 		}
@@ -74,11 +81,11 @@ those of the server are taken, and with --file none are checked.`,
 }
 
 func (v *auditVerification) offline(ctx context.Context, c *command) error {
-	o, err := v.options(c)
+	o, err := v.options(ctx, c)
 	if err != nil {
 		return err
 	}
-	f, err := os.Open(v.file)
+	f, err := c.opened(ctx, v.file)
 	if err != nil {
 		return usage(fmt.Errorf("--file: %w", err))
 	}
@@ -89,7 +96,7 @@ func (v *auditVerification) offline(ctx context.Context, c *command) error {
 	return c.verified(ctx, f, o)
 }
 
-func (v *auditVerification) options(c *command) (audit.VerifyOptions, error) {
+func (v *auditVerification) options(ctx context.Context, c *command) (audit.VerifyOptions, error) {
 	o := audit.VerifyOptions{Progress: c.counted("entries verified")}
 	if v.global || v.namespace != "" {
 		o.Chains = []string{v.namespace}
@@ -107,16 +114,16 @@ func (v *auditVerification) options(c *command) (audit.VerifyOptions, error) {
 		}
 	}
 	for _, file := range v.checkpoints {
-		if err := hold(&o, file); err != nil {
+		if err := c.holdAgainst(ctx, &o, file); err != nil {
 			return o, usage(fmt.Errorf("--checkpoint %s: %w", file, err))
 		}
 	}
 	return o, nil
 }
 
-// hold adds the checkpoints of a file to those that the log is held against.
-func hold(o *audit.VerifyOptions, file string) error {
-	f, err := os.Open(file) //nolint:gosec // the caller names the file
+// holdAgainst adds the checkpoints of a file to those that the log is held against.
+func (c *command) holdAgainst(ctx context.Context, o *audit.VerifyOptions, file string) error {
+	f, err := c.opened(ctx, file)
 	if err != nil {
 		return err
 	}
@@ -124,6 +131,17 @@ func hold(o *audit.VerifyOptions, file string) error {
 	held, err := audit.ReadCheckpoints(f)
 	o.Outside = append(o.Outside, held...)
 	return err
+}
+
+// opened opens a file, or what an object store holds.
+func (c *command) opened(ctx context.Context, name string) (io.ReadCloser, error) {
+	if !strings.HasPrefix(name, "s3:") {
+		return os.Open(name) //nolint:gosec // the caller names the file
+	}
+	if c.Objects == nil {
+		return nil, errors.New("this program reads no object store; fetch the file first")
+	}
+	return c.Objects(ctx, name)
 }
 
 func serverKeys(ctx context.Context, api *client.Client) (audit.PublicKeys, error) {

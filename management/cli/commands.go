@@ -44,6 +44,9 @@ type Options struct {
 	// Screen answers how wide the terminal at Out is, 0 for none, and whether
 	// it shows colours; nil looks.
 	Screen func() (width int, colour bool)
+	// Objects reads what an object store holds at s3://BUCKET/PREFIX; nil reads
+	// none.
+	Objects func(ctx context.Context, address string) (io.ReadCloser, error)
 	// NoColour is NO_COLOR: no colours, whatever stands at Out.
 	NoColour bool
 }

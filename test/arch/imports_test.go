@@ -118,6 +118,7 @@ var mayImport = map[string][]string{
 	"test/fakegitea": {"management/outgoing"},
 	// Key management services that really encrypt.
 	"test/fakekms": {},
+	"test/fakes3":  {},
 	// An n8n: one that answers as it did, and the program itself.
 	"test/n8nserver": {},
 	"test/fleet":     {"*"},
