@@ -41,8 +41,11 @@ func parseStore(c config, logger *slog.Logger) (database, error) {
 // sharedBy refuses a file to one plane alone: the other could not open it while
 // that one runs.
 func (d *database) sharedBy(c config, p processes) error {
-	name := map[processes]string{inExtauthz: "extauthz", inManagement: "management"}[p]
-	if d.sqlite == nil || name == "" {
+	name := "extauthz"
+	if p == inManagement {
+		name = "management"
+	}
+	if d.sqlite == nil || p != inExtauthz && p != inManagement {
 		return nil
 	}
 	return usageError{fmt.Errorf("store: %q is a SQLite file, which one process has at a time, and %s is one of two: "+

@@ -68,6 +68,13 @@ func withListeners(ctx context.Context, c config, logs io.Writer, p processes, u
 	if err != nil {
 		return err
 	}
+	folder := &folderLock{dir: c.DataDir}
+	defer folder.release()
+	if p == inServe { // before the ports, which the other one has, too
+		if err := folder.takeIfThere(); err != nil {
+			return err
+		}
+	}
 	l, err := listen(ctx, c, p)
 	if err != nil {
 		return err
@@ -79,6 +86,11 @@ func withListeners(ctx context.Context, c config, logs io.Writer, p processes, u
 	}
 	if err := makeDataDir(c.DataDir); err != nil {
 		return err
+	}
+	if p == inServe {
+		if err := folder.take(); err != nil {
+			return err
+		}
 	}
 	return use(l, logger)
 }

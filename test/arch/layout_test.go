@@ -47,7 +47,7 @@ func TestNothingIsCalledUtil(t *testing.T) {
 
 func TestTheRootHoldsNothingNew(t *testing.T) {
 	folders := []string{"docs", "envoy", "extauthz", "management", "migrations", "store", "test"}
-	goFiles := []string{"config.go", "connections.go", "database.go", "dataplane.go", "drill.go", "forward.go", "keyset.go", "limits.go", "listen.go", "main.go", "mask.go", "memory.go", "metrics.go", "oidc.go", "options.go", "outgoing.go", "records.go", "redis.go", "secrets.go", "settings.go", "snapshot.go", "tls.go", "tracing.go", "usage.go", "webhooks.go", "wire.go"}
+	goFiles := []string{"config.go", "connections.go", "database.go", "dataplane.go", "drill.go", "folder.go", "forward.go", "keyset.go", "limits.go", "listen.go", "main.go", "mask.go", "memory.go", "metrics.go", "oidc.go", "options.go", "outgoing.go", "records.go", "redis.go", "secrets.go", "settings.go", "snapshot.go", "tls.go", "tracing.go", "usage.go", "webhooks.go", "wire.go"}
 	entries, err := os.ReadDir(root)
 	if err != nil {
 		t.Fatal(err)
