@@ -328,7 +328,7 @@ when the keyset is rotated. The credentials for it are those of the environment
 	initialise.Flags().StringVar(&files.keysetDir, "keyset-out", "", "another folder for keyset.json, which the data plane cannot see")
 	initialise.Flags().BoolVar(&files.ifMissing, "if-missing", false, "succeed when both files are there already (for jobs that run again)")
 	initialise.Flags().StringVar(&files.kms, "keyset-kms", "", "encrypt keyset.json by this key: aws-kms://ARN or hcvault://HOST:PORT/MOUNT/keys/NAME")
-	parent.AddCommand(initialise, rotateKeysetCommand(p), secretsStatusCommand(p))
+	parent.AddCommand(initialise, rotateKeysetCommand(p), rewrapKeysetCommand(p), secretsStatusCommand(p))
 	return parent
 }
 

@@ -1,6 +1,7 @@
 package seal
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -78,6 +79,30 @@ func ends(handle *keyset.Handle) (newest, primary uint32, err error) {
 		return 0, 0, err
 	}
 	return last.KeyID(), first.KeyID(), nil
+}
+
+// Master is the URI of the key of a key management service that encrypts the
+// file; "" for none.
+func (k *Keyset) Master() string { return k.kms }
+
+// Rewrapped answers the same keyset to be saved under another key of a service
+// (kms, "" for none), which has then opened again what it encrypted. The keys in
+// it are the same, so whoever has the old file reads what this one seals.
+func (k *Keyset) Rewrapped(ctx context.Context, kms string, masters Masters) (*Keyset, error) {
+	other, err := k.with(k.sealing, k.signing)
+	if err != nil {
+		return nil, err
+	}
+	other.kms, other.master = kms, nil
+	if kms != "" {
+		if other.master, err = masters.of(ctx, kms); err != nil {
+			return nil, fmt.Errorf("rewrap keyset: %w", err)
+		}
+	}
+	if _, err := other.file(ctx); err != nil {
+		return nil, fmt.Errorf("rewrap keyset: %w", err)
+	}
+	return other, nil
 }
 
 // with is the same deployment's keyset with other keys.

@@ -180,3 +180,39 @@ func must(t *testing.T, err error) {
 		t.Fatal(err)
 	}
 }
+
+func TestAKeysetMovesFromOneKeyOfAServiceToAnotherAndToNone(t *testing.T) {
+	one, other := newVault(t), newVault(t)
+	both := func(ctx context.Context, uri string) (tink.AEADWithContext, error) {
+		if uri == "test-kms://other" {
+			return other, nil
+		}
+		return one.masters(ctx, uri)
+	}
+	first := newKeyset(t)
+	data := sealed(t, first, []byte("before"), []byte("here"))
+	k := first
+	for i, uri := range []string{"test-kms://audit", "test-kms://other", ""} {
+		moved, err := k.Rewrapped(t.Context(), uri, both)
+		must(t, err)
+		path := filepath.Join(t.TempDir(), fmt.Sprint(i)+".json")
+		must(t, moved.Save(t.Context(), path))
+		content, err := os.ReadFile(path)
+		must(t, err)
+		if bytes.Contains(content, []byte("encryptedKeyset")) == (uri == "") || !bytes.Contains(content, []byte(uri)) {
+			t.Errorf("under %q the file is %.60s", uri, content)
+		}
+		k, err = seal.LoadKeyset(t.Context(), path, both)
+		must(t, err)
+		plain, err := k.Open(data, []byte("here"))
+		if err != nil || string(plain) != "before" || k.Fingerprint() != first.Fingerprint() || k.Master() != uri {
+			t.Errorf("under %q: opened %q, %v", uri, plain, err)
+		}
+	}
+	other.garbage = []byte("other than it was")
+	_, err := k.Rewrapped(t.Context(), "test-kms://other", both)
+	wantError(t, err, nil, "rewrap keyset: ", "does not decrypt to what it was")
+	other.garbage, other.refuses = nil, errors.New("access denied for role x")
+	_, err = k.Rewrapped(t.Context(), "test-kms://other", both)
+	wantError(t, err, other.refuses, "rewrap keyset: ", "access denied for role x")
+}
