@@ -1,0 +1,24 @@
+package prefetch
+
+import "unsafe"
+
+// Object fetches all of *p.
+func Object[T any](p *T) { Bytes(unsafe.Pointer(p), unsafe.Sizeof(*p)) }
+
+// Slice fetches the elements.
+func Slice[T any](s []T) {
+	Bytes(unsafe.Pointer(unsafe.SliceData(s)), uintptr(len(s))*unsafe.Sizeof(*new(T)))
+}
+
+// Text fetches the bytes of the text.
+func Text(s string) { Bytes(unsafe.Pointer(unsafe.StringData(s)), uintptr(len(s))) }
+
+// Bytes fetches n bytes from p on.
+func Bytes(p unsafe.Pointer, n uintptr) { lines(p, n) }
+
+// Each fetches n bytes from each of the pointers on. It names them as densely as
+// it can: a processor also looks several pages up at the same time, as long as
+// not too many other instructions lie between them.
+func Each[T any](all []*T, n uintptr) {
+	each(unsafe.Pointer(unsafe.SliceData(all)), uintptr(len(all)), n)
+}
