@@ -6,8 +6,10 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"credence/extauthz/pipeline"
+	"credence/extauthz/prefetch"
 	"credence/store"
 	"credence/store/credential"
 )
@@ -45,8 +47,8 @@ type Cache struct {
 	lookups  chan struct{} // holds a value for each look-up at the store
 	refresh  chan *entry   // entries in use that near the end of their TTL
 
-	known  *ring[*entry]   // written under mu
-	absent *ring[*absence] // written under mu
+	known  *ring[entry, *entry]     // written under mu
+	absent *ring[absence, *absence] // written under mu
 
 	mu      sync.Mutex // shared by fills and the follower; never taken by Cached
 	byKeyID map[string]*entry
@@ -60,10 +62,24 @@ type Cache struct {
 // entry is a key that was found. Only its marks change.
 type entry struct {
 	place
-	key      *pipeline.Key
-	revision store.Revision // applied before it was read
-	readAt   instant        // before it was read
 	asked    atomic.Int64   // age in nanoseconds when that was last asked for
+	readAt   instant        // before it was read
+	revision store.Revision // applied before it was read
+
+	// Here, and not elsewhere: a Check of one key in a million waits for each
+	// place in memory that it has to find first.
+	key    pipeline.Key
+	limits [2]pipeline.SubjectLimit // those of the key, if they are no more
+}
+
+// newEntry is an entry with a copy of the key.
+func newEntry(digest credential.Digest, key *pipeline.Key, revision store.Revision, readAt instant) *entry {
+	e := &entry{place: place{digest: digest}, key: *key, revision: revision, readAt: readAt}
+	if n := len(key.Limits); n > 0 && n <= len(e.limits) {
+		copy(e.limits[:], key.Limits)
+		e.key.Limits = e.limits[:n:n]
+	}
+	return e
 }
 
 // absence is a digest that the store did not know.
@@ -89,8 +105,8 @@ func New(o Options) (*Cache, error) {
 		warmed:  make(chan struct{}),
 		lookups: make(chan struct{}, o.Lookups),
 		refresh: make(chan *entry, 4*o.Lookups),
-		known:   newRing[*entry](o.Size),
-		absent:  newRing[*absence](o.NegativeSize),
+		known:   newRing[entry](o.Size),
+		absent:  newRing[absence](o.NegativeSize),
 		byKeyID: make(map[string]*entry),
 		byHash:  make(map[credential.Hash]*absence),
 		recent:  newRecent(o.RecentChanges),
@@ -102,8 +118,8 @@ func New(o Options) (*Cache, error) {
 // Cached answers the positive entry of the digest, nil when there is none that
 // may be used. It does no I/O, waits for nobody and does not allocate.
 func (c *Cache) Cached(digest credential.Digest) *pipeline.Key {
-	e, ok := c.known.get(digest)
-	if !ok {
+	e := c.known.get(&digest)
+	if e == nil {
 		return nil
 	}
 	now := c.now()
@@ -119,7 +135,23 @@ func (c *Cache) Cached(digest credential.Digest) *pipeline.Key {
 	}
 	e.touch()
 	c.counts.hits.Inc()
-	return e.key
+	return &e.key
+}
+
+// Near has the processor fetch what Cached will look at of the digests, and puts
+// into keys what most likely are their keys, without looking at them, for what
+// they point to; nil where there is none. Nobody may decide anything by them: a
+// key may be another's, or not be used any more. keys is as long as digests.
+func (c *Cache) Near(digests []*credential.Digest, keys []*pipeline.Key) {
+	var room [mostNear]*entry
+	clear(keys)
+	entries := c.known.byDigest.near(digests, room[:])
+	prefetch.Each(entries, unsafe.Sizeof(entry{}))
+	for i, e := range entries {
+		if e != nil {
+			keys[i] = &e.key
+		}
+	}
 }
 
 // Find answers the key of the digest, from the cache or the store, and where
@@ -133,7 +165,7 @@ func (c *Cache) Find(ctx context.Context, digest credential.Digest) (*pipeline.K
 	if !c.inStep(now) {
 		return nil, pipeline.KeySourceNone, ErrOutOfStep
 	}
-	if a, ok := c.absent.get(digest); ok && elapsed(a.readAt, now) < c.options.NegativeTTL {
+	if a := c.absent.get(&digest); a != nil && elapsed(a.readAt, now) < c.options.NegativeTTL {
 		a.touch()
 		c.counts.negativeHits.Add(1)
 		return nil, pipeline.KeySourceNegative, nil
@@ -155,7 +187,7 @@ func (c *Cache) await(ctx context.Context, digest credential.Digest) (*pipeline.
 		return c.orStale(digest, err)
 	}
 	var patience <-chan time.Time
-	if _, ok := c.known.get(digest); ok {
+	if c.known.get(&digest) != nil {
 		timer := time.NewTimer(c.options.StaleWait)
 		defer timer.Stop()
 		patience = timer.C
@@ -182,7 +214,7 @@ func (c *Cache) await(ctx context.Context, digest credential.Digest) (*pipeline.
 // orStale answers an entry past its TTL where the look-up ended in an error
 // that such an entry may stand in for, else the error.
 func (c *Cache) orStale(digest credential.Digest, err error) (*pipeline.Key, pipeline.KeySource, error) {
-	if e, ok := c.known.get(digest); ok && standIn(err) {
+	if e := c.known.get(&digest); e != nil && standIn(err) {
 		now := c.now()
 		if key := c.stale(e, elapsed(e.readAt, now), now); key != nil {
 			return key, pipeline.KeySourceCache, nil
@@ -211,7 +243,7 @@ func (c *Cache) stale(e *entry, age time.Duration, now instant) *pipeline.Key {
 	e.touch()
 	c.counts.hits.Inc()
 	c.counts.staleHits.Add(1)
-	return e.key
+	return &e.key
 }
 
 // inStep reports whether the feed was read within the ceiling.

@@ -12,8 +12,10 @@
 // used since it came by, and takes the first that was not. Digests known not
 // to exist stand in a ring of their own, so that guesses cannot push out keys.
 //
-// The positive map is xsync.Map: reading it takes no lock and writes no shared
-// memory (an entry's used flag is written once per turn of the hand). A cache
+// The map is an index of our own (index.go): reading it takes no lock and writes
+// no shared memory (an entry's used flag is written once per turn of the hand),
+// and it tells early which memory a Check will look at, see package
+// extauthz/prefetch. A cache
 // that decides by itself when to evict (otter was tried) buffers each read and
 // evicts in the background; here eviction, the index by key id and the fill
 // rule must move together, under the one mutex that fills and the follower

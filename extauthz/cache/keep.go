@@ -54,7 +54,7 @@ func (c *Cache) Keep(ctx context.Context, each func([]Kept) error) error {
 		kept = kept[:0]
 		for _, e := range entries {
 			kept = append(kept, Kept{
-				Digest: e.digest, Key: e.key, Revision: e.revision, ReadAt: time.Unix(0, e.readAt.wall),
+				Digest: e.digest, Key: &e.key, Revision: e.revision, ReadAt: time.Unix(0, e.readAt.wall),
 			})
 		}
 		if err := each(kept); err != nil {
@@ -103,13 +103,10 @@ func (c *Cache) put(kept []Kept, since noted) {
 			return
 		}
 		_, sameKey := c.byKeyID[key.KeyID]
-		if _, sameDigest := c.known.get(kept[i].Digest); sameKey || sameDigest {
+		if sameKey || c.known.get(&kept[i].Digest) != nil {
 			continue // handed over twice
 		}
-		c.addEntry(&entry{
-			place: place{digest: kept[i].Digest}, key: key,
-			revision: kept[i].Revision, readAt: c.instantOf(kept[i].ReadAt),
-		})
+		c.addEntry(newEntry(kept[i].Digest, key, kept[i].Revision, c.instantOf(kept[i].ReadAt)))
 		c.counts.warmed.Add(1)
 	}
 }

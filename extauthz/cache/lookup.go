@@ -180,20 +180,19 @@ func (c *Cache) fill(digest credential.Digest, f *flight, key *pipeline.Key, has
 		c.counts.refusedFills.Add(1)
 		return false
 	}
-	if old, ok := c.known.get(digest); ok {
+	if old := c.known.get(&digest); old != nil {
 		c.dropEntry(old)
 	}
-	if old, ok := c.absent.get(digest); ok {
+	if old := c.absent.get(&digest); old != nil {
 		c.dropAbsence(old)
 	}
 	if key == nil {
 		c.addAbsence(&absence{place: place{digest: digest}, hashes: hashes, revision: since.revision, readAt: readAt})
 	} else {
-		c.addEntry(&entry{
-			place: place{digest: digest}, key: key, revision: since.revision, readAt: readAt,
-		})
+		e := newEntry(digest, key, since.revision, readAt)
+		c.addEntry(e)
+		f.key = &e.key
 	}
-	f.key = key
 	delete(c.flights, digest)
 	return true
 }

@@ -32,7 +32,7 @@ func (c *Cache) refreshEntries(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case e := <-c.refresh:
-			if current, ok := c.known.get(e.digest); !ok || current != e {
+			if c.known.get(&e.digest) != e {
 				continue // evicted, or read again meanwhile
 			}
 			f, err := c.join(ctx, e.digest)

@@ -3,8 +3,6 @@ package cache
 import (
 	"sync/atomic"
 
-	"github.com/puzpuzpuz/xsync/v4"
-
 	"credence/store/credential"
 )
 
@@ -25,33 +23,29 @@ func (p *place) touch() {
 	}
 }
 
-type placed interface {
-	comparable
-	at() *place
-}
-
 // ring is a bounded map with CLOCK eviction. get is lock-free; whoever calls
 // the rest holds the cache's mutex.
-type ring[E placed] struct {
-	byDigest *xsync.Map[credential.Digest, E]
-	slots    []E
+type ring[T any, P pointer[T]] struct {
+	byDigest *index[T, P]
+	slots    []P
 	hand     int
 	most     int
 }
 
-func newRing[E placed](most int) *ring[E] {
-	return &ring[E]{byDigest: xsync.NewMap[credential.Digest, E](), most: most}
+func newRing[T any, P pointer[T]](most int) *ring[T, P] {
+	return &ring[T, P]{byDigest: newIndex[T, P](most), most: most}
 }
 
-func (r *ring[E]) get(digest credential.Digest) (E, bool) { return r.byDigest.Load(digest) }
+// get answers what stands under the digest, nil when nothing does.
+func (r *ring[T, P]) get(digest *credential.Digest) P { return r.byDigest.get(digest) }
 
-func (r *ring[E]) size() int { return r.byDigest.Size() }
+func (r *ring[T, P]) size() int { return r.byDigest.size() }
 
 // room is how many can be added before anything has to be removed.
-func (r *ring[E]) room() int { return r.most - len(r.slots) }
+func (r *ring[T, P]) room() int { return r.most - len(r.slots) }
 
 // full answers what has to be removed before something can be added.
-func (r *ring[E]) full() (victim E, full bool) {
+func (r *ring[T, P]) full() (victim P, full bool) {
 	if len(r.slots) < r.most {
 		return victim, false
 	}
@@ -65,26 +59,25 @@ func (r *ring[E]) full() (victim E, full bool) {
 }
 
 // add inserts what is not in the ring yet; there is room.
-func (r *ring[E]) add(e E) {
+func (r *ring[T, P]) add(e P) {
 	e.at().slot = int32(len(r.slots))
 	r.slots = append(r.slots, e)
-	r.byDigest.Store(e.at().digest, e)
+	r.byDigest.add(e)
 }
 
 // remove takes out what is in the ring; the last slot takes its place.
-func (r *ring[E]) remove(e E) {
-	r.byDigest.Delete(e.at().digest)
+func (r *ring[T, P]) remove(e P) {
+	r.byDigest.remove(e)
 	i, last := e.at().slot, int32(len(r.slots)-1)
 	r.slots[i] = r.slots[last]
 	r.slots[i].at().slot = i
-	var none E
-	r.slots[last] = none // so that it can be collected
+	r.slots[last] = nil // so that it can be collected
 	r.slots = r.slots[:last]
 }
 
 // clear takes everything out.
-func (r *ring[E]) clear() {
-	r.byDigest.Clear()
+func (r *ring[T, P]) clear() {
+	r.byDigest.clear()
 	clear(r.slots)
 	r.slots, r.hand = r.slots[:0], 0
 }

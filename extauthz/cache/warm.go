@@ -115,10 +115,10 @@ func (c *Cache) preload(records []store.KeyRecord, since noted, readAt instant) 
 		if _, there := c.byKeyID[key.KeyID]; there || !c.recent.settled(key, []credential.Hash{key.Hash}, since) {
 			continue
 		}
-		if _, there := c.known.get(digest); there {
+		if c.known.get(&digest) != nil {
 			continue
 		}
-		c.addEntry(&entry{place: place{digest: digest}, key: key, revision: since.revision, readAt: readAt})
+		c.addEntry(newEntry(digest, key, since.revision, readAt))
 		c.counts.warmed.Add(1)
 	}
 	return true
@@ -131,20 +131,22 @@ func (c *Cache) waiting(digest credential.Digest, hashes []credential.Hash, f *f
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, h := range hashes {
-		e, ok := c.known.get(credential.Digest(h))
-		if !ok || credential.Digest(h) == digest || e.key.Hash != h || elapsed(e.readAt, now) >= most {
+		under := credential.Digest(h)
+		e := c.known.get(&under)
+		if e == nil || under == digest || e.key.Hash != h || elapsed(e.readAt, now) >= most {
 			continue
 		}
-		if old, ok := c.known.get(digest); ok {
+		if old := c.known.get(&digest); old != nil {
 			c.dropEntry(old)
 		}
-		if old, ok := c.absent.get(digest); ok {
+		if old := c.absent.get(&digest); old != nil {
 			c.dropAbsence(old)
 		}
-		c.addEntry(&entry{place: place{digest: digest}, key: e.key, revision: e.revision, readAt: e.readAt})
-		f.key = e.key
+		moved := newEntry(digest, &e.key, e.revision, e.readAt)
+		c.addEntry(moved)
+		f.key = &moved.key
 		delete(c.flights, digest)
-		return e.key
+		return f.key
 	}
 	return nil
 }
