@@ -38,15 +38,10 @@ func DefaultPlaces() []Place {
 // extract finds the one credential of the request.
 func (p *Pipeline) extract(c *check) Reason {
 	var f finding
-	for i := range c.r.Headers {
-		for j := range p.headers {
-			if place := &p.headers[j]; string(c.r.Headers[i].Name) == place.Name {
-				f.header(place, c.r.Headers[i].Value)
-			}
-		}
-	}
-	if p.parameter != "" && string(c.r.Method) != "CONNECT" { // whose target is an authority, RFC 9110, 9.3.6
-		f.query(c.r.Path, p.parameter)
+	if c.ahead {
+		f = c.r.ahead.found
+	} else {
+		f = p.find(c.r)
 	}
 	switch {
 	case f.ambiguous || f.count > 1:
@@ -82,6 +77,24 @@ func (p *Pipeline) anonymous(c *check) Reason {
 	}
 	return ReasonAllowedAnonymous
 }
+
+// find searches the places of the request.
+func (p *Pipeline) find(r *Request) (f finding) {
+	for i := range r.Headers {
+		for j := range p.headers {
+			if place := &p.headers[j]; string(r.Headers[i].Name) == place.Name {
+				f.header(place, r.Headers[i].Value)
+			}
+		}
+	}
+	if p.parameter != "" && string(r.Method) != "CONNECT" { // whose target is an authority, RFC 9110, 9.3.6
+		f.query(r.Path, p.parameter)
+	}
+	return f
+}
+
+// one reports whether there is one credential, and no doubt which.
+func (f *finding) one() bool { return !f.ambiguous && f.count == 1 }
 
 // finding is what the places held so far.
 type finding struct {

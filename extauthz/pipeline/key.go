@@ -19,13 +19,15 @@ import (
 // it is 256 bytes, a size of its own for Go's allocator, and what most keys
 // lack, or share, is elsewhere.
 type Key struct {
-	KeyID       string
+	// What a Check does not look at as a rule, since it stands encoded below.
+	KeyID   string
+	Owner   string
+	Plan    string
+	KeyType Shared // a store.KeyType
+
 	Namespace   string
-	Owner       string
-	KeyType     Shared // a store.KeyType
 	Status      store.Status
 	Environment string
-	Plan        string
 	Scopes      string // sorted, joined with a space
 	ExpiresAt   int64  // Unix microseconds, as exact as the store; 0 is never. Of a key that was rotated: the end of its grace, if that comes first
 	Hash        credential.Hash

@@ -16,6 +16,7 @@ type Pipeline struct {
 	headers    []Place // the places that are headers
 	parameter  string  // the query parameter that is a place; "" for none
 	noSuchHash credential.Hash
+	nearer     Nearer // the Keys, if they are
 }
 
 // New makes a Pipeline of valid options.
@@ -28,6 +29,7 @@ func New(o Options) (*Pipeline, error) {
 		return nil, err
 	}
 	p := &Pipeline{options: o, source: source}
+	p.nearer, _ = o.Keys.(Nearer)
 	for _, place := range o.places() {
 		if place.Kind == PlaceQuery {
 			p.parameter = place.Name
@@ -46,6 +48,7 @@ type check struct {
 	now   time.Time
 	route routePolicy
 	text  []byte // the key text: aliases the request, leaves with it
+	ahead bool   // Ahead has seen the request
 }
 
 // Decide fills d with the decision on r. d denies from the first line on, so
@@ -53,7 +56,7 @@ type check struct {
 func (p *Pipeline) Decide(ctx context.Context, r *Request, d *Decision) {
 	d.Reset()
 	d.Reason, d.Stage = ReasonInternal, StageEnd
-	c := check{r: r, d: d, now: p.options.Now()}
+	c := check{r: r, d: d, now: p.options.Now(), ahead: r.ahead.taken()}
 	switch {
 	case c.ends(StageRead, p.read(&c)):
 	case c.ends(StageClient, p.client(&c)):

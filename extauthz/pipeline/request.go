@@ -33,6 +33,8 @@ type Request struct {
 	// Extensions are the context extensions that the proxy's routes set. A
 	// client cannot write them. Names are unique.
 	Extensions []Field
+
+	ahead ahead
 }
 
 // Field is a name and its value.

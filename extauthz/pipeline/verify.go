@@ -15,13 +15,9 @@ import (
 // be ours ([Key.Foreign] is false), and equal digests are equal texts.
 // Everything else pays in the order of the design: budget, checksum, look-up.
 func (p *Pipeline) verify(ctx context.Context, c *check) Reason {
-	wellFormed := credential.WellFormed(c.text)
-	var digest credential.Digest
-	if wellFormed {
-		digest = credential.DigestOf(c.text)
-		if p.verifyCached(c, digest) {
-			return ReasonNone
-		}
+	wellFormed, digest := c.digest()
+	if wellFormed && p.verifyCached(c, digest) {
+		return ReasonNone
 	}
 	if p.tooManyFailures(c) {
 		return ReasonTooManyFailures
@@ -44,6 +40,17 @@ func (p *Pipeline) verify(ctx context.Context, c *check) Reason {
 	}
 	c.d.Key = key
 	return ReasonNone
+}
+
+// digest is that of the credential, if it is well formed.
+func (c *check) digest() (wellFormed bool, _ credential.Digest) {
+	if c.ahead {
+		return c.r.ahead.wellFormed, c.r.ahead.digest
+	}
+	if !credential.WellFormed(c.text) {
+		return false, credential.Digest{}
+	}
+	return true, credential.DigestOf(c.text)
 }
 
 // verifyCached takes the key from the positive cache.

@@ -5,10 +5,12 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"github.com/puzpuzpuz/xsync/v4"
 
 	"credence/extauthz/pipeline"
+	"credence/extauthz/prefetch"
 	"credence/store"
 	"credence/store/sketch"
 )
@@ -150,14 +152,16 @@ func (c *Counter) entry(d *pipeline.Decision) *entry {
 	}
 	// With very many keys the map costs more than all the rest of a count.
 	seat := pipeline.SeatOfKey[entry](d.Key)
-	if e := seat.Get(); e != nil && !e.retired() {
+	full := c.slots.Load() >= int64(c.o.Size)
+	if e := seat.Get(); e != nil && !e.retired() && (e != c.others || full) {
 		return e
 	}
 	if e, ok := c.keys.Load(d.Key.KeyID); ok {
 		seat.Put(e)
 		return e
 	}
-	if c.slots.Load() >= int64(c.o.Size) {
+	if full { // as long as that is so, the map need not be asked again
+		seat.Put(c.others)
 		return c.others
 	}
 	// Cloned, to not keep the memory of the whole record.
@@ -181,6 +185,27 @@ func (c *Counter) grow(e *entry, what met) *slot {
 		c.slots.Add(-1)
 	}
 	return s
+}
+
+// Ahead has the processor fetch what Count will look at of Checks that are
+// counted soon and most likely have these keys; see [pipeline.Pipeline.Ahead].
+func (c *Counter) Ahead(keys []*pipeline.Key) {
+	var entries [pipeline.MostAhead]*entry
+	n := 0
+	for _, key := range keys[:min(len(keys), len(entries))] {
+		if key == nil {
+			continue
+		}
+		if e := pipeline.SeatOfKey[entry](key).Get(); e != nil && e != c.others {
+			entries[n] = e
+			n++
+		}
+	}
+	prefetch.Each(entries[:n], unsafe.Sizeof(entry{}))
+	for _, e := range entries[:n] {
+		prefetch.Object(e.slots.Load())
+		prefetch.Object(e.agents.Load())
+	}
 }
 
 func minuteOf(at time.Time) int64 { return at.Unix() / 60 }

@@ -416,6 +416,27 @@ func TestKeysBeyondTheBoundAreCountedTogether(t *testing.T) {
 	}
 }
 
+// TestAKeyIsCountedByItselfOnceThereIsRoom, though its Checks were counted
+// with those of others before.
+func TestAKeyIsCountedByItselfOnceThereIsRoom(t *testing.T) {
+	l, at := newLedger(), &clock{at: start}
+	c := newCounter(t, l, at.now, func(o *Options) { o.Size = 1 })
+	first, second := decision("key_1", pipeline.ReasonAllowed, ""), decision("key_2", pipeline.ReasonAllowed, "")
+	c.Count(first, nil, at.now(), 0)
+	for range 3 {
+		c.Count(second, nil, at.now(), 0)
+	}
+	for range 3 { // the first one rests, and goes
+		at.advance(idleFor)
+		c.deliver(t.Context(), false)
+	}
+	c.Count(second, nil, at.now(), 0)
+	if err := c.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	want(t, "checks", l.keys, map[string]int64{"key_1 allowed": 1, "other allowed": 3, "key_2 allowed": 1})
+}
+
 // TestBatchesAreInTheOrderOfKeys across batches, with the last uses of the keys
 // that are in each.
 func TestBatchesAreInTheOrderOfKeys(t *testing.T) {
