@@ -23,11 +23,19 @@ func limiterSettings() []setting {
 	}
 }
 
+// Rates are counted for as many keys as are cached, as most have two: making
+// room for one anew costs a Check more than all else that it does.
+const (
+	leastRates = 1_000_000
+	ratesOfKey = 3
+)
+
 // newLimiter makes what counts requests, for the replica of this id.
 func (d *deployment) newLimiter(id string) (*limiter.Limiter, error) {
 	o := limiter.Options{
 		Store: d.data, Now: time.Now, Logger: d.logger,
 		Exact: d.config.Limiter == limiterExact, BudgetWait: d.config.Redis.Budget,
+		MaxRates: max(leastRates, ratesOfKey*d.config.CacheSize),
 	}
 	switch {
 	case d.redis != nil && d.config.Limiter != limiterMemory:

@@ -3,6 +3,7 @@ package extauthz
 import (
 	"errors"
 	"sync"
+	"time"
 
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/encoding/proto"
@@ -64,6 +65,8 @@ type check struct {
 	walker   walker
 
 	raw  []byte     // the bytes that request and decision alias
+	seen bool       // request says what stands in them
+	came time.Time  // when they were read, if that was ahead of the decision
 	in   mem.Buffer // that hold them, if they are gRPC's
 	out  *[]byte    // the encoded answer, nil until one was made
 	home *checkPool
@@ -86,7 +89,7 @@ func (c *check) release() {
 		c.in.Free()
 		c.in = nil
 	}
-	c.raw = nil
+	c.raw, c.seen = nil, false
 	if c.out != nil {
 		c.home.answers.Put(c.out)
 		c.out = nil
@@ -100,6 +103,7 @@ func (c *check) release() {
 // checkPool keeps the states and the answer buffers for reuse.
 type checkPool struct {
 	states  sync.Pool
+	batches sync.Pool
 	answers *answerPool
 }
 
@@ -114,6 +118,13 @@ func (p *checkPool) get() *check {
 		return c
 	}
 	return &check{home: p}
+}
+
+func (p *checkPool) batch() *pipeline.Batch {
+	if b, ok := p.batches.Get().(*pipeline.Batch); ok {
+		return b
+	}
+	return &pipeline.Batch{}
 }
 
 // answerPool is the mem.BufferPool that answers go back to when grpc-go has

@@ -28,7 +28,7 @@ func (s *Server) overUnary(o TransportOptions) transport {
 	others.add(&grpc_health_v1.Health_ServiceDesc, s.health)
 	others.add(&grpc.ServiceDesc{ServiceName: ServiceName}, nil) // whose one method is answered apart
 	return unary.New(unary.Options{
-		Path: "/" + ServiceName + "/Check", Inline: s.checkInline, Others: others.answer,
+		Path: "/" + ServiceName + "/Check", Inline: s.checkInline, Ahead: s.checksAhead, Others: others.answer,
 		Shows: CallSecretHeader, Admits: s.callers.accept, WaitKey: pipeline.WaitKey{},
 		Handshake: func(conn net.Conn) (net.Conn, error) {
 			conn, _, err := handshakes.ServerHandshake(conn)
@@ -46,7 +46,6 @@ func (s *Server) overUnary(o TransportOptions) transport {
 // checkInline is one Check. It runs on the goroutine that reads the
 // connection; whatever waits for something says so before ([pipeline.Waits]).
 func (s *Server) checkInline(call *unary.Call) {
-	start := s.now()
 	if !call.Admitted() {
 		fail(call, s.turnAway(call, call.From().String()))
 		return
@@ -57,8 +56,11 @@ func (s *Server) checkInline(call *unary.Call) {
 		fail(call, err)
 		return
 	}
-	c := s.checks.get()
-	c.raw = message
+	c, start := prepared(call)
+	if c == nil { // reading it has panicked
+		c, start = s.checks.get(), s.now()
+		c.raw = message
+	}
 	if err := s.run(call, c, start, nil); err != nil {
 		fail(call, err)
 		return

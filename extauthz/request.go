@@ -10,6 +10,7 @@ import (
 // CheckRequest give a request marked malformed, never an error: a failed RPC
 // could be let pass by a fail-open Envoy, a denial cannot.
 func (c *check) read() {
+	c.seen = true
 	r, w := &c.request, &c.walker
 	w.request = r
 	if !w.walk(c.raw) {

@@ -45,11 +45,15 @@ type Server struct {
 	logger   *slog.Logger
 	now      func() time.Time
 	checks   *checkPool
-	health   *healthServer
-	ready    <-chan struct{}
-	loaded   atomic.Bool // the first snapshot is
-	drain    DrainOptions
-	bounds   Bounds // of each listener
+
+	prepare   preparer    // the pipeline, if it is one
+	nearUsage nearCounter // usage, if it is one
+
+	health *healthServer
+	ready  <-chan struct{}
+	loaded atomic.Bool // the first snapshot is
+	drain  DrainOptions
+	bounds Bounds // of each listener
 
 	transport transport
 }
@@ -84,6 +88,8 @@ func New(o Options) (*Server, error) {
 		checks: newCheckPool(), health: newHealthServer(), ready: o.Ready,
 		drain: o.Drain.withDefaults(),
 	}
+	s.prepare, _ = o.Pipeline.(preparer)
+	s.nearUsage, _ = o.Usage.(nearCounter)
 	s.loaded.Store(o.Ready == nil)
 	transport := o.Transport.withDefaults()
 	s.bounds = Bounds{Most: transport.Connections, OfOne: transport.ConnectionsOfOne}
@@ -174,7 +180,9 @@ func (s *Server) run(ctx context.Context, c *check, start time.Time, dec func(an
 			return fmt.Errorf("read check: %w", err)
 		}
 	}
-	c.read()
+	if !c.seen {
+		c.read()
+	}
 	s.decide(ctx, c)
 	s.answers.answer(c)
 

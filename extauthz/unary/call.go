@@ -28,6 +28,9 @@ type Call struct {
 	inline   bool // it is answered by whoever reads
 	apart    bool // it is answered by a goroutine of its own
 
+	// Prepared is what [Options.Ahead] has prepared, for whoever answers.
+	Prepared any
+
 	waits   bool // somebody else reads on; never changes back
 	escaped atomic.Bool
 	gone    atomic.Bool // the peer does not want an answer any more
@@ -154,7 +157,7 @@ func (c *Call) cancel() {
 func (c *Call) reuse() {
 	c.due = time.Time{}
 	c.received, c.ended, c.inline, c.apart, c.waits = 0, false, false, false, false
-	c.glanced = false
+	c.glanced, c.Prepared = false, nil
 	c.whole, c.extra, c.started, c.pending, c.done = false, 0, false, nil, false
 	c.code, c.text, c.closed, c.orphaned = 0, "", false, false
 }

@@ -37,6 +37,9 @@ type conn struct {
 	headers  *headerReader
 	opened   headerBlock
 	kept     []*Call
+	queue    []*Call // complete calls that are answered next (queue.go)
+	taken    int     // how many of them were
+	fault    error   // of the frame behind them
 	idle     int
 	idleAt   uint32 // glances
 	changes  int    // SETTINGS
@@ -108,10 +111,31 @@ func (c *conn) read() {
 	}
 }
 
-// frames takes the complete frames that were read.
+// frames takes the complete frames that were read, and answers the calls that
+// they complete.
 func (c *conn) frames() error {
-	for c.to-c.from >= frameHeader {
+	for {
+		if err := c.answerQueue(); err != nil {
+			return err
+		}
+		if c.fault != nil {
+			return c.fault
+		}
+		if c.fault = c.collect(); c.fault == nil && len(c.queue) == 0 {
+			return nil
+		}
+	}
+}
+
+// collect takes frames until no complete one is left, or the calls that are
+// complete are to be answered first: they are enough, or what comes next is
+// about them. What a PING or a reset follows was answered before it.
+func (c *conn) collect() error {
+	for c.to-c.from >= frameHeader && len(c.queue) < c.server.mostQueued {
 		f := parseFrame(c.in[c.from:])
+		if len(c.queue) > 0 && !f.asks() {
+			return nil
+		}
 		if f.length > maxFrame {
 			return violation(CodeFrameSize, "frame is longer than allowed")
 		}
@@ -258,6 +282,7 @@ func (c *conn) end() {
 			c.letGo(call) // those that are answered let go by themselves
 		}
 	}
+	c.forgetQueue()
 	c.mu.Unlock()
 	_ = c.net.Close() // whatever that says
 	c.giveBack()

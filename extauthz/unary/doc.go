@@ -14,10 +14,16 @@
 //	           HEADERS  --> header block (headers.go): the same bytes as the
 //	                        last time say the same, and are not decoded
 //	           DATA     --> message (stream.go), where it was read
-//	             complete --> Options.Inline(call)  (call.go)
-//	                            Reply --> head, message, trailer (write.go,
-//	                                      answer.go) into the buffer
+//	         queue of complete calls (queue.go), when the read holds no more of
+//	         them, or 32
+//	           --> Options.Ahead(calls), for all of them
+//	           --> Options.Inline(call), one after the other  (call.go)
+//	                 Reply --> head, message, trailer (write.go, answer.go)
+//	                           into the buffer
 //	         <-- write: what is in the buffer
+//
+// Frames are acted on in the order in which they came: only what asks, and what
+// opens windows, is looked at before the calls in front of it are answered.
 //
 // A call that is about to wait says so ([Call.Wait]): from there on another
 // goroutine reads the connection, and the one that waits writes its answer

@@ -46,6 +46,15 @@ type frame struct {
 
 func (f frame) has(flag byte) bool { return f.flags&flag != 0 }
 
+// asks reports whether the frame is part of a call, or makes room for answers.
+func (f frame) asks() bool {
+	switch f.kind {
+	case kindHeaders, kindContinuation, kindData, kindWindowUpdate:
+		return true
+	}
+	return false
+}
+
 // parseFrame reads the header of a frame, which b begins with.
 func parseFrame(b []byte) frame {
 	_ = b[frameHeader-1]

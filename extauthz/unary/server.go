@@ -17,6 +17,10 @@ type Options struct {
 	// connection: it must not wait without saying so ([Call.Wait]).
 	Path   string
 	Inline func(*Call)
+	// Ahead is told which calls Inline will answer next, one after the other;
+	// what it prepares can stay with the call ([Call.Prepared]). It must not
+	// wait, nor answer. It may be nil.
+	Ahead func([]*Call)
 	// Others answers all other methods, each call on a goroutine of its own.
 	Others func(*Call)
 
@@ -74,7 +78,9 @@ type Server struct {
 	options Options
 	held    atomic.Int64  // bytes of messages that are kept, of all connections
 	quit    chan struct{} // closed when the server stops
-	over    chan struct{} // closed when no connection is left
+
+	mostQueued int           // calls of a connection that are answered together
+	over       chan struct{} // closed when no connection is left
 
 	mu        sync.Mutex
 	listeners map[net.Listener]struct{}
@@ -89,7 +95,7 @@ type Server struct {
 // New makes a Server.
 func New(o Options) *Server {
 	return &Server{
-		options: o, quit: make(chan struct{}), over: make(chan struct{}),
+		options: o, mostQueued: min(mostQueued, max(int(o.MaxStreams), 1)), quit: make(chan struct{}), over: make(chan struct{}),
 		listeners: map[net.Listener]struct{}{}, greeting: map[net.Conn]struct{}{}, conns: map[*conn]struct{}{},
 	}
 }

@@ -262,7 +262,8 @@ func partial(b []byte) bool {
 	return len(b) < messagePrefix || uint64(len(b)-messagePrefix) < uint64(binary.BigEndian.Uint32(b[1:]))
 }
 
-// complete has a call answered whose request has come, or will not.
+// complete has a call answered whose request has come, or will not: soon, with
+// the others that are complete by then.
 func (c *conn) complete(call *Call) error {
 	c.idle = 0
 	if call.broken == nil {
@@ -273,32 +274,8 @@ func (c *conn) complete(call *Call) error {
 		return nil
 	}
 	call.inline = true
-	full := c.answer(call) > mostKept
-	if call.waits { // somebody else reads
-		c.flush()
-		return errHandedOver
-	}
-	c.keep(call)
-	if full {
-		c.flush()
-	}
+	c.queue = append(c.queue, call)
 	return nil
-}
-
-// answer has the call answered where it was read, and says how much is to be
-// written.
-func (c *conn) answer(call *Call) (unwritten int) {
-	answered := false
-	defer func() {
-		if !answered { // it panics
-			c.mu.Lock()
-			c.letGo(call)
-			c.mu.Unlock()
-		}
-	}()
-	c.server.options.Inline(call)
-	answered = true
-	return c.settle(call)
 }
 
 // answerApart has a goroutine of its own answer the call.
