@@ -24,7 +24,7 @@ func TestAMadeTokenIsWhatWasAskedForAndWorks(t *testing.T) {
 	f := newFixture(t)
 	made := f.admin(management.TokenCreate{Name: "ci", Role: "operator", Namespaces: []string{"b", "a"}, ExpiresIn: "720h"})
 	a := actorOf(t, f, made)
-	want := management.Actor{ID: "token:" + made.Token.ID, Role: store.RoleOperator, Namespaces: []string{"a", "b"}, GrantsUntil: start.Add(720 * time.Hour)}
+	want := management.Actor{ID: "token:" + made.Token.ID, Role: store.RoleOperator, Namespaces: []string{"a", "b"}, GrantsUntil: start.Add(720 * time.Hour), EndsAt: start.Add(720 * time.Hour)}
 	if diff := cmp.Diff(want, a, addresses()); diff != "" {
 		t.Error(diff)
 	}

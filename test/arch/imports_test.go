@@ -22,9 +22,11 @@ var mayImport = map[string][]string{
 	// What `credence doctor` examines from an Envoy's side, with the probe.
 	"extauthz/doctor": {"extauthz/pipeline", "extauthz/probe", "store/certfile"},
 	// The same question over HTTP, for proxies without gRPC.
-	"extauthz/forward":   {"extauthz", "extauthz/pipeline"},
-	"extauthz/pipeline":  {"store", "store/credential", "store/limit", "store/route"},
-	"extauthz/cache":     {"extauthz/pipeline", "store", "store/credential"},
+	"extauthz/forward":  {"extauthz", "extauthz/pipeline"},
+	"extauthz/pipeline": {"extauthz/prefetch", "store", "store/credential", "store/limit", "store/route"},
+	"extauthz/cache":    {"extauthz/pipeline", "extauthz/prefetch", "store", "store/credential"},
+	// Names memory to the processor, whatever stands in it.
+	"extauthz/prefetch":  {},
 	"extauthz/feed":      {"store"},
 	"extauthz/fleet":     {"store"},
 	"extauthz/blacklist": {"store"},
@@ -35,7 +37,7 @@ var mayImport = map[string][]string{
 	// Rehearses an outage; it knows neither of the two things that it takes down.
 	"extauthz/drill":   {},
 	"extauthz/limiter": {"extauthz/pipeline", "store", "store/limit"},
-	"extauthz/usage":   {"extauthz/pipeline", "store", "store/sketch"},
+	"extauthz/usage":   {"extauthz/pipeline", "extauthz/prefetch", "store", "store/sketch"},
 
 	// Control plane. The CLI is a client of the HTTP API and nothing else.
 	// To count the different addresses that still use a rotated key.
