@@ -155,8 +155,12 @@ func newBusyProxy(b *testing.B, texts []credential.Text, warm int) *busyProxy {
 	header := func() []byte {
 		block.Reset()
 		for _, h := range []hpack.HeaderField{
-			{Name: ":method", Value: "POST"}, {Name: ":scheme", Value: "http"}, {Name: ":path", Value: "/" + ServiceName + "/Check"},
-			{Name: ":authority", Value: "credence"}, {Name: "te", Value: "trailers"}, {Name: "content-type", Value: "application/grpc"},
+			{Name: ":method", Value: "POST"},
+			{Name: ":scheme", Value: "http"},
+			{Name: ":path", Value: "/" + ServiceName + "/Check"},
+			{Name: ":authority", Value: "credence"},
+			{Name: "te", Value: "trailers"},
+			{Name: "content-type", Value: "application/grpc"},
 			{Name: "grpc-timeout", Value: "200m"},
 		} {
 			must(b, encoder.WriteField(h))

@@ -84,11 +84,11 @@ func (p *Pipeline) Ahead(b *Batch) {
 		return
 	}
 	p.nearer.Near(b.digests[:b.known], b.keys[:b.known])
-	b.nearer()
+	b.follow()
 }
 
-// nearer has what the keys point to fetched.
-func (b *Batch) nearer() {
+// follow has what the keys point to fetched.
+func (b *Batch) follow() {
 	var texts [MostAhead]*byte
 	var seats [2 * MostAhead]*byte
 	n, longest, seated := 0, 0, 0
@@ -96,7 +96,7 @@ func (b *Batch) nearer() {
 		if k == nil {
 			continue
 		}
-		texts[n] = unsafe.StringData(k.encoded)
+		texts[n] = unsafe.StringData(k.encoded) //nolint:gosec // G103: nobody looks at it here
 		longest = max(longest, len(k.encoded))
 		n++
 		for i := range k.Limits[:min(len(k.Limits), 2)] {

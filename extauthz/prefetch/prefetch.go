@@ -5,14 +5,6 @@ import "unsafe"
 // Object fetches all of *p.
 func Object[T any](p *T) { Bytes(unsafe.Pointer(p), unsafe.Sizeof(*p)) }
 
-// Slice fetches the elements.
-func Slice[T any](s []T) {
-	Bytes(unsafe.Pointer(unsafe.SliceData(s)), uintptr(len(s))*unsafe.Sizeof(*new(T)))
-}
-
-// Text fetches the bytes of the text.
-func Text(s string) { Bytes(unsafe.Pointer(unsafe.StringData(s)), uintptr(len(s))) }
-
 // Bytes fetches n bytes from p on.
 func Bytes(p unsafe.Pointer, n uintptr) { lines(p, n) }
 
