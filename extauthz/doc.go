@@ -11,6 +11,7 @@
 //	unary/        HTTP/2, and native.go between it and the rest; or grpc-go,
 //	codec.go      which hands the bytes on as they are, no generated types
 //	callers.go    whether the caller is one of our proxies
+//	ahead.go      of the Checks of one read: what they will need is fetched
 //	server.go     run: read > decide > answer > finish, on one screen
 //	request.go    the bytes as a pipeline.Request that aliases them,
 //	walk.go       field by field; shape.go checks what is not looked at

@@ -72,7 +72,7 @@ type entry struct {
 	limits [2]pipeline.SubjectLimit // those of the key, if they are no more
 }
 
-// newEntry is an entry with a copy of the key.
+// newEntry is an entry with a copy of the key, which nobody else knows.
 func newEntry(digest credential.Digest, key *pipeline.Key, revision store.Revision, readAt instant) *entry {
 	e := &entry{place: place{digest: digest}, key: *key, revision: revision, readAt: readAt}
 	if n := len(key.Limits); n > 0 && n <= len(e.limits) {

@@ -41,8 +41,10 @@ type bucket[T any] struct {
 	next atomic.Pointer[bucket[T]]
 }
 
-// newIndex makes an index for at most so many. Half of the buckets hold two or
-// fewer then, and one in a hundred more than six.
+// newIndex makes an index for at most so many: 1.5 to 3 for each bucket. Those
+// that were ever full keep their next one, so that in a cache that evicts most
+// have one, in time; it is empty nearly always, and not looked at where the
+// first one has what is asked for.
 func newIndex[T any, P pointer[T]](most int) *index[T, P] {
 	n := 1 << bits.Len(uint(max(most, 1)-1)/3)
 	return &index[T, P]{seed: maphash.MakeSeed(), buckets: make([]bucket[T], n)}
@@ -136,6 +138,9 @@ func (x *index[T, P]) remove(p P) {
 
 // clear takes everything out.
 func (x *index[T, P]) clear() {
+	if x.count.Load() == 0 {
+		return
+	}
 	for i := range x.buckets {
 		for b := &x.buckets[i]; b != nil; b = b.next.Load() {
 			if b.tags.Load() == 0 {

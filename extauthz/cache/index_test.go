@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"unsafe"
 
 	"pgregory.net/rapid"
 
@@ -69,7 +70,7 @@ func TestTheIndexIsReadWhileItChanges(t *testing.T) {
 	for n := range 20 {
 		x.add(entryNumber(n))
 	}
-	stop := make(chan struct{})
+	stop, cleared := make(chan struct{}), make(chan struct{})
 	var readers sync.WaitGroup
 	for range 4 {
 		readers.Go(func() {
@@ -80,14 +81,30 @@ func TestTheIndexIsReadWhileItChanges(t *testing.T) {
 				default:
 				}
 				digest := digestNumber(n % 40)
-				if e := x.get(&digest); e == nil && n%40 < 20 || e != nil && e.digest != digest {
+				e := x.get(&digest)
+				select {
+				case <-cleared:
+				default:
+					if e == nil && n%40 < 20 {
+						t.Errorf("%d is not found", n%40)
+						return
+					}
+				}
+				if e != nil && e.digest != digest {
 					t.Errorf("%d: found %v", n%40, e)
 					return
 				}
 			}
 		})
 	}
-	for range 2000 {
+	for turn := range 2000 {
+		if turn == 1500 { // what stays goes, and comes again: nobody is found in another's place
+			close(cleared)
+			x.clear()
+			for n := range 20 {
+				x.add(entryNumber(n))
+			}
+		}
 		var passing []*entry
 		for n := range 20 {
 			passing = append(passing, entryNumber(20+n))
@@ -134,5 +151,16 @@ func TestNearNamesWhatStandsUnderADigest(t *testing.T) {
 	}
 	if got := x.near(digests, make([]*entry, 3)); len(got) != 3 {
 		t.Errorf("%d where there is room for 3", len(got))
+	}
+}
+
+// TestAnEntryFillsWholeCacheLines, and no more of them than are fetched: with
+// more than 512 bytes Go's allocator would put a header in front.
+func TestAnEntryFillsWholeCacheLines(t *testing.T) {
+	if size := unsafe.Sizeof(entry{}); size > 512 {
+		t.Errorf("%d bytes", size)
+	}
+	if size := unsafe.Sizeof(bucket[entry]{}); size != 64 {
+		t.Errorf("a bucket has %d bytes", size)
 	}
 }

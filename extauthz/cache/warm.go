@@ -142,7 +142,8 @@ func (c *Cache) waiting(digest credential.Digest, hashes []credential.Hash, f *f
 		if old := c.absent.get(&digest); old != nil {
 			c.dropAbsence(old)
 		}
-		moved := newEntry(digest, &e.key, e.revision, e.readAt)
+		key := e.key.Copy() // whoever has it may be using its seats
+		moved := newEntry(digest, &key, e.revision, e.readAt)
 		c.addEntry(moved)
 		f.key = &moved.key
 		delete(c.flights, digest)

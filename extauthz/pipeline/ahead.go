@@ -33,7 +33,9 @@ func (a *ahead) taken() bool {
 	return looked
 }
 
-// MostAhead is how many requests a [Batch] holds.
+// MostAhead is how many requests a [Batch] holds: as many as a transport has
+// answered together (extauthz/unary). Those beyond it are not prepared, and
+// decided on all the same.
 const MostAhead = 32
 
 // Batch are requests that are decided on soon, one after the other. The zero
@@ -68,6 +70,7 @@ func (b *Batch) Reset() { *b = Batch{} }
 // decided on. What Ahead finds in it is what Decide would; no stage is ahead of
 // its time.
 func (p *Pipeline) Ahead(b *Batch) {
+	b.known = 0
 	for _, r := range b.requests[:b.n] {
 		if r.Malformed || !r.HTTP {
 			continue

@@ -16,8 +16,7 @@ import (
 // Key is a key record as the decision needs it: made once when it enters the
 // cache, immutable but for its seat and those of its limits, shared by all Checks.
 // NewKey makes it. A cache holds as many as there are keys, so its size counts:
-// it is 256 bytes, a size of its own for Go's allocator, and what most keys
-// lack, or share, is elsewhere.
+// it is four cache lines, and what most keys lack, or share, is elsewhere.
 type Key struct {
 	// What a Check does not look at as a rule, since it stands encoded below.
 	KeyID   string
@@ -51,6 +50,22 @@ type Key struct {
 	Rotated bool
 
 	seat unsafe.Pointer // see [SeatOfKey]
+}
+
+// Copy is a copy without what is remembered in the seats: others may be writing
+// there.
+func (k *Key) Copy() Key {
+	limits := make([]SubjectLimit, len(k.Limits))
+	for i := range k.Limits {
+		l := &k.Limits[i]
+		limits[i] = SubjectLimit{Subject: l.Subject, Label: l.Label, Limit: l.Limit}
+	}
+	return Key{
+		KeyID: k.KeyID, Owner: k.Owner, Plan: k.Plan, KeyType: k.KeyType, Namespace: k.Namespace, Status: k.Status,
+		Environment: k.Environment, Scopes: k.Scopes, ExpiresAt: k.ExpiresAt, Hash: k.Hash, Bounds: k.Bounds,
+		Limits: limits, Quotas: k.Quotas,
+		encoded: k.encoded, policy: k.policy, split: k.split, Foreign: k.Foreign, Rotated: k.Rotated,
+	}
 }
 
 // Bounds are what a key is bound to; an empty list binds to nothing.

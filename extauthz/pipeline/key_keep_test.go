@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"testing"
 	"time"
+	"unique"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -44,6 +45,19 @@ func TestAKeyIsTheSameAfterItHasBeenKept(t *testing.T) {
 			}
 		}
 	}
+	key.Encode([]byte("identity"), []byte("metadata"), []byte("policy"))
+	key.Foreign = true
+	for field, value := range reflect.ValueOf(*key).Fields() {
+		if value.IsZero() && field.Name != "seat" {
+			t.Errorf("%s is not set", field.Name)
+		}
+	}
+	c := key.Copy()
+	if diff := cmp.Diff(*key, c, cmpopts.EquateComparable(netip.Prefix{}, pipeline.Shared{}, unique.Handle[string]{}),
+		cmp.AllowUnexported(pipeline.Key{}, pipeline.SubjectLimit{})); diff != "" {
+		t.Errorf("a copy (-was +is)\n%s", diff)
+	}
+	key.Foreign = false
 	var outside bytes.Buffer
 	var kept pipeline.Key
 	if err := gob.NewEncoder(&outside).Encode(key); err != nil {
@@ -54,5 +68,25 @@ func TestAKeyIsTheSameAfterItHasBeenKept(t *testing.T) {
 	}
 	if diff := cmp.Diff(key, pipeline.Revive(&kept), cmpopts.EquateComparable(netip.Prefix{}, pipeline.Shared{}), cmpopts.IgnoreUnexported(pipeline.Key{}, pipeline.SubjectLimit{})); diff != "" {
 		t.Errorf("(-was +is)\n%s", diff)
+	}
+}
+
+// TestACopyHasNoSeats, nor the limits that have them.
+func TestACopyHasNoSeats(t *testing.T) {
+	key := &pipeline.Key{Limits: []pipeline.SubjectLimit{{Label: "a"}}}
+	what := 1
+	pipeline.SeatOfKey[int](key).Put(&what)
+	pipeline.SeatOf[int](&key.Limits[0]).Put(&what)
+	c := key.Copy()
+	if pipeline.SeatOfKey[int](&c).Get() != nil || pipeline.SeatOf[int](&c.Limits[0]).Get() != nil {
+		t.Error("something is remembered")
+	}
+	pipeline.SeatOf[int](&c.Limits[0]).PutOver(&what, &what)
+	if pipeline.SeatOf[int](&c.Limits[0]).Get() != nil {
+		t.Error("put over what was not there")
+	}
+	pipeline.SeatOf[int](&c.Limits[0]).PutOver(nil, &what)
+	if pipeline.SeatOf[int](&c.Limits[0]).Get() != &what {
+		t.Error("not put over what was there")
 	}
 }

@@ -27,6 +27,11 @@ func (s Seat[T]) Get() *T {
 	return (*T)(atomic.LoadPointer(s.at))
 }
 
+// PutOver remembers in place of what was got, unless that has changed.
+func (s Seat[T]) PutOver(got, v *T) {
+	atomic.CompareAndSwapPointer(s.at, unsafe.Pointer(got), unsafe.Pointer(v)) //nolint:gosec // G103: as for Put
+}
+
 // Put remembers.
 func (s Seat[T]) Put(v *T) {
 	atomic.StorePointer(s.at, unsafe.Pointer(v)) //nolint:gosec // G103: the type is what Get makes of it

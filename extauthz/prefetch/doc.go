@@ -5,7 +5,7 @@
 // One after the other, such places take some 100 ns each. A processor can
 // fetch a dozen at the same time, if somebody names them early enough: a
 // transport that has several Checks at hand names the places of all of them,
-// level by level, before it begins with the first (extauthz.Server.ahead).
+// level by level, before it begins with the first (extauthz.Server.checksAhead).
 //
 // Naming a place reads nothing, changes nothing and never faults, whatever the
 // pointer is; it is a hint, and no synchronisation of any kind. On processors

@@ -152,7 +152,7 @@ func (k *Keeper) stream(ctx context.Context, to *file, at store.Position) (int, 
 		began := k.folder.o.Now()
 		p := &piece{Keys: make([]keptKey, 0, len(batch))}
 		for _, kept := range batch {
-			p.Keys = append(p.Keys, keptKey{kept.Digest, *kept.Key, kept.Revision, kept.ReadAt.UnixNano()})
+			p.Keys = append(p.Keys, keptKey{kept.Digest, kept.Key.Copy(), kept.Revision, kept.ReadAt.UnixNano()})
 		}
 		total.Keys += len(batch)
 		if err := to.body(p); err != nil {

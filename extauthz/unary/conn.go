@@ -131,7 +131,7 @@ func (c *conn) frames() error {
 // complete are to be answered first: they are enough, or what comes next is
 // about them. What a PING or a reset follows was answered before it.
 func (c *conn) collect() error {
-	for c.to-c.from >= frameHeader && len(c.queue) < c.server.mostQueued {
+	for most := c.mostQueued(); c.to-c.from >= frameHeader && len(c.queue) < most; {
 		f := parseFrame(c.in[c.from:])
 		if len(c.queue) > 0 && !f.asks() {
 			return nil

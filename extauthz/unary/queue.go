@@ -4,6 +4,15 @@ package unary
 // by it, and a proxy would wait longer for the first answers.
 const mostQueued = 32
 
+// mostQueued is how many calls may be complete before they are answered: those
+// in the queue are open, and must not take the room of those behind them.
+func (c *conn) mostQueued() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	room := int(c.server.options.MaxStreams) - len(c.calls) - c.orphans
+	return max(1, min(mostQueued, room))
+}
+
 // answerQueue answers the complete calls where they were read. When one of them
 // waits, whoever reads from then on answers those after it.
 func (c *conn) answerQueue() error {

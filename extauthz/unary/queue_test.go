@@ -157,3 +157,36 @@ func TestAPanicLetsGoOfTheCallsBehindIt(t *testing.T) {
 	must(t, err)
 	c.hears(&heard{}, func() bool { return false })
 }
+
+// TestTheQueueTakesNoRoomOfOthers: where streams are short because calls wait
+// whose peer has given up, as many that come together are answered as before.
+func TestTheQueueTakesNoRoomOfOthers(t *testing.T) {
+	const most = 40
+	j := &journal{}
+	o := j.options(echo)
+	o.MaxStreams = most
+	c := greeted(t, New(o), bytes.NewReader(nil))
+	c.orphans = most - 1
+	var block bytes.Buffer
+	must(t, taken(c, calls(t, hpack.NewEncoder(&block), &block, 1, 20, []byte("m"))))
+	if want := streams(1, 20); !slices.Equal(j.order, want) {
+		t.Errorf("answered %v", j.order)
+	}
+}
+
+// TestWhatComesAfterTheEndOfACallDoesNotCostItsAnswer, whether it came with it
+// or later.
+func TestWhatComesAfterTheEndOfACallDoesNotCostItsAnswer(t *testing.T) {
+	s := serve(t, testOptions(echo))
+	c := speak(t, s.address)
+	var all bytes.Buffer
+	f := http2.NewFramer(&all, nil)
+	f.AllowIllegalWrites = true
+	must(t, f.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: c.encode(fields()), EndHeaders: true}))
+	must(t, f.WriteData(1, true, framed("said")))
+	must(t, f.WriteData(1, true, nil))
+	must(t, f.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: c.encode([]string{"x-trailer", "a"}), EndHeaders: true, EndStream: true}))
+	_, err := c.conn.Write(all.Bytes())
+	must(t, err)
+	c.hearsOf(1).wantEcho(t, "said")
+}

@@ -95,7 +95,7 @@ type Server struct {
 // New makes a Server.
 func New(o Options) *Server {
 	return &Server{
-		options: o, mostQueued: min(mostQueued, max(int(o.MaxStreams), 1)), quit: make(chan struct{}), over: make(chan struct{}),
+		options: o, quit: make(chan struct{}), over: make(chan struct{}),
 		listeners: map[net.Listener]struct{}{}, greeting: map[net.Conn]struct{}{}, conns: map[*conn]struct{}{},
 	}
 }

@@ -123,10 +123,10 @@ func (c *conn) trailers(stream uint32, ends bool) error {
 		return violation(CodeProtocol, "HEADERS of a stream that is over") // RFC 9113, 5.1.1
 	case call == nil: // answered or reset already
 		return c.noProgress()
+	case call.inline || call.apart: // as if it had been answered already
+		return c.noProgress()
 	case call.ended:
 		return c.resetCall(call, CodeStreamClosed)
-	case call.inline || call.apart:
-		return c.noProgress()
 	case !ends: // RFC 9113, 8.1: trailers end a request
 		return c.resetCall(call, CodeProtocol)
 	}
@@ -169,10 +169,10 @@ func (c *conn) data(f frame, payload []byte) error {
 		return violation(CodeProtocol, "DATA of a stream that was not opened") // RFC 9113, 5.1
 	case call == nil: // answered or reset already
 		return c.noProgress()
+	case call.inline || call.apart: // it is being answered or refused, and nobody reads the rest
+		return c.noProgress()
 	case call.ended:
 		return c.resetCall(call, CodeStreamClosed)
-	case call.inline || call.apart: // it is being refused, and nobody reads the rest
-		return c.noProgress()
 	}
 	if call.received += f.length; call.received > c.server.options.streamWindow() {
 		return c.resetCall(call, CodeFlowControl)

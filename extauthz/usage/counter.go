@@ -153,15 +153,16 @@ func (c *Counter) entry(d *pipeline.Decision) *entry {
 	// With very many keys the map costs more than all the rest of a count.
 	seat := pipeline.SeatOfKey[entry](d.Key)
 	full := c.slots.Load() >= int64(c.o.Size)
-	if e := seat.Get(); e != nil && !e.retired() && (e != c.others || full) {
-		return e
+	seated := seat.Get()
+	if seated != nil && !seated.retired() && (seated != c.others || full) {
+		return seated
 	}
 	if e, ok := c.keys.Load(d.Key.KeyID); ok {
 		seat.Put(e)
 		return e
 	}
 	if full { // as long as that is so, the map need not be asked again
-		seat.Put(c.others)
+		seat.PutOver(seated, c.others)
 		return c.others
 	}
 	// Cloned, to not keep the memory of the whole record.

@@ -9,7 +9,8 @@
 // was found for. On a route that only watches, the reason has "shadow_" before
 // it. For each key and hour also the families of user agents: the name of the
 // first product, without its version. For each key also when and from where it was last let through. And for
-// each reason the addresses that were refused most.
+// each reason the addresses that were refused most. A Check takes from the read
+// that brought it until it is answered, so those that came with it count, too.
 //
 // # Counting
 //
