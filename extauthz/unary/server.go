@@ -79,8 +79,7 @@ type Server struct {
 	held    atomic.Int64  // bytes of messages that are kept, of all connections
 	quit    chan struct{} // closed when the server stops
 
-	mostQueued int           // calls of a connection that are answered together
-	over       chan struct{} // closed when no connection is left
+	over chan struct{} // closed when no connection is left
 
 	mu        sync.Mutex
 	listeners map[net.Listener]struct{}
