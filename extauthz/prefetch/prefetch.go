@@ -3,10 +3,10 @@ package prefetch
 import "unsafe"
 
 // Object fetches all of *p.
-func Object[T any](p *T) { Bytes(unsafe.Pointer(p), unsafe.Sizeof(*p)) }
-
-// Bytes fetches n bytes from p on.
-func Bytes(p unsafe.Pointer, n uintptr) { lines(p, n) }
+func Object[T any](p *T) {
+	all := [...]*T{p}
+	Each(all[:], unsafe.Sizeof(*p))
+}
 
 // Each fetches n bytes from each of the pointers on. It names them as densely as
 // it can: a processor also looks several pages up at the same time, as long as

@@ -3,7 +3,6 @@ package prefetch_test
 import (
 	"strings"
 	"testing"
-	"unsafe"
 
 	"credence/extauthz/prefetch"
 )
@@ -15,8 +14,6 @@ func TestNothingFaults(*testing.T) {
 	prefetch.Object[object](nil)
 	prefetch.Object(&struct{}{})
 	for n := range uintptr(200) {
-		prefetch.Bytes(unsafe.Pointer(&object{}), n)
-		prefetch.Bytes(nil, n)
 		prefetch.Each([]*object{nil, {}, nil, {}}, n)
 		prefetch.Each([]*object(nil), n)
 	}

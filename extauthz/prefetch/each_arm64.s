@@ -1,22 +1,5 @@
 #include "textflag.h"
 
-// func lines(p unsafe.Pointer, n uintptr)
-TEXT ·lines(SB), NOSPLIT, $0-16
-	MOVD p+0(FP), R0
-	MOVD n+8(FP), R1
-	ADD  R0, R1, R1  // the end
-	AND  $~63, R0, R0 // the line of the first byte
-	B    more
-
-line:
-	PRFM (R0), PLDL1KEEP
-	ADD  $64, R0
-
-more:
-	CMP R1, R0
-	BLO line
-	RET
-
 // func each(all unsafe.Pointer, count, n uintptr)
 TEXT ·each(SB), NOSPLIT, $0-24
 	MOVD all+0(FP), R2
@@ -28,7 +11,7 @@ object:
 	MOVD.P 8(R2), R0
 	SUB    $1, R3
 	ADD    R4, R0, R1 // the end
-	AND    $~63, R0, R0
+	AND    $~63, R0, R0 // the line of the first byte
 	B      more
 
 line:

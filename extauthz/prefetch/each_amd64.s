@@ -1,22 +1,5 @@
 #include "textflag.h"
 
-// func lines(p unsafe.Pointer, n uintptr)
-TEXT ·lines(SB), NOSPLIT, $0-16
-	MOVQ p+0(FP), AX
-	MOVQ n+8(FP), CX
-	ADDQ AX, CX      // the end
-	ANDQ $~63, AX    // the line of the first byte
-	JMP  more
-
-line:
-	PREFETCHT0 (AX)
-	ADDQ       $64, AX
-
-more:
-	CMPQ AX, CX
-	JCS  line // unsigned less
-	RET
-
 // func each(all unsafe.Pointer, count, n uintptr)
 TEXT ·each(SB), NOSPLIT, $0-24
 	MOVQ all+0(FP), DX
@@ -29,7 +12,7 @@ object:
 	ADDQ $8, DX
 	DECQ BX
 	LEAQ (AX)(DI*1), CX // the end
-	ANDQ $~63, AX
+	ANDQ $~63, AX       // the line of the first byte
 	JMP  more
 
 line:
@@ -38,7 +21,7 @@ line:
 
 more:
 	CMPQ AX, CX
-	JCS  line
+	JCS  line // unsigned less
 
 next:
 	TESTQ BX, BX

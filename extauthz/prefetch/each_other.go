@@ -4,6 +4,4 @@ package prefetch
 
 import "unsafe"
 
-func lines(unsafe.Pointer, uintptr) {}
-
 func each(unsafe.Pointer, uintptr, uintptr) {}
