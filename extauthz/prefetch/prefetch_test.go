@@ -9,7 +9,7 @@ import (
 
 // TestNothingFaults: whatever is named, at the edges of pages too.
 func TestNothingFaults(*testing.T) {
-	type object struct{ bytes [1000]byte }
+	type object [1000]byte
 	prefetch.Object(&object{})
 	prefetch.Object[object](nil)
 	prefetch.Object(&struct{}{})
